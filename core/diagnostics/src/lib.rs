@@ -1,0 +1,157 @@
+//! What is wrong with a script, as data, and the forms in which people and programs read it.
+//!
+//! Every stage of the engine reports through [`Diagnostic`]: a named kind, a severity, a sentence, the span it is
+//! about, and what would help. The stages never format or print one; `render` does, once, at the edge.
+//!
+//! This crate knows nothing of any stage, and never prints.
+
+pub mod render;
+mod source;
+
+pub use source::{FileId, LineColumn, SourceFile, Sources, Span};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; the script runs.
+    Warning,
+    /// The script cannot run.
+    Error,
+}
+
+/// A second place that explains the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What is to be seen there; lower case, no full stop.
+    pub text: String,
+}
+
+/// One finding about a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Kebab-case name of the kind, such as `unknown-probe-point`; the key of `systap explain`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence without a full stop, in lower case: what is wrong.
+    pub message: String,
+    /// The place it is about; `None` for a finding about the whole run.
+    pub span: Option<Span>,
+    /// Words beside the underlined span: what was expected, or `did you mean ...`.
+    pub label: String,
+    /// Further places.
+    pub secondary: Vec<Label>,
+    /// Facts that explain the message.
+    pub notes: Vec<String>,
+    /// What to do about it.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error of kind `code` at `span`.
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, Some(span), message.into())
+    }
+
+    /// A warning of kind `code` at `span`.
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, Some(span), message.into())
+    }
+
+    /// An error that no place in a script is to blame for.
+    pub fn error_without_place(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, None, message.into())
+    }
+
+    fn new(code: &'static str, severity: Severity, span: Option<Span>, message: String) -> Self {
+        Diagnostic {
+            code,
+            severity,
+            message,
+            span,
+            label: String::new(),
+            secondary: vec![],
+            notes: vec![],
+            help: vec![],
+        }
+    }
+
+    /// Adds words beside the span.
+    #[must_use]
+    pub fn with_label(mut self, text: impl Into<String>) -> Self {
+        self.label = text.into();
+        self
+    }
+
+    /// Adds a second place.
+    #[must_use]
+    pub fn with_secondary(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn with_note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// Adds a remedy.
+    #[must_use]
+    pub fn with_help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+}
+
+/// The name among `known` that is most like `wanted`, if one is like enough to be what was meant.
+///
+/// Likeness is the edit distance with transpositions (optimal string alignment); a name qualifies when at most a third
+/// of its letters, and at least one, would have to change.
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (wanted.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .filter(|name| name.len().abs_diff(wanted.len()) <= allowed)
+        .map(|name| (edit_distance(wanted, name), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, name)| (*distance, *name))
+        .map(|(_, name)| name)
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut previous = None;
+    for (row, letter) in a.chars().enumerate() {
+        let mut next = vec![row + 1];
+        for (column, other) in b.iter().enumerate() {
+            let mut cost =
+                (last[column] + usize::from(letter != *other)).min(last[column + 1] + 1).min(next[column] + 1);
+            if column > 0 && previous == Some(*other) && letter == b[column - 1] {
+                cost = cost.min(before[column - 1] + 1);
+            }
+            next.push(cost);
+        }
+        before = std::mem::replace(&mut last, next);
+        previous = Some(letter);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn nearest_offers_what_was_meant_and_nothing_else() {
+        let known = ["vfs_read", "vfs_write", "vfs_readv"];
+        assert_eq!(nearest("vfs_raed", known), Some("vfs_read"));
+        assert_eq!(nearest("tcp_sendmsg", known), None);
+        assert_eq!(nearest("x", ["y"]), Some("y"));
+    }
+}

@@ -1,0 +1,70 @@
+//! From a syntax tree and a kernel to a typed program: names, aliases, probe points, target variables, types.
+//!
+//! - `names`, `scan`: what the files declare, and what can be seen before anything is resolved.
+//! - `probe`: probe points, by one table of families.
+//! - `check`: statements and expressions, with inference of types as they are met.
+//! - `target`: target variables, by the kernel's BTF.
+//! - `builtin`, `library`: the functions that scripts find without defining them.
+//! - `settle`: the types that are known only at the end, written into the program.
+//!
+//! It takes data and gives data: no file but through [`Kernel`], no environment, no printing. It must never stop at the
+//! first error, and never panic on any tree: what is wrong becomes a [`Diagnostic`], and what depends on it is silent.
+
+mod build;
+mod builtin;
+mod check;
+mod elaboration;
+mod format;
+mod global;
+mod library;
+pub mod limits;
+mod names;
+mod probe;
+mod scan;
+mod scope;
+mod settle;
+mod target;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use systap_diagnostics::{Diagnostic, Sources};
+use systap_ir::program::{Limits, Program};
+use systap_kernel::Kernel;
+use systap_syntax::ast;
+
+/// What there is to elaborate.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The script's files.
+    pub files: &'a [ast::File],
+    /// Where their text is; the library's files are added when a script needs them.
+    pub sources: &'a mut Sources,
+    /// The kernel that the program is for.
+    pub kernel: &'a Kernel,
+    /// The limits in force.
+    pub limits: Limits,
+    /// `-G name=value`: what scalar globals start from.
+    pub globals_override: Vec<(String, String)>,
+    /// The kernel's `CONFIG_HZ`, for `timer.jiffies` and `timer.profile`. Nothing that every kernel shows tells it
+    /// (`AT_CLKTCK` is the 100 of user space, whatever the kernel's tick); [`DEFAULT_HZ`] if unknown.
+    pub hz: u32,
+}
+
+/// The `CONFIG_HZ` that most distributions build their kernels with.
+pub const DEFAULT_HZ: u32 = 250;
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Elaborated {
+    /// The program; of use only if no diagnostic is an error.
+    pub program: Program,
+    /// Findings, errors and warnings, by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Elaborates a script.
+pub fn elaborate(input: Input<'_>) -> Elaborated {
+    let library = library::Library::default();
+    elaboration::run(input, &library)
+}

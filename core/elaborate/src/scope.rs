@@ -1,0 +1,139 @@
+//! The local variables of one handler or function, and where it is.
+//!
+//! Must never know globals: whether a word is a local at all is settled before it is asked for here.
+
+use crate::target::CType;
+use crate::types::Ty;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use systap_diagnostics::Span;
+use systap_ir::program::{GlobalId, LocalId};
+use systap_kernel::Tracepoint;
+use systap_kernel::syscall::Syscall;
+
+/// A local variable while its handler is elaborated.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalState {
+    pub(crate) name: String,
+    pub(crate) ty: Ty,
+    /// Where it was first met.
+    pub(crate) span: Span,
+    /// Something gives it a value: an assignment, a `foreach`, a call.
+    pub(crate) assigned: bool,
+    /// Where it was first read.
+    pub(crate) read: Option<Span>,
+    /// The C type of the pointer that it was last given.
+    pub(crate) pointer: Option<CType>,
+}
+
+/// What a handler can ask about the event that fires it.
+#[derive(Debug)]
+pub(crate) enum EventFacts {
+    /// Nothing.
+    Plain,
+    /// A tracepoint's arguments.
+    Tracepoint {
+        tracepoint: Tracepoint,
+        /// As the script gave it.
+        subsystem: Option<String>,
+    },
+    /// A system call's.
+    Syscall(SyscallFacts),
+}
+
+/// What a handler of system calls can ask.
+#[derive(Debug)]
+pub(crate) struct SyscallFacts {
+    /// The calls that fire it; `None`: every one.
+    pub(crate) calls: Option<Vec<&'static Syscall>>,
+    /// On return rather than on entry.
+    pub(crate) returns: bool,
+}
+
+impl SyscallFacts {
+    /// The one call that fires it, if it is one.
+    pub(crate) fn single(&self) -> Option<&'static Syscall> {
+        match self.calls.as_deref() {
+            Some([call]) => Some(call),
+            _ => None,
+        }
+    }
+}
+
+/// A resolved probe point, as its handler sees it.
+#[derive(Debug)]
+pub(crate) struct ProbeFacts<'a> {
+    /// What `pp()` gives.
+    pub(crate) point: String,
+    /// What `pn()` gives: the point as the script has it.
+    pub(crate) name: String,
+    pub(crate) event: EventFacts,
+    /// The names that the handler itself gives values to.
+    pub(crate) assigned: HashSet<&'a str>,
+}
+
+/// Where a body stands.
+#[derive(Clone, Debug)]
+pub(crate) enum Site<'a> {
+    Probe(Rc<ProbeFacts<'a>>),
+    Function {
+        /// Index of its state.
+        index: usize,
+    },
+    /// The `if (...)` of a probe point.
+    Condition,
+}
+
+/// The names of one body.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) site: Site<'a>,
+    pub(crate) locals: Vec<LocalState>,
+    by_name: HashMap<String, LocalId>,
+    /// How many loops are open.
+    pub(crate) loops: u32,
+    /// The arrays that an open `foreach` goes over.
+    pub(crate) iterated: Vec<(GlobalId, Span)>,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(site: Site<'a>) -> Self {
+        Scope { site, locals: vec![], by_name: HashMap::new(), loops: 0, iterated: vec![] }
+    }
+
+    pub(crate) fn probe(&self) -> Option<Rc<ProbeFacts<'a>>> {
+        match &self.site {
+            Site::Probe(facts) => Some(Rc::clone(facts)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<LocalId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// A new local of that name, which hides none.
+    pub(crate) fn declare(&mut self, name: &str, span: Span, ty: Ty) -> LocalId {
+        let id = self.hidden(name, span, ty);
+        self.local(id).assigned = false;
+        self.by_name.insert(name.to_string(), id);
+        id
+    }
+
+    /// A local that no name of the script reaches.
+    pub(crate) fn hidden(&mut self, name: &str, span: Span, ty: Ty) -> LocalId {
+        let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None, pointer: None };
+        self.locals.push(local);
+        LocalId(self.locals.len() as u32 - 1)
+    }
+
+    pub(crate) fn local(&mut self, id: LocalId) -> &mut LocalState {
+        &mut self.locals[id.0 as usize]
+    }
+
+    /// Forgets the locals from `len` on.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.locals.truncate(len);
+        self.by_name.retain(|_, id| (id.0 as usize) < len);
+    }
+}

@@ -1,0 +1,95 @@
+//! Calls replaced by the bodies of the functions they call: kernel-side code has no calls.
+//!
+//! Functions that can reach themselves stay calls; placing then moves their callers' code to the user side.
+
+use crate::graph::{Block, BlockId, Body, Function, Inst, Jump, Op, Terminator, Value};
+use crate::program::FunctionId;
+
+/// A body that would become larger than this many instructions is left with calls in it.
+const LARGEST_BODY: usize = 50_000;
+
+/// Which functions can reach themselves.
+pub(crate) fn recursive_functions(functions: &[Function]) -> Vec<bool> {
+    let calls: Vec<Vec<usize>> = functions.iter().map(|function| callees(&function.body)).collect();
+    (0..functions.len())
+        .map(|start| {
+            let mut seen = vec![false; functions.len()];
+            let mut work = calls[start].clone();
+            while let Some(at) = work.pop() {
+                if at == start {
+                    return true;
+                }
+                if !std::mem::replace(&mut seen[at], true) {
+                    work.extend(&calls[at]);
+                }
+            }
+            false
+        })
+        .collect()
+}
+
+/// The functions that a body calls itself, as indexes.
+pub(crate) fn callees(body: &Body) -> Vec<usize> {
+    let insts = body.blocks.iter().flat_map(|block| &block.insts);
+    insts
+        .filter_map(|inst| match inst.op {
+            Op::Call(FunctionId(callee), _) => Some(callee as usize),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Inlines every call of a function that is not recursive.
+pub(crate) fn inline_calls(body: &mut Body, functions: &[Function], recursive: &[bool]) {
+    let mut at = 0;
+    let mut size: usize = body.blocks.iter().map(|block| block.insts.len()).sum();
+    while at < body.blocks.len() {
+        let call = body.blocks[at].insts.iter().position(|inst| match inst.op {
+            Op::Call(FunctionId(callee), _) => !recursive[callee as usize],
+            _ => false,
+        });
+        let callee = call.and_then(|index| match body.blocks[at].insts[index].op {
+            Op::Call(FunctionId(callee), _) => Some((index, &functions[callee as usize].body)),
+            _ => None,
+        });
+        match callee {
+            Some((index, callee)) if size < LARGEST_BODY => {
+                size += callee.blocks.iter().map(|block| block.insts.len()).sum::<usize>();
+                inline_one(body, at, index, callee);
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+/// Splits the block at the call and puts the callee's blocks between the halves.
+fn inline_one(body: &mut Body, at: usize, index: usize, callee: &Body) {
+    let rest = body.blocks[at].insts.split_off(index + 1);
+    let Some(Inst { result, op: Op::Call(_, args), span }) = body.blocks[at].insts.pop() else { return };
+    let first_value = body.values.len() as u32;
+    body.values.extend(&callee.values);
+    let first_block = body.blocks.len() as u32 + 1;
+    let after = BlockId(first_block - 1);
+    let jump = Terminator::Jump(Jump { to: BlockId(first_block), args });
+    let term = std::mem::replace(&mut body.blocks[at].term, jump);
+    let outer = std::mem::replace(&mut body.blocks[at].span, span);
+    body.blocks.push(Block { params: result.into_iter().collect(), insts: rest, term, span: outer });
+    for block in &callee.blocks {
+        let mut block = block.clone();
+        let shift = |value: &mut Value| value.0 += first_value;
+        block.params.iter_mut().for_each(shift);
+        for inst in &mut block.insts {
+            inst.op.for_each_use(shift);
+            inst.result.iter_mut().for_each(shift);
+        }
+        block.term.for_each_use(shift);
+        for jump in block.term.jumps_mut() {
+            jump.to.0 += first_block;
+        }
+        if let Terminator::Return(value) = block.term {
+            let args = if result.is_some() { value.into_iter().collect() } else { vec![] };
+            block.term = Terminator::Jump(Jump { to: after, args });
+        }
+        body.blocks.push(block);
+    }
+}

@@ -1,0 +1,191 @@
+//! What the runtimes themselves offer: facts of the moment ([`Context`]) and functions that the language cannot say
+//! ([`Intrinsic`]), each with its signature and where it can run. One table; nothing here computes anything.
+
+use crate::program::Type;
+
+/// A fact of the moment at which a probe is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Context {
+    /// Thread group of the current task (what user space calls the process).
+    Pid,
+    /// The current task.
+    Tid,
+    /// Thread group of the current task's real parent.
+    Ppid,
+    /// Real user, in the initial user namespace.
+    Uid,
+    /// Real group.
+    Gid,
+    /// Effective user.
+    Euid,
+    /// Effective group.
+    Egid,
+    /// The current task's `comm`: at most 15 bytes.
+    Execname,
+    /// The CPU the probe runs on.
+    Cpu,
+    /// Address of the current `task_struct`; a pointer of BTF's. 0 on the user side.
+    TaskCurrent,
+    /// Nanoseconds of the monotonic clock.
+    MonotonicNs,
+    /// Nanoseconds of the monotonic clock, time asleep included.
+    BoottimeNs,
+    /// Nanoseconds since 1970-01-01 UTC.
+    RealtimeNs,
+    /// `CLOCK_MONOTONIC` in ticks of 1/HZ since boot, as the kernel's jiffies count them.
+    Jiffies,
+    /// The process of `-x` or `-c`; 0 if neither was given. Constant in a run.
+    Target,
+    /// The kernel stack, as hexadecimal addresses separated by spaces. Rendered on the user side.
+    Stack,
+    /// The kernel stack, a line ` 0xADDRESS : symbol+0xOFF/0xSIZE [module]` for each frame. Rendered on the user side.
+    StackSymbols,
+    /// The arguments of the system call that is being entered, as a C programmer would write them. Rendered on the user
+    /// side; only in a handler of [`crate::program::Event::SyscallEntry`].
+    SyscallArguments,
+}
+
+impl Context {
+    /// What it gives.
+    pub fn ty(self) -> Type {
+        match self {
+            Context::Execname | Context::Stack | Context::StackSymbols | Context::SyscallArguments => Type::Text,
+            _ => Type::Long,
+        }
+    }
+
+    /// It travels as raw facts and becomes a string only on the user side, so the kernel side can record it and do
+    /// nothing else with it.
+    pub fn rendered_later(self) -> bool {
+        matches!(self, Context::Stack | Context::StackSymbols | Context::SyscallArguments)
+    }
+
+    /// As it is written in the text form.
+    pub fn name(self) -> &'static str {
+        match self {
+            Context::Pid => "pid",
+            Context::Tid => "tid",
+            Context::Ppid => "ppid",
+            Context::Uid => "uid",
+            Context::Gid => "gid",
+            Context::Euid => "euid",
+            Context::Egid => "egid",
+            Context::Execname => "execname",
+            Context::Cpu => "cpu",
+            Context::TaskCurrent => "task_current",
+            Context::MonotonicNs => "monotonic_ns",
+            Context::BoottimeNs => "boottime_ns",
+            Context::RealtimeNs => "realtime_ns",
+            Context::Jiffies => "jiffies",
+            Context::Target => "target",
+            Context::Stack => "stack",
+            Context::StackSymbols => "stack_symbols",
+            Context::SyscallArguments => "syscall_arguments",
+        }
+    }
+}
+
+/// A function of the runtimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Intrinsic {
+    /// `exit()`: end the run after this handler.
+    Exit,
+    /// `error(message)`: a run-time error; the handler goes no further.
+    Error,
+    /// `syscall_name(number)`: as the kernel's table has it; `"syscall_N"` if it has none.
+    SyscallName,
+    /// `warn(message)`: `WARNING: message` on standard error.
+    Warn,
+    /// `abort()`: ends at once, without running `end`.
+    Abort,
+    /// `strlen(s)`: bytes.
+    Strlen,
+    /// `substr(s, start, length)`: bytes; out of range gives what there is.
+    Substr,
+    /// `isinstr(s, part)`: 1 if `part` occurs.
+    Isinstr,
+    /// `strpos(s, part)`: index of the first occurrence, or -1.
+    Strpos,
+    /// `str_replace(s, old, new)`: every occurrence.
+    StrReplace,
+    /// `strtol(s, base)`: as C's; 0 where there is no number.
+    Strtol,
+    /// `ctime(seconds)`: `Thu Jan  1 00:00:00 1970`, UTC.
+    Ctime,
+    /// `thread_indent(delta)` with its facts: `(delta, tid, execname, microseconds)`.
+    ThreadIndent,
+    /// `indent(delta)`: `(delta, microseconds)`.
+    Indent,
+    /// `syscall_result(number, value)`: a returned value as a C programmer would write it: `-2 (ENOENT)`, `3`, `0x7f..`.
+    SyscallResult,
+    /// `symname(address)`: the kernel symbol that covers it.
+    Symname,
+    /// `symdata(address)`: `name+0xOFF/0xSIZE [module]`.
+    Symdata,
+    /// `sprint_stack(addresses)`: hexadecimal addresses to a line of text for each, as [`Context::StackSymbols`].
+    StackText,
+}
+
+impl Intrinsic {
+    /// Every one.
+    pub const ALL: &'static [Intrinsic] = &[
+        Intrinsic::Exit,
+        Intrinsic::Error,
+        Intrinsic::SyscallName,
+        Intrinsic::Warn,
+        Intrinsic::Abort,
+        Intrinsic::Strlen,
+        Intrinsic::Substr,
+        Intrinsic::Isinstr,
+        Intrinsic::Strpos,
+        Intrinsic::StrReplace,
+        Intrinsic::Strtol,
+        Intrinsic::Ctime,
+        Intrinsic::ThreadIndent,
+        Intrinsic::Indent,
+        Intrinsic::SyscallResult,
+        Intrinsic::Symname,
+        Intrinsic::Symdata,
+        Intrinsic::StackText,
+    ];
+
+    /// Its name as the library and the text form call it, its parameters, its result, and whether kernel-side code can
+    /// run it.
+    pub fn signature(self) -> Signature {
+        use Type::{Long, Text};
+        let (name, params, returns, kernel): (_, &'static [Type], _, _) = match self {
+            Intrinsic::Exit => ("exit", &[], None, true),
+            Intrinsic::Error => ("error", &[Text], None, true),
+            Intrinsic::SyscallName => ("syscall_name", &[Long], Some(Text), true),
+            Intrinsic::Warn => ("warn", &[Text], None, false),
+            Intrinsic::Abort => ("abort", &[], None, false),
+            Intrinsic::Strlen => ("strlen", &[Text], Some(Long), false),
+            Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), false),
+            Intrinsic::Isinstr => ("isinstr", &[Text, Text], Some(Long), false),
+            Intrinsic::Strpos => ("strpos", &[Text, Text], Some(Long), false),
+            Intrinsic::StrReplace => ("str_replace", &[Text, Text, Text], Some(Text), false),
+            Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), false),
+            Intrinsic::Ctime => ("ctime", &[Long], Some(Text), false),
+            Intrinsic::ThreadIndent => ("__thread_indent", &[Long, Long, Text, Long], Some(Text), false),
+            Intrinsic::Indent => ("__indent", &[Long, Long], Some(Text), false),
+            Intrinsic::SyscallResult => ("syscall_result", &[Long, Long], Some(Text), false),
+            Intrinsic::Symname => ("symname", &[Long], Some(Text), false),
+            Intrinsic::Symdata => ("symdata", &[Long], Some(Text), false),
+            Intrinsic::StackText => ("sprint_stack", &[Text], Some(Text), false),
+        };
+        Signature { name, params, returns, kernel }
+    }
+}
+
+/// The signature of an [`Intrinsic`].
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// Its name; one that begins with `__` is for the library only.
+    pub name: &'static str,
+    /// Types of its parameters.
+    pub params: &'static [Type],
+    /// Type of its result, if it has one.
+    pub returns: Option<Type>,
+    /// Kernel-side code can run it.
+    pub kernel: bool,
+}

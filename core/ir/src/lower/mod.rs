@@ -1,0 +1,185 @@
+//! The typed program to control-flow graphs.
+//!
+//! SSA form falls out of the structure: where paths meet, a block takes as parameters exactly the locals that were assigned on
+//! some path since they parted, so no search over the graph is needed and nothing recurses deeper than the program's own
+//! nesting. The optimizer removes what turns out to be redundant.
+
+mod assigned;
+mod expression;
+mod statement;
+
+use systap_diagnostics::{Diagnostic, Span};
+
+use crate::graph::{Block, BlockId, Body, Function, Handler, Inst, Jump, Op, Terminator, Unit, Value};
+use crate::program::{Local, LocalId, Probe, Program, Stmt, Type};
+
+/// Makes the graphs of a program. Diagnostics are for what the graphs cannot express.
+pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
+    let mut diagnostics = vec![];
+    let functions = program
+        .functions
+        .iter()
+        .map(|function| {
+            let mut builder = Builder::new(&function.locals, function.params, function.returns, function.span);
+            builder.run(&function.body);
+            Function { name: function.name.clone(), returns: function.returns, body: builder.finish(&mut diagnostics) }
+        })
+        .collect();
+    let handlers = program.probes.iter().map(|probe| lower_probe(probe, &mut diagnostics)).collect();
+    if diagnostics.is_empty() {
+        Ok(Unit { globals: program.globals.clone(), functions, handlers, limits: program.limits })
+    } else {
+        Err(diagnostics)
+    }
+}
+
+fn lower_probe(probe: &Probe, diagnostics: &mut Vec<Diagnostic>) -> Handler {
+    let mut builder = Builder::new(&probe.locals, 0, None, probe.span);
+    if let Some(condition) = &probe.condition {
+        let condition = builder.expression(condition);
+        let (armed, idle) = (builder.new_block(&[]), builder.new_block(&[]));
+        builder.branch(condition, armed, idle);
+        builder.enter(idle);
+        builder.terminate(Terminator::Return(None));
+        builder.enter(armed);
+    }
+    builder.run(&probe.body);
+    Handler {
+        point: probe.point.clone(),
+        span: probe.span,
+        event: probe.event.clone(),
+        body: builder.finish(diagnostics),
+    }
+}
+
+/// Where `break` and `continue` go.
+struct Loop {
+    on_break: BlockId,
+    on_continue: BlockId,
+    locals: Vec<LocalId>,
+}
+
+/// Makes one body.
+struct Builder {
+    body: Body,
+    /// Where instructions go; its terminator is not set yet.
+    current: BlockId,
+    /// The value of each local at this point.
+    locals: Vec<Value>,
+    loops: Vec<Loop>,
+    returns: Option<Type>,
+    /// The place that instructions are for.
+    span: Span,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Builder {
+    fn new(locals: &[Local], params: u32, returns: Option<Type>, span: Span) -> Self {
+        let mut builder = Builder {
+            body: Body::default(),
+            current: BlockId::ENTRY,
+            locals: vec![],
+            loops: vec![],
+            returns,
+            span,
+            diagnostics: vec![],
+        };
+        let entry = builder.new_block(&[]);
+        builder.enter(entry);
+        for (index, local) in locals.iter().enumerate() {
+            let value = if index < params as usize {
+                let value = builder.body.value(local.ty);
+                builder.body.blocks[0].params.push(value);
+                value
+            } else {
+                builder.zero(local.ty)
+            };
+            builder.locals.push(value);
+        }
+        builder
+    }
+
+    fn run(&mut self, statements: &[Stmt]) {
+        self.statements(statements);
+        let value = self.returns.map(|ty| self.zero(ty));
+        self.terminate(Terminator::Return(value));
+    }
+
+    fn finish(self, diagnostics: &mut Vec<Diagnostic>) -> Body {
+        diagnostics.extend(self.diagnostics);
+        self.body
+    }
+
+    fn zero(&mut self, ty: Type) -> Value {
+        match ty {
+            Type::Long => self.emit(Type::Long, Op::Long(0)),
+            Type::Text => self.emit(Type::Text, Op::Text(vec![])),
+        }
+    }
+
+    /// Adds an instruction with a result.
+    fn emit(&mut self, ty: Type, op: Op) -> Value {
+        let value = self.body.value(ty);
+        let (span, current) = (self.span, self.current);
+        self.body.blocks[current.0 as usize].insts.push(Inst { result: Some(value), op, span });
+        value
+    }
+
+    /// Adds an instruction without one.
+    fn emit_effect(&mut self, op: Op) {
+        let (span, current) = (self.span, self.current);
+        self.body.blocks[current.0 as usize].insts.push(Inst { result: None, op, span });
+    }
+
+    /// A block that takes these locals as parameters.
+    fn new_block(&mut self, locals: &[LocalId]) -> BlockId {
+        let params = locals
+            .iter()
+            .map(|local| {
+                let ty = self.body.ty(self.locals[local.0 as usize]);
+                self.body.value(ty)
+            })
+            .collect();
+        self.body.blocks.push(Block { params, insts: vec![], term: Terminator::Unreachable, span: self.span });
+        BlockId(self.body.blocks.len() as u32 - 1)
+    }
+
+    /// Goes on in a block made without locals.
+    fn enter(&mut self, block: BlockId) {
+        self.current = block;
+    }
+
+    /// Goes on in a block made with these locals, which now have its parameters as values.
+    fn enter_with(&mut self, block: BlockId, locals: &[LocalId]) {
+        self.current = block;
+        for (index, local) in locals.iter().enumerate() {
+            self.locals[local.0 as usize] = self.body.block(block).params[index];
+        }
+    }
+
+    fn terminate(&mut self, term: Terminator) {
+        let block = &mut self.body.blocks[self.current.0 as usize];
+        block.term = term;
+        block.span = self.span;
+    }
+
+    /// Ends the block by a jump that passes the present values of these locals.
+    fn jump(&mut self, to: BlockId, locals: &[LocalId]) {
+        let args = locals.iter().map(|local| self.locals[local.0 as usize]).collect();
+        self.terminate(Terminator::Jump(Jump { to, args }));
+    }
+
+    fn branch(&mut self, condition: Value, then: BlockId, otherwise: BlockId) {
+        self.terminate(Terminator::Branch {
+            condition,
+            then: Jump { to: then, args: vec![] },
+            otherwise: Jump { to: otherwise, args: vec![] },
+        });
+    }
+
+    /// Goes on in a block that nothing jumps to, for what stands after a `next`, `return`, `break` or error.
+    fn enter_unreachable(&mut self) {
+        let block = self.new_block(&[]);
+        self.enter(block);
+    }
+}

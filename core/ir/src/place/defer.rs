@@ -1,0 +1,453 @@
+//! Divides a handler that the kernel fires: what it can do there stays, the rest becomes continuations.
+//!
+//! A block is divided before its first instruction that kernel-side code is denied; all that can follow from there on runs on
+//! the user side. Facts of the moment and memory that the rest reads are read in the kernel, before it is left, and travel in
+//! the record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use systap_diagnostics::{Diagnostic, Span};
+
+use super::denied::Rules;
+use crate::flow::Flow;
+use crate::graph::{Block, BlockId, Body, Inst, Jump, Op, Terminator, Value};
+use crate::intrinsic::Context;
+use crate::placed::Continuation;
+use crate::program::{Type, Width};
+
+/// Divides `body`, which keeps the kernel's part. `handler` is its number, `first` that of the first continuation.
+pub(super) fn divide(
+    body: &mut Body,
+    rules: &Rules<'_>,
+    handler: usize,
+    first: usize,
+) -> Result<Vec<Continuation>, Vec<Diagnostic>> {
+    let reasons = split_before_denied(body, rules);
+    if reasons.is_empty() {
+        return Ok(vec![]);
+    }
+    let user_side = reachable_from(body, reasons.keys().copied());
+    let mut entries = BTreeSet::new();
+    if user_side.contains(&BlockId::ENTRY) {
+        entries.insert(BlockId::ENTRY);
+    }
+    for block in Flow::of(body).order {
+        if !user_side.contains(&block) {
+            entries.extend(body.block(block).term.jumps().map(|jump| jump.to).filter(|to| user_side.contains(to)));
+        }
+    }
+    let mut continuations = vec![];
+    let mut diagnostics = vec![];
+    let mut bridges = BTreeMap::new();
+    for entry in entries {
+        let reason = first_reason(body, entry, &reasons);
+        let mut outline = Outline::new(body, entry);
+        match outline.run(handler, (first + continuations.len()) as u32, reason) {
+            Ok((continuation, bridge)) => {
+                continuations.push(continuation);
+                bridges.insert(entry, bridge);
+            }
+            Err(found) => diagnostics.extend(found),
+        }
+    }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    install(body, bridges);
+    Ok(continuations)
+}
+
+/// Makes each denied instruction the first of a block; gives those blocks and why.
+fn split_before_denied(body: &mut Body, rules: &Rules<'_>) -> BTreeMap<BlockId, (String, Span)> {
+    let mut later: Vec<Option<Context>> = vec![None; body.values.len()];
+    for inst in body.blocks.iter().flat_map(|block| &block.insts) {
+        if let (Some(result), Op::Context(context)) = (inst.result, &inst.op)
+            && context.rendered_later()
+        {
+            later[result.0 as usize] = Some(*context);
+        }
+    }
+    let mut reasons = BTreeMap::new();
+    let mut at = 0;
+    while at < body.blocks.len() {
+        let denied = body.blocks[at].insts.iter_mut().enumerate().find_map(|(index, inst)| {
+            let mut reason = rules.denies(&inst.op);
+            let op = inst.op.clone();
+            inst.op.for_each_use(|value| {
+                if let Some(context) = later[value.0 as usize] {
+                    reason = reason.take().or_else(|| rules.denies_use(context, &op));
+                }
+            });
+            reason.map(|reason| (index, (reason, inst.span)))
+        });
+        match denied {
+            Some((0, reason)) => {
+                reasons.insert(BlockId(at as u32), reason);
+            }
+            Some((index, reason)) => {
+                let id = BlockId(body.blocks.len() as u32);
+                let block = &mut body.blocks[at];
+                let insts = block.insts.split_off(index);
+                let term = std::mem::replace(&mut block.term, Terminator::Jump(Jump { to: id, args: vec![] }));
+                let span = block.span;
+                body.blocks.push(Block { params: vec![], insts, term, span });
+                reasons.insert(id, reason);
+                // What follows the split is not looked at again: it is on the user side in any case.
+                at += 1;
+                continue;
+            }
+            None => {
+                let mut passes_later = None;
+                body.blocks[at].term.for_each_use(|value| {
+                    passes_later = passes_later.or(later[value.0 as usize]);
+                });
+                if let Some(context) = passes_later {
+                    let reason = format!("`{}` as a value", context.name());
+                    reasons.insert(BlockId(at as u32), (reason, body.blocks[at].span));
+                }
+            }
+        }
+        at += 1;
+    }
+    if !rules.capabilities.open_loops {
+        let flow = Flow::of(body);
+        for block in &flow.order {
+            for jump in body.block(*block).term.jumps() {
+                if flow.is_back_edge(*block, jump.to) {
+                    let span = body.block(jump.to).span;
+                    reasons.entry(jump.to).or_insert(("a loop, which this kernel cannot run".into(), span));
+                }
+            }
+        }
+    }
+    let flow = Flow::of(body);
+    reasons.retain(|block, _| flow.position(*block).is_some());
+    reasons
+}
+
+fn reachable_from(body: &Body, from: impl Iterator<Item = BlockId>) -> BTreeSet<BlockId> {
+    let mut found = BTreeSet::new();
+    let mut work: Vec<BlockId> = from.collect();
+    while let Some(block) = work.pop() {
+        if found.insert(block) {
+            work.extend(body.block(block).term.jumps().map(|jump| jump.to));
+        }
+    }
+    found
+}
+
+fn first_reason(body: &Body, entry: BlockId, reasons: &BTreeMap<BlockId, (String, Span)>) -> (String, Span) {
+    let region = reachable_from(body, std::iter::once(entry));
+    let flow = Flow::of(body);
+    flow.order
+        .iter()
+        .filter(|block| region.contains(block))
+        .find_map(|block| reasons.get(block))
+        .cloned()
+        .unwrap_or_else(|| ("what comes before it".into(), body.block(entry).span))
+}
+
+/// Blocks that stand between the kernel's part and a continuation; the first takes the parameters of the block they replace.
+type Bridge = Vec<Block>;
+
+/// Puts the bridges in the place of what has gone to the user side.
+///
+/// Blocks of the user side that are no entry are unreachable then; the optimizer drops them.
+fn install(body: &mut Body, bridges: BTreeMap<BlockId, Bridge>) {
+    for (entry, bridge) in bridges {
+        let offset = body.blocks.len() as u32;
+        let mut blocks = bridge.into_iter();
+        let Some(mut head) = blocks.next() else { continue };
+        // Within a bridge, block 0 is the head and stays in the entry's place; the others come at the end.
+        let renumber = |block: &mut Block| {
+            for jump in block.term.jumps_mut() {
+                jump.to.0 += offset - 1;
+            }
+        };
+        renumber(&mut head);
+        body.blocks.extend(blocks.map(|mut block| {
+            renumber(&mut block);
+            block
+        }));
+        body.blocks[entry.0 as usize] = head;
+    }
+}
+
+/// Takes the region that begins at one block out of a kernel-side body.
+struct Outline<'a> {
+    body: &'a mut Body,
+    entry: BlockId,
+    region: Vec<BlockId>,
+    /// Values that the region defines.
+    inside: BTreeSet<Value>,
+    /// Where each value outside is defined by a constant.
+    constants: BTreeMap<Value, Op>,
+    /// What the bridge does; `blocks.last()` is open.
+    bridge: Bridge,
+    /// What a value of the region is called in the bridge, if it is known there.
+    known: BTreeMap<Value, Value>,
+    /// What the record carries: the value in the kernel, and the value it becomes in the region.
+    captured: Vec<(Value, Value)>,
+    /// Reads that would come too late.
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Outline<'a> {
+    fn new(body: &'a mut Body, entry: BlockId) -> Self {
+        let in_region = reachable_from(body, std::iter::once(entry));
+        let region: Vec<BlockId> = Flow::of(body).order.into_iter().filter(|block| in_region.contains(block)).collect();
+        let mut inside = BTreeSet::new();
+        for block in &region {
+            let block = body.block(*block);
+            inside.extend(&block.params);
+            inside.extend(block.insts.iter().filter_map(|inst| inst.result));
+        }
+        let mut constants = BTreeMap::new();
+        for inst in body.blocks.iter().flat_map(|block| &block.insts) {
+            if let (Some(result), Op::Long(_) | Op::Text(_)) = (inst.result, &inst.op) {
+                constants.insert(result, inst.op.clone());
+            }
+        }
+        let span = body.block(entry).span;
+        let params = body.block(entry).params.clone();
+        let head = Block { params: params.clone(), insts: vec![], term: Terminator::Unreachable, span };
+        let known = params.iter().map(|param| (*param, *param)).collect();
+        let captured = params.iter().map(|param| (*param, *param)).collect();
+        Outline { body, entry, region, inside, constants, bridge: vec![head], known, captured, diagnostics: vec![] }
+    }
+
+    fn run(
+        &mut self,
+        handler: usize,
+        number: u32,
+        reason: (String, Span),
+    ) -> Result<(Continuation, Bridge), Vec<Diagnostic>> {
+        let mut blocks: Vec<Block> = self.region.iter().map(|block| self.body.block(*block).clone()).collect();
+        for (index, block) in blocks.iter_mut().enumerate() {
+            // A read in the entry block, before any effect there, happens in any case.
+            let mut certain = self.region[index] == self.entry;
+            let mut insts = vec![];
+            for inst in std::mem::take(&mut block.insts) {
+                let kept = insts.len();
+                self.instruction(inst, certain, &reason, &mut insts);
+                certain &= insts[kept..].iter().all(|inst| inst.op.is_pure());
+            }
+            block.insts = insts;
+        }
+        self.capture_live_ins(&mut blocks);
+        if !self.diagnostics.is_empty() {
+            return Err(std::mem::take(&mut self.diagnostics));
+        }
+        let args = self.captured.iter().map(|(kernel, _)| *kernel).collect();
+        if let Some(last) = self.bridge.last_mut() {
+            last.term = Terminator::Defer { to: number, args };
+        }
+        let body = self.continuation_body(blocks);
+        Ok((Continuation { handler, reason, body }, std::mem::take(&mut self.bridge)))
+    }
+
+    /// Keeps an instruction in the region, or moves it to the bridge if it must happen in the kernel.
+    fn instruction(&mut self, mut inst: Inst, certain: bool, reason: &(String, Span), insts: &mut Vec<Inst>) {
+        let must_be_kernel = matches!(
+            inst.op,
+            Op::Context(_) | Op::Argument { .. } | Op::Load { .. } | Op::ReadText { .. } | Op::Readable { .. }
+        );
+        let available = self.rename_for_bridge(&inst);
+        if !must_be_kernel {
+            // Arithmetic on what the kernel knows may be needed there for an address; whether it is, unused-code removal
+            // finds out.
+            let arithmetic = matches!(inst.op, Op::Long(_) | Op::Binary(..) | Op::Unary(..) | Op::Extend { .. });
+            if let (Some(renamed), true, true, Some(result)) = (available, arithmetic, inst.op.is_pure(), inst.result) {
+                let copy = self.emit(renamed, Type::Long, inst.span);
+                self.known.insert(result, copy);
+            }
+            insts.push(inst);
+            return;
+        }
+        let Some(op) = available else {
+            let (construct, place) = reason;
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "must-run-in-kernel",
+                    inst.span,
+                    "this must be read at the moment of the event, but what it reads is known only later",
+                )
+                .with_secondary(*place, format!("from here on the handler runs on the user side, for {construct}"))
+                .with_help("read it into a variable before, or leave that construct to a `timer` or `end` handler"),
+            );
+            return;
+        };
+        let Some(result) = inst.result else { return };
+        let ty = self.body.ty(result);
+        let (base, offset, width, space, fails) = match &op {
+            Op::Load { base, offset, width, space, .. } => (*base, *offset, *width, *space, true),
+            Op::ReadText { address, space, fallback, .. } => (*address, 0, Width::W1, *space, fallback.is_none()),
+            _ => {
+                let copy = self.emit(op, ty, inst.span);
+                self.capture(copy, result);
+                return;
+            }
+        };
+        if certain || !fails {
+            let copy = self.emit(op, ty, inst.span);
+            self.capture(copy, result);
+            return;
+        }
+        // The read may not happen at all, so a fault must not end the handler here: ask first, and let the region raise the
+        // error where it would have read.
+        let flag = self.emit(Op::Readable { base, offset, width, space }, Type::Long, inst.span);
+        let copy = self.read_if(flag, op, ty, inst.span);
+        let flag_inside = self.fresh(Type::Long);
+        self.capture(flag, flag_inside);
+        let address_inside = self.fresh(Type::Long);
+        self.capture(base, address_inside);
+        self.capture(copy, result);
+        inst.result = None;
+        inst.op = Op::CheckRead { flag: flag_inside, address: address_inside, space };
+        insts.push(inst);
+    }
+
+    /// The instruction in the names of the bridge, if all that it uses is known there.
+    fn rename_for_bridge(&self, inst: &Inst) -> Option<Op> {
+        let mut op = inst.op.clone();
+        let mut complete = true;
+        op.for_each_use(|value| match self.known.get(value) {
+            Some(known) => *value = *known,
+            None if !self.inside.contains(value) => {}
+            None => complete = false,
+        });
+        complete.then_some(op)
+    }
+
+    fn fresh(&mut self, ty: Type) -> Value {
+        self.body.value(ty)
+    }
+
+    fn emit(&mut self, op: Op, ty: Type, span: Span) -> Value {
+        let value = self.fresh(ty);
+        if let Some(last) = self.bridge.last_mut() {
+            last.insts.push(Inst { result: Some(value), op, span });
+        }
+        value
+    }
+
+    /// In the bridge: the read if the flag is set, else 0 or "".
+    fn read_if(&mut self, flag: Value, op: Op, ty: Type, span: Span) -> Value {
+        let number = self.bridge.len() as u32;
+        let (read, skip, join) = (BlockId(number), BlockId(number + 1), BlockId(number + 2));
+        let nothing = match ty {
+            Type::Long => Op::Long(0),
+            Type::Text => Op::Text(vec![]),
+        };
+        let block = |params, insts, term| Block { params, insts, term, span };
+        if let Some(last) = self.bridge.last_mut() {
+            last.term = Terminator::Branch {
+                condition: flag,
+                then: Jump { to: read, args: vec![] },
+                otherwise: Jump { to: skip, args: vec![] },
+            };
+        }
+        for op in [op, nothing] {
+            let value = self.fresh(ty);
+            let inst = Inst { result: Some(value), op, span };
+            let term = Terminator::Jump(Jump { to: join, args: vec![value] });
+            self.bridge.push(block(vec![], vec![inst], term));
+        }
+        let result = self.fresh(ty);
+        self.bridge.push(block(vec![result], vec![], Terminator::Unreachable));
+        result
+    }
+
+    /// The record carries `kernel`; the region finds it as `region`.
+    fn capture(&mut self, kernel: Value, region: Value) {
+        self.known.insert(region, kernel);
+        self.captured.push((kernel, region));
+    }
+
+    /// Values from before the region that it uses: constants are made again, the rest travels.
+    fn capture_live_ins(&mut self, blocks: &mut [Block]) {
+        let mut defined: BTreeSet<Value> = self.captured.iter().map(|(_, region)| *region).collect();
+        for block in blocks.iter() {
+            defined.extend(&block.params);
+            defined.extend(block.insts.iter().filter_map(|inst| inst.result));
+        }
+        let mut missing = BTreeSet::new();
+        for block in blocks.iter_mut() {
+            let mut note = |value: &mut Value| {
+                if !defined.contains(value) {
+                    missing.insert(*value);
+                }
+            };
+            block.insts.iter_mut().for_each(|inst| inst.op.for_each_use(&mut note));
+            block.term.for_each_use(&mut note);
+        }
+        for value in missing {
+            if !self.constants.contains_key(&value) {
+                self.captured.push((value, value));
+            }
+        }
+        // A captured value that the region never uses need not travel, but for the entry's own parameters, which unused-code
+        // removal cannot tell from needed ones: they are few.
+        let mut used = BTreeSet::new();
+        for block in blocks.iter_mut() {
+            block.insts.iter_mut().for_each(|inst| inst.op.for_each_use(|value| _ = used.insert(*value)));
+            block.term.for_each_use(|value| _ = used.insert(*value));
+        }
+        self.captured.retain(|(_, region)| used.contains(region));
+    }
+
+    /// The region as a body of its own: an entry that takes the record's fields, then the region's blocks.
+    fn continuation_body(&self, mut blocks: Vec<Block>) -> Body {
+        let mut body = Body { values: self.body.values.clone(), blocks: vec![] };
+        let mut renamed = BTreeMap::new();
+        for (index, block) in self.region.iter().enumerate() {
+            renamed.insert(*block, BlockId(index as u32 + 1));
+        }
+        for block in &mut blocks {
+            for jump in block.term.jumps_mut() {
+                if let Some(to) = renamed.get(&jump.to) {
+                    jump.to = *to;
+                }
+            }
+        }
+        let span = self.body.block(self.entry).span;
+        // The record's fields get names of their own: the entry block of the region may be entered again by a loop.
+        let mut insts = vec![];
+        let mut params = vec![];
+        let mut outer_names = BTreeMap::new();
+        let entry_params = self.body.block(self.entry).params.clone();
+        for (_, region) in &self.captured {
+            let param = if entry_params.contains(region) { body.value(self.body.ty(*region)) } else { *region };
+            outer_names.insert(*region, param);
+            params.push(param);
+        }
+        let mut used = BTreeSet::new();
+        for block in &mut blocks {
+            block.insts.iter_mut().for_each(|inst| inst.op.for_each_use(|value| _ = used.insert(*value)));
+            block.term.for_each_use(|value| _ = used.insert(*value));
+        }
+        for (value, op) in &self.constants {
+            if used.contains(value) && !self.inside.contains(value) {
+                insts.push(Inst { result: Some(*value), op: op.clone(), span });
+            }
+        }
+        let mut args = vec![];
+        for param in &entry_params {
+            let arg = match outer_names.get(param) {
+                Some(name) => *name,
+                None => {
+                    let ty = self.body.ty(*param);
+                    let value = body.value(ty);
+                    let op = if ty == Type::Long { Op::Long(0) } else { Op::Text(vec![]) };
+                    insts.push(Inst { result: Some(value), op, span });
+                    value
+                }
+            };
+            args.push(arg);
+        }
+        let to = renamed.get(&self.entry).copied().unwrap_or(BlockId(1));
+        body.blocks.push(Block { params, insts, term: Terminator::Jump(Jump { to, args }), span });
+        body.blocks.extend(blocks);
+        body
+    }
+}

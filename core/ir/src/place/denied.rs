@@ -1,0 +1,76 @@
+//! What kernel-side code cannot do, and in which words to say so.
+
+use std::collections::BTreeSet;
+
+use crate::graph::{Op, Unit};
+use crate::intrinsic::Context;
+use crate::placed::Capabilities;
+use crate::program::{Element, GlobalId, GlobalShape};
+
+/// Longest key of a hash map (the kernel's `MAX_BPF_STACK`).
+pub(super) const LONGEST_KEY: u32 = 512;
+
+/// The rules for one program on one kernel.
+pub(super) struct Rules<'a> {
+    pub(super) unit: &'a Unit,
+    pub(super) capabilities: &'a Capabilities,
+    /// Arrays whose keys are longer than [`LONGEST_KEY`].
+    pub(super) long_keys: &'a BTreeSet<GlobalId>,
+}
+
+impl Rules<'_> {
+    /// Why an instruction cannot run in the kernel; `None` if it can.
+    pub(super) fn denies(&self, op: &Op) -> Option<String> {
+        let name = |global: &GlobalId| &self.unit.globals[global.0 as usize].name;
+        match op {
+            Op::Concat(..) => Some("joining strings".into()),
+            Op::Format(..) => Some("formatting into a string".into()),
+            Op::Call(function, _) => {
+                Some(format!("the recursive function `{}`", self.unit.functions[function.0 as usize].name))
+            }
+            Op::Intrinsic(intrinsic, _) if !intrinsic.signature().kernel => {
+                Some(format!("`{}`", intrinsic.signature().name.trim_start_matches('_')))
+            }
+            Op::Iterate { global, .. } => Some(format!("`foreach` over `{}`", name(global))),
+            Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) => Some("`foreach`".into()),
+            Op::Aggregate(global, ..) | Op::Bucket(global, ..) | Op::HistogramText(global, ..) => {
+                Some(format!("reading the aggregate `{}`", name(global)))
+            }
+            Op::ContainsSlice(global, _) => Some(format!("looking for a slice of `{}`", name(global))),
+            Op::DeleteSlice(global, _) => Some(format!("deleting a slice of `{}`", name(global))),
+            Op::Clear(global) if !self.is_scalar(*global) => Some(format!("deleting all of `{}`", name(global))),
+            Op::ElementGet(global, _)
+            | Op::ElementSet(global, ..)
+            | Op::ElementAdd(global, ..)
+            | Op::ElementDelete(global, _)
+            | Op::Contains(global, _)
+            | Op::Accumulate(global, ..) => self.denies_array(*global),
+            Op::CheckRead { .. } => Some("a read that was made before".into()),
+            _ => None,
+        }
+    }
+
+    /// A fact that becomes a string on the user side can be recorded and nothing else.
+    pub(super) fn denies_use(&self, context: Context, by: &Op) -> Option<String> {
+        match by {
+            Op::Print(..) => None,
+            _ => Some(format!("`{}` as a value", context.name())),
+        }
+    }
+
+    fn is_scalar(&self, global: GlobalId) -> bool {
+        matches!(self.unit.globals[global.0 as usize].shape, GlobalShape::Scalar(_))
+    }
+
+    fn denies_array(&self, id: GlobalId) -> Option<String> {
+        let global = &self.unit.globals[id.0 as usize];
+        let GlobalShape::Array { wrap, element, .. } = &global.shape else { return None };
+        if *wrap {
+            return Some(format!("the wrapping array `{}`", global.name));
+        }
+        if matches!(element, Element::Aggregate(shape) if shape.variance.is_some()) {
+            return Some(format!("the variance of `{}`", global.name));
+        }
+        self.long_keys.contains(&id).then(|| format!("the long keys of `{}`", global.name))
+    }
+}

@@ -1,0 +1,85 @@
+//! What runs in the kernel, what on the user side, and where each global lives.
+//!
+//! A handler that a timer, `begin` and the like fire runs on the user side whole. A handler that the kernel fires runs in the
+//! kernel up to the first thing that kernel-side code cannot do; there it records the values that the rest needs and the
+//! rest, a *continuation*, runs on the user side when the record arrives. Nothing is refused for where it would run but reads
+//! of memory that would come too late.
+
+mod capacity;
+mod defer;
+mod denied;
+mod residence;
+
+use std::collections::BTreeSet;
+
+use systap_diagnostics::Diagnostic;
+
+use self::denied::Rules;
+use crate::flow::Flow;
+use crate::graph::{Body, Unit};
+use crate::inline::{inline_calls, recursive_functions};
+use crate::optimize::optimize_body;
+use crate::placed::{Capabilities, KernelHandler, Placed, UserHandler};
+use crate::program::Event;
+
+/// Divides a program for a kernel that can do this much.
+pub fn place(unit: &Unit, capabilities: &Capabilities) -> Result<Placed, Vec<Diagnostic>> {
+    // How long keys are is known only when every writer is; arrays that prove too long for the kernel's hash maps are kept
+    // on the user side, and the program is divided anew.
+    let mut long_keys = BTreeSet::new();
+    loop {
+        let mut placed = divide(&Rules { unit, capabilities, long_keys: &long_keys })?;
+        let text = capacity::of(unit, &placed);
+        placed.globals = residence::of(unit, &placed, &text);
+        let too_long = residence::long_keys(&placed);
+        if too_long.is_empty() {
+            for (handler, capacities) in placed.kernel.iter_mut().zip(text.kernel) {
+                handler.text = capacities;
+            }
+            return Ok(placed);
+        }
+        long_keys.extend(too_long);
+    }
+}
+
+fn divide(rules: &Rules<'_>) -> Result<Placed, Vec<Diagnostic>> {
+    let unit = rules.unit;
+    let recursive = recursive_functions(&unit.functions);
+    let mut placed = Placed { functions: unit.functions.clone(), limits: unit.limits, ..Placed::default() };
+    let mut diagnostics = vec![];
+    for handler in &unit.handlers {
+        let (point, span, event) = (handler.point.clone(), handler.span, handler.event.clone());
+        if runs_on_user_side(&handler.event) {
+            placed.user.push(UserHandler { point, span, event, body: handler.body.clone() });
+            continue;
+        }
+        let mut body = handler.body.clone();
+        inline_calls(&mut body, &unit.functions, &recursive);
+        optimize_body(&mut body);
+        match defer::divide(&mut body, rules, placed.kernel.len(), placed.continuations.len()) {
+            Ok(continuations) => placed.continuations.extend(continuations),
+            Err(found) => diagnostics.extend(found),
+        }
+        optimize_body(&mut body);
+        let loops = has_loop(&body);
+        placed.kernel.push(KernelHandler { point, span, event, body, text: vec![], loops });
+    }
+    for continuation in &mut placed.continuations {
+        optimize_body(&mut continuation.body);
+    }
+    if diagnostics.is_empty() { Ok(placed) } else { Err(diagnostics) }
+}
+
+fn runs_on_user_side(event: &Event) -> bool {
+    match event {
+        Event::Begin(_) | Event::End(_) | Event::Error(_) | Event::Never | Event::Timer { .. } => true,
+        Event::Profile { .. } | Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => false,
+    }
+}
+
+fn has_loop(body: &Body) -> bool {
+    let flow = Flow::of(body);
+    let back_edge =
+        |block: &crate::graph::BlockId| body.block(*block).term.jumps().any(|jump| flow.is_back_edge(*block, jump.to));
+    flow.order.iter().any(back_edge)
+}

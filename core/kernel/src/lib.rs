@@ -1,0 +1,207 @@
+//! The facts of one kernel: release, types, tracepoints, system calls, symbols.
+//!
+//! It reads what the kernel shows in sysfs, procfs and tracefs, or a record of it. It must never load, attach or change
+//! anything, and must never read what nobody asked for: a script that only prints should not pay for 5 MB of types.
+
+pub mod btf;
+mod error;
+pub mod glob;
+mod release;
+pub mod symbols;
+pub mod syscall;
+#[cfg(test)]
+mod tests;
+mod tracefs;
+mod tracepoint;
+
+pub use btf::{Btf, BtfError, Kind, TypeId};
+pub use error::KernelError;
+pub use release::{Arch, Version};
+pub use symbols::Symbols;
+pub use syscall::{CompatTable, SyscallTable};
+pub use tracepoint::{Param, Tracepoint};
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::OnceLock;
+use systap_sys::mapping::MappedFile;
+use tracefs::Events;
+
+/// Where the running kernel shows its types.
+const BTF_FILE: &str = "/sys/kernel/btf/vmlinux";
+
+/// Where the running kernel shows its symbols.
+const SYMBOLS_FILE: &str = "/proc/kallsyms";
+
+/// Where the running kernel shows its release.
+const RELEASE_FILE: &str = "/proc/sys/kernel/osrelease";
+
+/// A fact that is read when it is first asked for, and kept, as is the error if it cannot be read.
+type Fact<T> = OnceLock<Result<T, KernelError>>;
+
+/// One kernel: the running one, or one that was recorded.
+#[derive(Debug)]
+pub struct Kernel {
+    arch: Arch,
+    running: bool,
+    release: Fact<String>,
+    btf: Fact<Btf>,
+    tracepoints: Fact<tracepoint::Table>,
+    events: Fact<Events>,
+    symbols: Fact<Symbols>,
+}
+
+impl Kernel {
+    /// The running kernel. Reads nothing yet.
+    pub fn running() -> Kernel {
+        Kernel {
+            arch: Arch::HOST,
+            running: true,
+            release: Fact::new(),
+            btf: Fact::new(),
+            tracepoints: Fact::new(),
+            events: Fact::new(),
+            symbols: Fact::new(),
+        }
+    }
+
+    /// A kernel of this machine's architecture from what was recorded of it: the bytes of its BTF, its events as
+    /// (subsystem, event) if they were recorded, and its release.
+    pub fn from_parts(btf: Vec<u8>, events: Option<Vec<(String, String)>>, release: &str) -> Kernel {
+        let btf = Btf::from_bytes(btf).map_err(|source| KernelError::Btf { file: "recorded BTF".into(), source });
+        let not_recorded = |fact| KernelError::NotRecorded { fact };
+        Kernel {
+            arch: Arch::HOST,
+            running: false,
+            release: Fact::from(Ok(release.to_string())),
+            btf: Fact::from(btf),
+            tracepoints: Fact::new(),
+            events: Fact::from(match events {
+                Some(events) => Ok(Events::Recorded(events.into_iter().collect())),
+                None => Err(not_recorded("list of trace events")),
+            }),
+            symbols: Fact::from(Err(not_recorded("symbols"))),
+        }
+    }
+
+    /// The same kernel as one of another architecture.
+    pub fn with_arch(self, arch: Arch) -> Kernel {
+        Kernel { arch, ..self }
+    }
+
+    /// The same kernel with these symbols: text of the form of `/proc/kallsyms` or of a `System.map`.
+    pub fn with_symbols(self, text: Vec<u8>) -> Kernel {
+        Kernel { symbols: Fact::from(Symbols::parse(text, Path::new("recorded symbols"))), ..self }
+    }
+
+    /// Whether this is the kernel that runs, so that a program could be loaded into it.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Its release, as `uname -r` has it.
+    pub fn release(&self) -> Result<&str, KernelError> {
+        known(self.release.get_or_init(|| {
+            let file = Path::new(RELEASE_FILE);
+            let text = std::fs::read_to_string(file).map_err(|error| KernelError::unreadable(file, error))?;
+            Ok(text.trim_end().to_string())
+        }))
+        .map(String::as_str)
+    }
+
+    /// The numbers at the start of its release.
+    pub fn version(&self) -> Result<Version, KernelError> {
+        let malformed = || KernelError::Malformed { file: RELEASE_FILE.into(), line: 1 };
+        Version::parse(self.release()?).ok_or_else(malformed)
+    }
+
+    /// Its architecture.
+    pub fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// Its types.
+    pub fn btf(&self) -> Result<&Btf, KernelError> {
+        known(self.btf.get_or_init(|| {
+            let file = Path::new(BTF_FILE);
+            let bytes = MappedFile::open(file).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => KernelError::NoBtf { file: file.into() },
+                _ => KernelError::unreadable(file, error),
+            })?;
+            Btf::from_bytes(bytes).map_err(|source| KernelError::Btf { file: file.into(), source })
+        }))
+    }
+
+    /// The tracepoint of that name. With a subsystem, only if the subsystem has an event of that name: tracefs says so,
+    /// and what it does not list (`pelt_cfs_tp`) has no subsystem.
+    pub fn tracepoint(&self, subsystem: Option<&str>, name: &str) -> Result<Option<Tracepoint>, KernelError> {
+        // BTF first: it is the cheaper of the two to be refused by.
+        let tracepoint = self.tracepoints_named(&[name])?.pop().flatten();
+        match subsystem {
+            Some(subsystem) if tracepoint.is_some() && !self.events()?.has(subsystem, name) => Ok(None),
+            _ => Ok(tracepoint),
+        }
+    }
+
+    /// The tracepoints of those names, in that order, in one look-up. Never touches tracefs.
+    pub fn tracepoints_named(&self, names: &[&str]) -> Result<Vec<Option<Tracepoint>>, KernelError> {
+        tracepoint::by_names(self.btf()?, names).map_err(|source| self.malformed(source))
+    }
+
+    /// The tracepoints whose names match a pattern (see [`glob::matches`]), sorted by name. With a subsystem, which may
+    /// be a pattern too, only those for which tracefs lists an event there.
+    pub fn tracepoints(&self, subsystem: Option<&str>, pattern: &str) -> Result<Vec<Tracepoint>, KernelError> {
+        let table = self.tracepoint_table()?;
+        let listed = subsystem.map(|subsystem| self.events()?.of(subsystem)).transpose()?;
+        let accept = |name: &str| {
+            glob::matches(pattern, name)
+                && listed.as_ref().is_none_or(|listed| listed.binary_search_by(|of| of.as_str().cmp(name)).is_ok())
+        };
+        table.filter(self.btf()?, accept).map_err(|source| self.malformed(source))
+    }
+
+    /// The names of all tracepoints, sorted.
+    pub fn tracepoint_names(&self) -> Result<Vec<&str>, KernelError> {
+        Ok(self.tracepoint_table()?.names().collect())
+    }
+
+    /// The system calls of its architecture.
+    pub fn syscalls(&self) -> &'static SyscallTable {
+        SyscallTable::of(self.arch)
+    }
+
+    /// The names of the system calls of the 32-bit programs that it may run.
+    pub fn compat_syscalls(&self) -> Option<&'static CompatTable> {
+        CompatTable::of(self.arch)
+    }
+
+    /// Its symbols and those of its modules, as they were when this was first asked.
+    pub fn symbols(&self) -> Result<&Symbols, KernelError> {
+        known(self.symbols.get_or_init(|| {
+            let file = Path::new(SYMBOLS_FILE);
+            let text = std::fs::read(file).map_err(|error| KernelError::unreadable(file, error))?;
+            Symbols::parse(text, file)
+        }))
+    }
+
+    fn events(&self) -> Result<&Events, KernelError> {
+        known(self.events.get_or_init(Events::running))
+    }
+
+    fn tracepoint_table(&self) -> Result<&tracepoint::Table, KernelError> {
+        known(
+            self.tracepoints
+                .get_or_init(|| tracepoint::Table::build(self.btf()?).map_err(|source| self.malformed(source))),
+        )
+    }
+
+    /// An error of the kernel's BTF, with the file that it comes from.
+    fn malformed(&self, source: BtfError) -> KernelError {
+        let file = if self.running { BTF_FILE } else { "recorded BTF" };
+        KernelError::Btf { file: file.into(), source }
+    }
+}
+
+fn known<T>(fact: &Result<T, KernelError>) -> Result<&T, KernelError> {
+    fact.as_ref().map_err(Clone::clone)
+}

@@ -1,0 +1,285 @@
+//! The kernel's symbols: addresses to names and names to addresses.
+//!
+//! Must never be read unless a script needs it: the kernel takes 40 ms to write `/proc/kallsyms`. The text is kept as
+//! it came, and names are pieces of it.
+
+use crate::error::KernelError;
+use std::path::Path;
+
+/// The symbols of a kernel and its modules.
+#[derive(Debug)]
+pub struct Symbols {
+    text: Vec<u8>,
+    /// By address; symbols of one address in the order of the file.
+    entries: Vec<Entry>,
+    /// Where the names of modules are in the text: (offset, length). Entry 0 stands for the kernel proper.
+    modules: Vec<(u32, u8)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    address: u64,
+    name: u32,
+    name_len: u16,
+    module: u16,
+    letter: u8,
+}
+
+/// One symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Symbol<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its address.
+    pub address: u64,
+    /// The module that it belongs to; `None` for the kernel proper. What the kernel makes up for code of its own
+    /// making is in brackets here too: `bpf`, `__builtin__ftrace`.
+    pub module: Option<&'a str>,
+    /// The letter of `nm`: `t` and `T` for code, `d` and `D` for data, and so on.
+    pub letter: char,
+}
+
+/// An address put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved<'a> {
+    /// The name of the symbol that the address lies in.
+    pub name: &'a str,
+    /// How many bytes after the symbol's start.
+    pub offset: u64,
+    /// The symbol's module; `None` for the kernel proper.
+    pub module: Option<&'a str>,
+    /// The symbol's size in bytes: up to the next symbol, or to the end of the page where there is none in the same
+    /// module, since the kernel does not tell sizes.
+    pub size: u64,
+}
+
+impl Symbols {
+    /// Reads text of the form of `/proc/kallsyms`: address, letter, name, and for symbols of modules `[module]`.
+    /// `file` is for errors only.
+    pub fn parse(text: Vec<u8>, file: &Path) -> Result<Symbols, KernelError> {
+        // A line takes 44 bytes on average.
+        let mut entries = Vec::with_capacity(text.len() / 40 + 1);
+        let mut modules: Vec<(u32, u8)> = vec![(0, 0)];
+        let mut at = 0;
+        let mut line = 0;
+        let mut any_address = false;
+        let mut sorted = true;
+        let mut previous = 0;
+        while at < text.len() {
+            line += 1;
+            let malformed = || KernelError::Malformed { file: file.into(), line };
+            let (address, after) = address_at(&text, at).ok_or_else(malformed)?;
+            let letter = match text.get(after..after + 3) {
+                Some(&[b' ', letter, b' ']) if letter.is_ascii() => letter,
+                _ => return Err(malformed()),
+            };
+            let name = after + 3;
+            let rest = &text[name..];
+            let name_len = rest.iter().position(|byte| matches!(byte, b'\n' | b'\t' | b' ')).unwrap_or(rest.len());
+            let mut end = name + name_len;
+            let mut module = 0;
+            if matches!(text.get(end), Some(b'\t' | b' ')) {
+                let rest = &text[end..];
+                let tail = &rest[..rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len())];
+                if let [_, b'[', of @ .., b']'] = tail {
+                    module = module_number(&text, &mut modules, end + 2, of).ok_or_else(malformed)?;
+                } else {
+                    return Err(malformed());
+                }
+                end += tail.len();
+            }
+            let (Ok(start), Ok(len)) = (u32::try_from(name), u16::try_from(name_len)) else { return Err(malformed()) };
+            if len == 0 {
+                return Err(malformed());
+            }
+            any_address |= address != 0;
+            sorted &= previous <= address;
+            previous = address;
+            entries.push(Entry { address, name: start, name_len: len, module, letter });
+            at = end + 1;
+        }
+        if !any_address {
+            return Err(KernelError::HiddenAddresses { file: file.into() });
+        }
+        if !sorted {
+            entries.sort_by_key(|entry| entry.address);
+        }
+        Ok(Symbols { text, entries, modules })
+    }
+
+    /// How many symbols there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The symbol that an address lies in. Of several at one address the first in the kernel's order, as the kernel's
+    /// own messages have it. `None` for an address before the first symbol or past the end of a module's last.
+    pub fn resolve(&self, address: u64) -> Option<Resolved<'_>> {
+        let after = self.entries.partition_point(|entry| entry.address <= address);
+        let start = self.entries.get(after.checked_sub(1)?)?.address;
+        let first = self.entries.partition_point(|entry| entry.address < start);
+        // Per-CPU offsets and constants are in the list as well; they are no places in memory.
+        let entry = self.entries.get(first..after)?.iter().find(|entry| !matches!(entry.letter, b'a' | b'A'))?;
+        let page_end = (start | 0xfff).saturating_add(1);
+        let end = match self.entries.get(after) {
+            Some(next) if next.module == entry.module => next.address,
+            Some(next) => next.address.min(page_end),
+            None => page_end,
+        };
+        if address >= end {
+            return None;
+        }
+        let symbol = self.symbol(entry)?;
+        Some(Resolved { name: symbol.name, offset: address - start, module: symbol.module, size: end - start })
+    }
+
+    /// The first symbol of that name, by address.
+    pub fn by_name(&self, name: &str) -> Option<Symbol<'_>> {
+        self.all_by_name(name).next()
+    }
+
+    /// All symbols of that name, by address: several source files can have a static function of one name.
+    pub fn all_by_name<'a>(&'a self, name: &str) -> impl Iterator<Item = Symbol<'a>> {
+        let wanted = name.as_bytes();
+        self.entries
+            .iter()
+            .filter(move |entry| usize::from(entry.name_len) == wanted.len() && self.name_bytes(entry) == Some(wanted))
+            .filter_map(|entry| self.symbol(entry))
+    }
+
+    /// All symbols, by address. Those whose names are no text are left out.
+    pub fn iter(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.entries.iter().filter_map(|entry| self.symbol(entry))
+    }
+
+    fn name_bytes(&self, entry: &Entry) -> Option<&[u8]> {
+        self.text.get(entry.name as usize..)?.get(..usize::from(entry.name_len))
+    }
+
+    fn symbol(&self, entry: &Entry) -> Option<Symbol<'_>> {
+        let name = std::str::from_utf8(self.name_bytes(entry)?).ok()?;
+        let (start, len) = *self.modules.get(usize::from(entry.module))?;
+        let module = std::str::from_utf8(self.text.get(start as usize..)?.get(..usize::from(len))?).ok()?;
+        Some(Symbol {
+            name,
+            address: entry.address,
+            module: (entry.module != 0).then_some(module),
+            letter: char::from(entry.letter),
+        })
+    }
+}
+
+/// The hexadecimal number at `at`, and where it ends.
+fn address_at(text: &[u8], at: usize) -> Option<(u64, usize)> {
+    let mut value = 0u64;
+    let mut end = at;
+    while let Some(digit) = text.get(end).and_then(|byte| (*byte as char).to_digit(16)) {
+        if end - at == 16 {
+            return None;
+        }
+        value = value << 4 | u64::from(digit);
+        end += 1;
+    }
+    (end > at).then_some((value, end))
+}
+
+/// The number of a module, which is given one if it is new. Symbols of a module stand together, so the last is tried
+/// first and a new run costs one pass over the list.
+fn module_number(text: &[u8], modules: &mut Vec<(u32, u8)>, start: usize, name: &[u8]) -> Option<u16> {
+    let is_it = |&(start, len): &(u32, u8)| text.get(start as usize..start as usize + usize::from(len)) == Some(name);
+    if modules.len() > 1 && modules.last().is_some_and(is_it) {
+        return u16::try_from(modules.len() - 1).ok();
+    }
+    if let Some(known) = modules.iter().skip(1).position(is_it) {
+        return u16::try_from(known + 1).ok();
+    }
+    modules.push((u32::try_from(start).ok()?, u8::try_from(name.len()).ok()?));
+    u16::try_from(modules.len() - 1).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+0000000000000010 A per_cpu_thing
+ffffffff81000000 T _stext
+ffffffff81000000 T _text
+ffffffff81000040 t do_one
+ffffffff81000100 T do_two
+ffffffff82000000 D some_data
+ffffffffc0001000 t mod_b_f\t[mod_b]
+ffffffffc0000000 t mod_a_f\t[mod_a]
+ffffffffc0000020 t mod_a_g\t[mod_a]
+";
+
+    fn parse(text: &str) -> Result<Symbols, KernelError> {
+        Symbols::parse(text.into(), Path::new("/proc/kallsyms"))
+    }
+
+    #[track_caller]
+    fn check(address: u64, expected: Option<(&str, u64, Option<&str>, u64)>) {
+        let symbols = parse(TEXT).unwrap();
+        let resolved = symbols.resolve(address).map(|found| (found.name, found.offset, found.module, found.size));
+        assert_eq!(resolved, expected);
+    }
+
+    #[test]
+    fn resolves_addresses() {
+        check(0x5, None);
+        check(0x10, None);
+        check(0xffff_ffff_8100_0000, Some(("_stext", 0, None, 0x40)));
+        check(0xffff_ffff_8100_003f, Some(("_stext", 0x3f, None, 0x40)));
+        check(0xffff_ffff_8100_0041, Some(("do_one", 1, None, 0xc0)));
+        check(0xffff_ffff_8100_0100, Some(("do_two", 0, None, 0xffff00)));
+        check(0xffff_ffff_8200_0fff, Some(("some_data", 0xfff, None, 0x1000)));
+        check(0xffff_ffff_8200_1000, None);
+        check(0xffff_ffff_c000_0010, Some(("mod_a_f", 0x10, Some("mod_a"), 0x20)));
+        check(0xffff_ffff_c000_0fff, Some(("mod_a_g", 0xfdf, Some("mod_a"), 0xfe0)));
+        check(0xffff_ffff_c000_1004, Some(("mod_b_f", 4, Some("mod_b"), 0x1000)));
+        check(0xffff_ffff_c000_2000, None);
+        check(u64::MAX, None);
+    }
+
+    #[test]
+    fn finds_names() {
+        let symbols = parse(TEXT).unwrap();
+        assert_eq!(symbols.len(), 9);
+        assert_eq!(
+            symbols.by_name("mod_a_g"),
+            Some(Symbol { name: "mod_a_g", address: 0xffff_ffff_c000_0020, module: Some("mod_a"), letter: 't' })
+        );
+        assert_eq!(symbols.by_name("do_one").map(|symbol| symbol.address), Some(0xffff_ffff_8100_0040));
+        assert_eq!(symbols.by_name("do"), None);
+        assert_eq!(symbols.iter().last().map(|symbol| symbol.name), Some("mod_b_f"));
+    }
+
+    #[test]
+    fn hidden_addresses_are_an_error() {
+        let error = parse("0000000000000000 T _stext\n0000000000000000 T _text\n").unwrap_err();
+        insta::assert_snapshot!(error, @"the addresses of kernel symbols are hidden (/proc/kallsyms shows only zeros): run as root, and with kernel.kptr_restrict (sysctl) at 0 or 1");
+    }
+
+    #[test]
+    fn malformed_lines_are_errors() {
+        for text in [
+            "hello\n",
+            "ffffffff81000000\n",
+            "ffffffff81000000 T \n",
+            "ffffffff81000000 T name junk\n",
+            "fffffffff81000000 T name\n",
+            "ffffffff81000000 T name\t[open\n",
+            "ffffffff81000000 T name\t",
+            "\n",
+        ] {
+            assert!(matches!(parse(text), Err(KernelError::Malformed { line: 1, .. })), "{text:?}");
+        }
+        assert!(matches!(parse("10 T a\nx\n"), Err(KernelError::Malformed { line: 2, .. })));
+        assert!(parse("10 T a").is_ok());
+    }
+}

@@ -1,0 +1,13 @@
+//! The texts that people read: formatted output, histograms, system calls, stacks, times.
+//!
+//! Values to bytes and nothing else: no file, no clock, no kernel is touched here.
+
+pub mod errno;
+pub mod format;
+pub mod histogram;
+pub mod indent;
+mod number;
+pub mod signal;
+pub mod stack;
+pub mod syscall;
+pub mod time;

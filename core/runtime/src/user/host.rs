@@ -1,0 +1,48 @@
+//! Everything that a handler can reach beyond its own values and the globals. Implementations must never run a handler.
+
+use systap_ir::intrinsic::Context;
+
+use super::datum::Datum;
+use crate::text::indent::Indents;
+
+/// A symbol that covers an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name.
+    pub name: String,
+    /// How far into it the address is, in bytes.
+    pub offset: u64,
+    /// Its length in bytes, as far as the next symbol; 0 if that is not known.
+    pub size: u64,
+    /// The module that it is in; `None` for the kernel itself.
+    pub module: Option<String>,
+}
+
+/// The world of a handler.
+pub trait Host {
+    /// Output, to be written in order.
+    fn print(&mut self, text: &[u8]);
+
+    /// A warning for standard error, without `WARNING: ` and newline.
+    fn warn(&mut self, message: &[u8]);
+
+    /// A fact of the moment; of [`Context::ty`]'s type. Where there is none on the user side, 0 or "".
+    fn context(&mut self, context: Context) -> Datum;
+
+    /// The run is to end after this handler.
+    fn exit(&mut self);
+
+    /// The run is to end at once, without `end` handlers.
+    fn abort(&mut self);
+
+    /// The kernel symbol that covers an address.
+    fn symbol(&mut self, address: u64) -> Option<Symbol>;
+
+    /// What `thread_indent` and `indent` remember between calls.
+    fn indents(&mut self) -> &mut Indents;
+
+    /// Somebody wants the run to end now, so an endless loop must: asked now and then while a handler loops.
+    fn interrupted(&mut self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,272 @@
+//! Runs a body: blocks, jumps, calls, and the arithmetic that loops are made of. What else an instruction can do is in
+//! [`super::operation`].
+//!
+//! The script's calls never become calls of Rust's: their depth is counted and ends in an error, not in a fault.
+
+use systap_diagnostics::Span;
+use systap_ir::graph::{Block, Body, Function, Inst, Op, Terminator};
+use systap_ir::program::{BinaryOp, CompareOp, FunctionId, Limits, Type, UnaryOp};
+
+use super::datum::Datum;
+use super::error::{ErrorKind, RuntimeError};
+use super::frame::{Frame, Registers, has_texts};
+use super::host::Host;
+use super::operation::Cursor;
+use super::store::Store;
+
+/// How many jumps backwards and calls go by between two looks at whether the run is to end.
+const PATIENCE: u32 = 4096;
+
+/// Why a body ends before its end.
+pub(super) enum Stop {
+    /// A run-time error.
+    Error(ErrorKind),
+    /// `abort()`.
+    Abort,
+}
+
+impl From<ErrorKind> for Stop {
+    fn from(kind: ErrorKind) -> Stop {
+        Stop::Error(kind)
+    }
+}
+
+/// Runs handlers and continuations. Keeps nothing from one run to the next but its memory.
+pub struct Interpreter<'a> {
+    functions: &'a [Function],
+    /// Which functions have strings.
+    texts: Vec<bool>,
+    pub(super) limits: Limits,
+    pub(super) registers: Registers,
+    frames: Vec<Frame>,
+    pub(super) cursors: Vec<Cursor>,
+    pub(super) keys: Vec<Datum>,
+    pub(super) output: Vec<u8>,
+}
+
+impl<'a> Interpreter<'a> {
+    /// An interpreter for bodies that call these functions.
+    pub fn new(functions: &'a [Function], limits: Limits) -> Interpreter<'a> {
+        Interpreter {
+            functions,
+            texts: functions.iter().map(|function| has_texts(&function.body)).collect(),
+            limits,
+            registers: Registers::new(),
+            frames: vec![],
+            cursors: vec![],
+            keys: vec![],
+            output: vec![],
+        }
+    }
+
+    /// Runs a body to its end; `args` are what block 0 takes. After `exit()` the body goes on; after `abort()` it does not.
+    ///
+    /// # Errors
+    /// The run-time error that ended it.
+    pub fn run(
+        &mut self,
+        body: &Body,
+        args: &[Datum],
+        store: &mut dyn Store,
+        host: &mut dyn Host,
+    ) -> Result<(), RuntimeError> {
+        self.registers.clear();
+        self.frames.clear();
+        self.cursors.clear();
+        let Some(entry) = body.blocks.first() else { return Ok(()) };
+        self.registers.enter(body, has_texts(body));
+        for (param, arg) in entry.params.iter().zip(args) {
+            self.registers.set(*param, arg.clone());
+        }
+        let mut at = entry.span;
+        match self.execute(body, entry, &mut at, store, host) {
+            Ok(()) => Ok(()),
+            Err(Stop::Abort) => {
+                host.abort();
+                Ok(())
+            }
+            Err(Stop::Error(kind)) => Err(RuntimeError { kind, span: at }),
+        }
+    }
+
+    /// How many calls are under way.
+    pub(super) fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    fn execute(
+        &mut self,
+        handler: &Body,
+        entry: &Block,
+        at: &mut Span,
+        store: &mut dyn Store,
+        host: &mut dyn Host,
+    ) -> Result<(), Stop> {
+        let functions = self.functions;
+        let mut function: Option<FunctionId> = None;
+        let mut body = handler;
+        let mut block = entry;
+        let mut number = 0usize;
+        let mut next = 0usize;
+        let mut patience = PATIENCE;
+        'blocks: loop {
+            while let Some(inst) = block.insts.get(next) {
+                next += 1;
+                if let Op::Call(callee, args) = &inst.op {
+                    let called = self.call(*callee, at, inst)?;
+                    let frame = self.registers.frame(function, number, next, inst.result);
+                    let (Some(first), mut passed) = (called.body.blocks.first(), std::mem::take(&mut self.keys)) else {
+                        continue;
+                    };
+                    passed.clear();
+                    passed.extend(args.iter().map(|arg| self.registers.datum(body, *arg)));
+                    self.registers.enter(&called.body, self.texts.get(callee.0 as usize).copied().unwrap_or(true));
+                    for (param, datum) in first.params.iter().zip(passed.drain(..)) {
+                        self.registers.set(*param, datum);
+                    }
+                    self.keys = passed;
+                    self.frames.push(frame);
+                    (function, body, block, number, next) = (Some(*callee), &called.body, first, 0, 0);
+                    give_way(&mut patience, host)?;
+                    continue 'blocks;
+                }
+                if let Err(stop) = self.step(body, inst, store, host) {
+                    *at = inst.span;
+                    return Err(stop);
+                }
+            }
+            let jump = match &block.term {
+                Terminator::Jump(jump) => jump,
+                Terminator::Branch { condition, then, otherwise } => {
+                    if self.registers.long(*condition) != 0 { then } else { otherwise }
+                }
+                Terminator::Return(value) => {
+                    let Some(frame) = self.frames.pop() else { return Ok(()) };
+                    let given = value.map(|value| self.registers.datum(body, value));
+                    let depth = self.frames.len();
+                    while self.cursors.last().is_some_and(|cursor| cursor.depth > depth) {
+                        self.cursors.pop();
+                    }
+                    self.registers.leave(&frame);
+                    (function, number, next) = (frame.function, frame.block, frame.next);
+                    body = function.and_then(|id| functions.get(id.0 as usize)).map_or(handler, |called| &called.body);
+                    block = &body.blocks[number];
+                    if let Some(result) = frame.result {
+                        // A function that gave nothing gives 0 or "".
+                        let given = given.unwrap_or_else(|| self.zero(body.ty(result)));
+                        self.registers.set(result, given);
+                    }
+                    continue;
+                }
+                Terminator::Unreachable | Terminator::Defer { .. } => return Ok(()),
+            };
+            self.registers.pass(body, jump);
+            let to = jump.to.0 as usize;
+            if to <= number {
+                *at = block.span;
+                give_way(&mut patience, host)?;
+            }
+            (block, number, next) = (&body.blocks[to], to, 0);
+        }
+    }
+
+    fn call(&self, callee: FunctionId, at: &mut Span, inst: &Inst) -> Result<&'a Function, Stop> {
+        *at = inst.span;
+        if self.frames.len() >= self.limits.nesting as usize {
+            return Err(ErrorKind::TooDeep(self.limits.nesting).into());
+        }
+        self.functions.get(callee.0 as usize).ok_or(Stop::Error(ErrorKind::NoEvent))
+    }
+
+    /// 0 or "".
+    pub(super) fn zero(&self, ty: Type) -> Datum {
+        match ty {
+            Type::Long => Datum::Long(0),
+            Type::Text => Datum::Text(self.registers.empty()),
+        }
+    }
+
+    #[inline(always)]
+    fn step(
+        &mut self,
+        body: &Body,
+        inst: &Inst,
+        store: &mut dyn Store,
+        host: &mut dyn Host,
+    ) -> Result<(), Stop> {
+        let registers = &mut self.registers;
+        let long = match &inst.op {
+            Op::Long(long) => *long,
+            Op::Binary(op, left, right) => binary(*op, registers.long(*left), registers.long(*right))?,
+            Op::Compare(op, left, right) if body.ty(*left) == Type::Long => {
+                compare(*op, &registers.long(*left), &registers.long(*right))
+            }
+            Op::Compare(op, left, right) => compare(*op, registers.text(*left), registers.text(*right)),
+            Op::Unary(op, value) => unary(*op, registers.long(*value)),
+            Op::Extend { value, bits, signed } => extend(registers.long(*value), *bits, *signed),
+            _ => return self.operate(body, inst, store, host),
+        };
+        if let Some(result) = inst.result {
+            registers.set_long(result, long);
+        }
+        Ok(())
+    }
+}
+
+fn give_way(patience: &mut u32, host: &mut dyn Host) -> Result<(), Stop> {
+    *patience -= 1;
+    if *patience == 0 {
+        *patience = PATIENCE;
+        if host.interrupted() {
+            return Err(ErrorKind::Interrupted.into());
+        }
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn binary(op: BinaryOp, left: i64, right: i64) -> Result<i64, ErrorKind> {
+    let shift = (right & 63) as u32;
+    Ok(match op {
+        BinaryOp::Add => left.wrapping_add(right),
+        BinaryOp::Subtract => left.wrapping_sub(right),
+        BinaryOp::Multiply => left.wrapping_mul(right),
+        BinaryOp::Divide | BinaryOp::Remainder if right == 0 => return Err(ErrorKind::DivisionByZero),
+        BinaryOp::Divide => left.wrapping_div(right),
+        BinaryOp::Remainder => left.wrapping_rem(right),
+        BinaryOp::And => left & right,
+        BinaryOp::Or => left | right,
+        BinaryOp::Xor => left ^ right,
+        BinaryOp::ShiftLeft => left << shift,
+        BinaryOp::ShiftRight => left >> shift,
+        BinaryOp::ShiftRightLogical => (left.cast_unsigned() >> shift).cast_signed(),
+    })
+}
+
+#[inline(always)]
+fn compare<T: Ord>(op: CompareOp, left: &T, right: &T) -> i64 {
+    i64::from(match op {
+        CompareOp::Equal => left == right,
+        CompareOp::NotEqual => left != right,
+        CompareOp::Less => left < right,
+        CompareOp::LessOrEqual => left <= right,
+        CompareOp::Greater => left > right,
+        CompareOp::GreaterOrEqual => left >= right,
+    })
+}
+
+fn unary(op: UnaryOp, value: i64) -> i64 {
+    match op {
+        UnaryOp::Negate => value.wrapping_neg(),
+        UnaryOp::Not => i64::from(value == 0),
+        UnaryOp::Complement => !value,
+    }
+}
+
+fn extend(value: i64, bits: u8, signed: bool) -> i64 {
+    match 64u32.saturating_sub(u32::from(bits)) {
+        64 => 0,
+        unused if signed => value << unused >> unused,
+        unused => (value.cast_unsigned() << unused >> unused).cast_signed(),
+    }
+}

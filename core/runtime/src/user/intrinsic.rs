@@ -1,0 +1,173 @@
+//! The functions of the runtimes, as the user side does them. It must never read a clock or a kernel fact but through the
+//! host.
+
+use systap_ir::graph::Value;
+use systap_ir::intrinsic::Intrinsic;
+
+use super::datum::{Datum, Text};
+use super::error::ErrorKind;
+use super::host::Host;
+use super::interpreter::{Interpreter, Stop};
+use crate::text::{stack, syscall, time};
+
+impl Interpreter<'_> {
+    /// Its result, if it has one.
+    pub(super) fn intrinsic(
+        &mut self,
+        intrinsic: Intrinsic,
+        args: &[Value],
+        host: &mut dyn Host,
+    ) -> Result<Option<Datum>, Stop> {
+        let long = |at: usize| args.get(at).map_or(0, |value| self.registers.long(*value));
+        let text = |at: usize| args.get(at).map_or_else(|| self.registers.empty(), |value| self.registers.text(*value).clone());
+        let given = match intrinsic {
+            Intrinsic::Exit => {
+                host.exit();
+                return Ok(None);
+            }
+            Intrinsic::Error => return Err(ErrorKind::Message(text(0)).into()),
+            Intrinsic::Warn => {
+                host.warn(&text(0));
+                return Ok(None);
+            }
+            Intrinsic::Abort => return Err(Stop::Abort),
+            Intrinsic::SyscallName => self.clipped(syscall::name(long(0)).as_bytes()),
+            Intrinsic::Strlen => Datum::Long(text(0).len() as i64),
+            Intrinsic::Substr => Datum::text(substr(&text(0), long(1), long(2))),
+            Intrinsic::Isinstr => Datum::Long(find(&text(0), &text(1)).is_some().into()),
+            Intrinsic::Strpos => Datum::Long(find(&text(0), &text(1)).map_or(-1, |at| at as i64)),
+            Intrinsic::StrReplace => self.clipped(&replace(&text(0), &text(1), &text(2))),
+            Intrinsic::Strtol => Datum::Long(strtol(&text(0), long(1))),
+            Intrinsic::Ctime => self.clipped(time::ctime(long(0)).as_bytes()),
+            Intrinsic::ThreadIndent => {
+                let line = host.indents().thread(long(0), long(1), &text(2), long(3));
+                self.clipped(&line)
+            }
+            Intrinsic::Indent => {
+                let line = host.indents().whole(long(0), long(1));
+                self.clipped(&line)
+            }
+            Intrinsic::SyscallResult => self.clipped(syscall::result(long(0), long(1)).as_bytes()),
+            Intrinsic::Symname => {
+                let address = long(0).cast_unsigned();
+                self.clipped(stack::name(address, host.symbol(address).as_ref()).as_bytes())
+            }
+            Intrinsic::Symdata => {
+                let address = long(0).cast_unsigned();
+                self.clipped(stack::place(address, host.symbol(address).as_ref()).as_bytes())
+            }
+            Intrinsic::StackText => {
+                let addresses = stack::parse(&text(0));
+                // As long as the stack is: to be printed, and cut where it is kept.
+                let lines = stack::lines(&addresses, |address| host.symbol(address));
+                Datum::Text(Text::from(lines.as_bytes()))
+            }
+        };
+        Ok(Some(given))
+    }
+}
+
+/// What there is of `length` bytes from `start`.
+fn substr(text: &[u8], start: i64, length: i64) -> &[u8] {
+    let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else { return &[] };
+    let rest = text.get(start..).unwrap_or_default();
+    &rest[..length.min(rest.len())]
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    if part.is_empty() {
+        return Some(0);
+    }
+    text.windows(part.len()).position(|window| window == part)
+}
+
+fn replace(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while !old.is_empty()
+        && let Some(at) = find(rest, old)
+    {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(new);
+        rest = &rest[at + old.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// As C's: white space, a sign, in base 16 or 0 a `0x`, in base 0 a `0`; then digits as far as they go, and the nearest long
+/// where they go too far. A base that C does not know gives 0.
+fn strtol(text: &[u8], base: i64) -> i64 {
+    let text = text.trim_ascii_start();
+    // Rust's white space lacks the vertical tab.
+    let text = &text[text.iter().take_while(|byte| matches!(byte, b' ' | 0x09..=0x0d)).count()..];
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let (base, digits) = match (base, digits) {
+        (0 | 16, [b'0', b'x' | b'X', rest @ ..]) if rest.first().is_some_and(u8::is_ascii_hexdigit) => (16, rest),
+        (0, [b'0', ..]) => (8, digits),
+        (0, _) => (10, digits),
+        (2..=36, _) => (base as u32, digits),
+        _ => return 0,
+    };
+    let mut value = 0i128;
+    for digit in digits.iter().map_while(|byte| char::from(*byte).to_digit(base)) {
+        value = (value * i128::from(base) + i128::from(digit)).min(i128::from(u64::MAX));
+    }
+    let value = if negative { -value } else { value };
+    value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn substrings() {
+        assert_eq!(substr(b"probe", 1, 3), b"rob");
+        assert_eq!(substr(b"probe", 3, 99), b"be");
+        assert_eq!(substr(b"probe", 5, 1), b"");
+        assert_eq!(substr(b"probe", 6, 1), b"");
+        assert_eq!(substr(b"probe", -1, 2), b"");
+        assert_eq!(substr(b"probe", 0, -2), b"");
+        assert_eq!(substr(b"probe", i64::MAX, i64::MAX), b"");
+    }
+
+    #[test]
+    fn replacing() {
+        assert_eq!(replace(b"a.b.c", b".", b"::"), b"a::b::c");
+        assert_eq!(replace(b"aaa", b"aa", b"b"), b"ba");
+        assert_eq!(replace(b"abc", b"", b"x"), b"abc");
+        assert_eq!(replace(b"abc", b"abc", b""), b"");
+    }
+
+    #[test]
+    fn numbers_as_c_reads_them() {
+        // Each checked against glibc's strtol.
+        for (text, base, value) in [
+            ("42", 10, 42),
+            (" \t\x0b\n-42xyz", 10, -42),
+            ("0x1fz", 16, 31),
+            ("0x1F", 0, 31),
+            ("017", 0, 15),
+            ("018", 0, 1),
+            ("0x", 16, 0),
+            ("0xg", 0, 0),
+            ("zz", 36, 1295),
+            ("102", 2, 2),
+            ("12", 1, 0),
+            ("12", 37, 0),
+            ("+-1", 10, 0),
+            ("", 10, 0),
+            ("9223372036854775807", 10, i64::MAX),
+            ("9223372036854775808", 10, i64::MAX),
+            ("-9223372036854775809", 10, i64::MIN),
+            ("99999999999999999999999999999999999999999999999999", 10, i64::MAX),
+        ] {
+            assert_eq!(strtol(text.as_bytes(), base), value, "{text:?} in base {base}");
+        }
+    }
+}

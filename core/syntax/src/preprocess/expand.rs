@@ -1,0 +1,338 @@
+//! Macros and conditionals: `@define NAME(a) %( body %)`, `@NAME(x)`, `%( condition %? tokens %: tokens %)`. Copies and
+//! drops tokens, never looks at what they mean; what it does is bounded, whatever the macros say.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use systap_diagnostics::{Diagnostic, Sources, Span};
+
+use super::condition::{self, Word};
+use super::{Macro, Macros};
+use crate::ParseOptions;
+use crate::findings::Findings;
+use crate::kind::SyntaxKind;
+use crate::token::{Origin, Token, Tokens};
+
+/// How many tokens the pass looks at beyond those of the file before it gives up.
+const EXPANSION_LIMIT: usize = 1_000_000;
+
+/// The words after `@` that the language itself gives a meaning.
+const OPERATORS: [&str; 24] = [
+    "cast", "defined", "probewrite", "entry", "perf", "var", "avg", "count", "sum", "min", "max", "hist_linear", "hist_log",
+    "const", "variance", "kregister", "uregister", "kderef", "uderef", "enum", "enumname", "define", "return", "arg",
+];
+
+/// The tokens with every macro and conditional resolved, and the macros that they defined.
+pub(super) fn expand(
+    sources: &Sources,
+    tokens: Tokens,
+    options: &ParseOptions<'_>,
+    findings: &mut Findings,
+) -> (Tokens, Macros) {
+    let Tokens { list, origins } = tokens;
+    let left = list.len() + EXPANSION_LIMIT;
+    let mut expansion = Expansion { sources, origins, options, findings, macros: HashMap::new(), left, stopped: false };
+    let mut out = Vec::with_capacity(list.len());
+    // The end of the file is no part of any macro or conditional.
+    let (end, inside) = list.split_last().map_or((None, &[][..]), |(end, inside)| (Some(*end), inside));
+    expansion.run(inside, None, 0, &mut out);
+    out.extend(end);
+    let Expansion { origins, macros, .. } = expansion;
+    (Tokens { list: out, origins }, Macros { by_name: macros })
+}
+
+struct Expansion<'a> {
+    sources: &'a Sources,
+    origins: Vec<Origin>,
+    options: &'a ParseOptions<'a>,
+    findings: &'a mut Findings,
+    macros: HashMap<String, Macro>,
+    /// How many more tokens it will look at.
+    left: usize,
+    /// Whether a limit was met; nothing more is expanded then.
+    stopped: bool,
+}
+
+/// The parameters of the macro whose body is being expanded, with the tokens they stand for.
+type Scope = HashMap<String, Vec<Token>>;
+
+impl<'a> Expansion<'a> {
+    fn run(&mut self, tokens: &[Token], scope: Option<&Scope>, depth: usize, out: &mut Vec<Token>) {
+        let mut at = 0;
+        while let Some(token) = tokens.get(at) {
+            if self.stop_at_limit(token, depth) {
+                return;
+            }
+            at = match token.kind {
+                SyntaxKind::AtWord => self.at_word(tokens, at, scope, depth, out),
+                SyntaxKind::ConditionOpen => self.conditional(tokens, at, scope, depth, out),
+                _ => {
+                    out.push(*token);
+                    at + 1
+                }
+            };
+        }
+    }
+
+    fn stop_at_limit(&mut self, token: &Token, depth: usize) -> bool {
+        if self.stopped {
+            return true;
+        }
+        let said = if depth > self.options.max_depth {
+            format!("macros and conditionals nest more than {} deep", self.options.max_depth)
+        } else if self.left == 0 {
+            format!("macros expand to more than {EXPANSION_LIMIT} tokens")
+        } else {
+            self.left -= 1;
+            return false;
+        };
+        self.stopped = true;
+        self.error("nested-too-deep", token, said);
+        true
+    }
+
+    fn text(&self, token: &Token) -> &'a str {
+        self.sources.text(token.text)
+    }
+
+    fn span(&self, token: &Token) -> Span {
+        let origin = (token.origin as usize).checked_sub(1).and_then(|index| self.origins.get(index));
+        origin.map_or(token.text, |origin| origin.span)
+    }
+
+    fn error(&mut self, code: &'static str, token: &Token, said: String) {
+        self.findings.add(Diagnostic::error(code, self.span(token), said));
+    }
+
+    /// A parameter, a definition, a macro's use, or a word that the parser will know. Returns the index behind it.
+    fn at_word(
+        &mut self,
+        tokens: &[Token],
+        at: usize,
+        scope: Option<&Scope>,
+        depth: usize,
+        out: &mut Vec<Token>,
+    ) -> usize {
+        let Some(word) = tokens.get(at) else { return at + 1 };
+        let name = &self.text(word)[1..];
+        if let Some(tokens) = scope.and_then(|scope| scope.get(name)) {
+            self.left = self.left.saturating_sub(tokens.len());
+            let already = out.len();
+            out.extend_from_slice(tokens);
+            if let Some(first) = out.get_mut(already) {
+                (first.spaced, first.first_of_line) = (word.spaced, word.first_of_line);
+            }
+            return at + 1;
+        }
+        if name == "define" {
+            if scope.is_some() {
+                self.error("preprocessor", word, "a macro's body cannot define a macro".to_owned());
+                return at + 1;
+            }
+            return self.definition(tokens, at);
+        }
+        let library = self.options.library.and_then(|library| library.by_name.get(name));
+        let Some(used) = self.macros.get(name).or(library) else {
+            out.push(*word);
+            return at + 1;
+        };
+        // The definition is copied with its origin replaced: an error in it is shown where it is used.
+        let Macro { params, body } = used;
+        let (params, mut body) = (params.clone().unwrap_or_default(), body.clone());
+        let has_params = used.params.is_some();
+        let mut behind = at + 1;
+        let mut scope_of_body = Scope::new();
+        if has_params {
+            let Some((args, end)) = arguments(tokens, at + 1) else {
+                self.error("macro-arguments", word, format!("`@{name}` needs its arguments in parentheses"));
+                // Without a closing parenthesis there is no telling where to go on.
+                let unclosed = tokens.get(at + 1).is_some_and(|token| token.kind == SyntaxKind::LeftParen);
+                return if unclosed { tokens.len() } else { at + 1 };
+            };
+            behind = end;
+            if args.len() != params.len() {
+                let said = format!("`@{name}` takes {} arguments, and here are {}", params.len(), args.len());
+                self.error("macro-arguments", word, said);
+                return end;
+            }
+            for (param, arg) in params.into_iter().zip(args) {
+                let mut expanded = Vec::new();
+                self.run(tokens.get(arg).unwrap_or(&[]), scope, depth + 1, &mut expanded);
+                scope_of_body.insert(param, expanded);
+            }
+        }
+        let last = tokens.get(behind - 1).unwrap_or(word);
+        let span = self.span(word).to(self.span(last));
+        self.origins.push(Origin { span, note: format!("`@{name}` is a macro"), has_definition: true });
+        let origin = self.origins.len() as u32;
+        for token in &mut body {
+            token.origin = origin;
+        }
+        if let Some(first) = body.first_mut() {
+            (first.spaced, first.first_of_line) = (word.spaced, word.first_of_line);
+        }
+        self.run(&body, Some(&scope_of_body), depth + 1, out);
+        behind
+    }
+
+    /// `@define NAME(a, b) %( body %)`, from the `@define` on. Returns the index behind it.
+    fn definition(&mut self, tokens: &[Token], at: usize) -> usize {
+        let Some(define) = tokens.get(at) else { return at + 1 };
+        let Some(name) = tokens.get(at + 1).filter(|name| name.kind == SyntaxKind::Ident) else {
+            self.error("preprocessor", tokens.get(at + 1).unwrap_or(define), "expected a macro's name".to_owned());
+            return at + 1;
+        };
+        let mut next = at + 2;
+        let mut params = None;
+        if tokens.get(next).is_some_and(|token| token.kind == SyntaxKind::LeftParen) {
+            let Some((names, end)) = self.parameters(tokens, next) else {
+                let place = tokens.get(next).unwrap_or(define);
+                self.error("preprocessor", place, "expected names with commas between, and `)`".to_owned());
+                return next;
+            };
+            (params, next) = (Some(names), end);
+        }
+        let Some(open) = tokens.get(next).filter(|token| token.kind == SyntaxKind::ConditionOpen) else {
+            let place = tokens.get(next).unwrap_or(define);
+            self.error("preprocessor", place, "expected `%(` and the macro's body".to_owned());
+            return next;
+        };
+        let parts = Parts::find(tokens, next);
+        let Some(close) = parts.close else {
+            self.error("preprocessor", open, "the macro's body has no closing `%)`".to_owned());
+            return tokens.len();
+        };
+        let mut body = tokens.get(next + 1..close).unwrap_or(&[]).to_vec();
+        for token in &mut body {
+            token.origin = 0;
+        }
+        let text = self.text(name);
+        if OPERATORS.contains(&text) {
+            let said = format!("this macro takes the place of the operator `@{text}`");
+            self.findings.add(Diagnostic::warning("macro-hides-operator", self.span(name), said));
+        }
+        if self.macros.insert(text.to_owned(), Macro { params, body }).is_some() {
+            self.error("macro-defined-twice", name, format!("the macro `@{text}` is defined twice in this file"));
+        }
+        close + 1
+    }
+
+    fn parameters(&self, tokens: &[Token], open: usize) -> Option<(Vec<String>, usize)> {
+        let mut names = Vec::new();
+        let mut at = open + 1;
+        if tokens.get(at)?.kind == SyntaxKind::RightParen {
+            return Some((names, at + 1));
+        }
+        loop {
+            let name = tokens.get(at).filter(|token| token.kind == SyntaxKind::Ident || token.kind.is_keyword())?;
+            names.push(self.text(name).to_owned());
+            match tokens.get(at + 1)?.kind {
+                SyntaxKind::Comma => at += 2,
+                SyntaxKind::RightParen => return Some((names, at + 2)),
+                _ => return None,
+            }
+        }
+    }
+
+    /// `%( condition %? tokens %: tokens %)`, from the `%(` on. Returns the index behind it.
+    fn conditional(
+        &mut self,
+        tokens: &[Token],
+        at: usize,
+        scope: Option<&Scope>,
+        depth: usize,
+        out: &mut Vec<Token>,
+    ) -> usize {
+        let Some(open) = tokens.get(at) else { return at + 1 };
+        let parts = Parts::find(tokens, at);
+        let Some(close) = parts.close else {
+            self.error("preprocessor", open, "the conditional has no closing `%)`".to_owned());
+            return tokens.len();
+        };
+        let Some(then) = parts.then else {
+            self.error("preprocessor", open, "the conditional has no `%?` behind its condition".to_owned());
+            return close + 1;
+        };
+        let mut condition = Vec::new();
+        self.run(tokens.get(at + 1..then).unwrap_or(&[]), scope, depth + 1, &mut condition);
+        // A condition on an argument that was not given: that has been said.
+        if condition.iter().any(|token| token.kind == SyntaxKind::Argument) {
+            return close + 1;
+        }
+        let words: Vec<Word<'_>> = condition
+            .iter()
+            .map(|token| Word { kind: token.kind, text: self.text(token), span: self.span(token) })
+            .collect();
+        let end = tokens.get(then).map_or(open.text, |token| self.span(token));
+        let otherwise = parts.otherwise.unwrap_or(close);
+        let taken = match condition::holds(&words, end, self.options.facts) {
+            Ok(true) => then + 1..otherwise,
+            Ok(false) => otherwise + 1..close,
+            Err(found) => {
+                self.findings.add(*found);
+                return close + 1;
+            }
+        };
+        self.run(tokens.get(taken).unwrap_or(&[]), scope, depth + 1, out);
+        close + 1
+    }
+}
+
+/// Where the marks of a conditional, or of a macro's body, stand among the tokens.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) then: Option<usize>,
+    pub(crate) otherwise: Option<usize>,
+    pub(crate) close: Option<usize>,
+}
+
+impl Parts {
+    /// The marks that belong to the `%(` at `open`.
+    pub(crate) fn find(tokens: &[Token], open: usize) -> Parts {
+        let mut parts = Parts::default();
+        let mut inner = 0usize;
+        for (at, token) in tokens.iter().enumerate().skip(open + 1) {
+            match token.kind {
+                SyntaxKind::ConditionOpen => inner += 1,
+                SyntaxKind::ConditionClose if inner > 0 => inner -= 1,
+                SyntaxKind::ConditionClose => {
+                    parts.close = Some(at);
+                    return parts;
+                }
+                SyntaxKind::ConditionThen if inner == 0 && parts.then.is_none() => parts.then = Some(at),
+                SyntaxKind::ConditionElse if inner == 0 && parts.otherwise.is_none() => parts.otherwise = Some(at),
+                _ => {}
+            }
+        }
+        parts
+    }
+}
+
+/// The arguments between the parentheses that open at `open`, split at commas outside of all brackets, and the index
+/// behind the closing one.
+fn arguments(tokens: &[Token], open: usize) -> Option<(Vec<Range<usize>>, usize)> {
+    if tokens.get(open)?.kind != SyntaxKind::LeftParen {
+        return None;
+    }
+    let mut args = Vec::new();
+    let mut inner = 0usize;
+    let mut start = open + 1;
+    for (at, token) in tokens.iter().enumerate().skip(open + 1) {
+        match token.kind {
+            SyntaxKind::LeftParen | SyntaxKind::LeftBracket => inner += 1,
+            SyntaxKind::RightParen if inner == 0 => {
+                if start < at || !args.is_empty() {
+                    args.push(start..at);
+                }
+                return Some((args, at + 1));
+            }
+            SyntaxKind::RightParen | SyntaxKind::RightBracket => inner = inner.saturating_sub(1),
+            SyntaxKind::Comma if inner == 0 => {
+                args.push(start..at);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,89 @@
+//! What happens to a script before it is parsed: arguments, macros, conditionals. Tokens in, tokens out, and each token
+//! keeps the place it came from. Never reads a file and never asks a kernel: what conditions compare with is given.
+
+mod arguments;
+mod condition;
+mod expand;
+mod version;
+
+use std::collections::HashMap;
+
+use systap_diagnostics::{FileId, Sources};
+
+pub use arguments::ArgumentUse;
+pub use condition::{Fact, Facts};
+
+use crate::findings::Findings;
+use crate::kind::SyntaxKind;
+use crate::token::{Token, Tokens};
+use crate::ParseOptions;
+
+/// Macros by name, without the `@`.
+#[derive(Clone, Debug, Default)]
+pub struct Macros {
+    by_name: HashMap<String, Macro>,
+}
+
+impl Macros {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// Their names, in no particular order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// Takes in those of another file. Of a name that both define neither is kept, as no order among files says which is
+    /// meant; the names are returned, sorted.
+    pub fn merge(&mut self, other: Macros) -> Vec<String> {
+        let mut twice: Vec<String> = Vec::new();
+        for (name, body) in other.by_name {
+            if self.by_name.remove(&name).is_some() {
+                twice.push(name);
+            } else {
+                self.by_name.insert(name, body);
+            }
+        }
+        twice.sort();
+        twice
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Macro {
+    params: Option<Vec<String>>,
+    body: Vec<Token>,
+}
+
+/// The tokens of a file, ready for the parser, what it used of the arguments, and the macros it defined.
+pub(crate) struct Preprocessed {
+    pub(crate) tokens: Tokens,
+    pub(crate) uses: ArgumentUse,
+    pub(crate) macros: Macros,
+}
+
+pub(crate) fn preprocess(
+    sources: &mut Sources,
+    file: FileId,
+    options: &ParseOptions<'_>,
+    findings: &mut Findings,
+) -> Preprocessed {
+    let (tokens, uses) = arguments::expand(sources, file, &options.args, findings);
+    if options.warn_unused_args {
+        arguments::warn_unused(&uses, &options.args, findings);
+    }
+    let needs_work = tokens.list.iter().any(|token| match token.kind {
+        SyntaxKind::AtWord => {
+            let word = sources.text(token.text).trim_start_matches('@');
+            word == "define" || options.library.is_some_and(|library| library.by_name.contains_key(word))
+        }
+        kind => matches!(kind, SyntaxKind::ConditionOpen),
+    });
+    if !needs_work {
+        return Preprocessed { tokens, uses, macros: Macros::default() };
+    }
+    let (tokens, macros) = expand::expand(sources, tokens, options, findings);
+    Preprocessed { tokens, uses, macros }
+}

@@ -1,0 +1,84 @@
+//! Links: what keeps a program attached.
+//!
+//! It must never outlive its owner: nothing is pinned, so that whatever ends the process detaches everything.
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use super::{Command, Program, ProgramKind, address_of, attr, call};
+use crate::SysError;
+use crate::error::last_errno;
+use crate::mount::owned;
+
+/// A program attached; dropping it detaches the program. The kernel does that after running handlers have ended, so
+/// for some milliseconds the program stays loaded.
+#[derive(Debug)]
+pub struct Link {
+    // Closed in this order: the link, then what it is a link to.
+    _link: Option<OwnedFd>,
+    event: Option<OwnedFd>,
+}
+
+impl Link {
+    /// Whether this is a perf event's, not a tracepoint's.
+    pub fn is_perf_event(&self) -> bool {
+        self.event.is_some()
+    }
+}
+
+/// Attaches a program to a tracepoint: by `name` for raw tracepoint programs, without one for those that were loaded
+/// with a BTF id (typed tracepoints, function entry and return).
+///
+/// # Errors
+/// ENOENT for a tracepoint that does not exist, EPERM where attaching is forbidden, EINVAL for a name that is
+/// missing, not wanted, or has a NUL byte.
+pub fn attach_raw_tracepoint(program: &Program, name: Option<&str>) -> Result<Link, SysError> {
+    const WHAT: &str = "attach to a tracepoint";
+    if name.is_some() != (program.kind() == ProgramKind::RawTracepoint) {
+        return Err(SysError::new(WHAT, libc::EINVAL));
+    }
+    let name = name.map(CString::new).transpose().map_err(|_| SysError::new(WHAT, libc::EINVAL))?;
+    let mut attr = attr::RawTracepointOpen {
+        name: name.as_ref().map_or(0, |name| address_of(name.as_bytes_with_nul())),
+        prog_fd: program.number(),
+        padding: 0,
+    };
+    // SAFETY: the kernel reads the name up to its NUL unless it is null; the string lives to the end of this call.
+    let fd = unsafe { call(Command::RawTracepointOpen, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
+    Ok(Link { _link: Some(owned(fd, WHAT)?), event: None })
+}
+
+/// BPF_PERF_EVENT of `enum bpf_attach_type`.
+const PERF_EVENT: u32 = 41;
+/// `_IO('$', 0)` and `_IOW('$', 8, __u32)` of include/uapi/linux/perf_event.h.
+const PERF_EVENT_IOC_ENABLE: libc::Ioctl = 0x2400;
+const PERF_EVENT_IOC_SET_BPF: libc::Ioctl = 0x4004_2408;
+
+/// Attaches a program to a perf event, by a link (Linux 5.15) or to the event itself, and starts the event.
+pub(crate) fn attach_perf_event(event: OwnedFd, program: &Program, cookie: u64) -> Result<Link, SysError> {
+    const WHAT: &str = "attach to a perf event";
+    let mut attr = attr::PerfLinkCreate {
+        prog_fd: program.number(),
+        target_fd: event.as_raw_fd().cast_unsigned(),
+        attach_type: PERF_EVENT,
+        flags: 0,
+        bpf_cookie: cookie,
+    };
+    // SAFETY: the attribute has no addresses.
+    let link = match unsafe { call(Command::LinkCreate, &mut attr) } {
+        Ok(fd) => Some(owned(fd, WHAT)?),
+        // Older kernels have no such link; without one there are no cookies either.
+        Err(libc::EINVAL | libc::EOPNOTSUPP) if cookie == 0 => {
+            control(&event, PERF_EVENT_IOC_SET_BPF, program.fd().as_raw_fd()).map_err(|e| SysError::new(WHAT, e))?;
+            None
+        }
+        Err(errno) => return Err(SysError::new(WHAT, errno)),
+    };
+    control(&event, PERF_EVENT_IOC_ENABLE, 0).map_err(|errno| SysError::new("start a perf event", errno))?;
+    Ok(Link { _link: link, event: Some(event) })
+}
+
+fn control(event: &OwnedFd, request: libc::Ioctl, argument: RawFd) -> Result<(), i32> {
+    // SAFETY: both requests take a number, not an address.
+    if unsafe { libc::ioctl(event.as_raw_fd(), request, argument) } < 0 { Err(last_errno()) } else { Ok(()) }
+}

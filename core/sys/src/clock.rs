@@ -1,0 +1,77 @@
+//! The kernel's clocks, in nanoseconds, and the constants that go with them.
+//!
+//! It must never mix clocks: BPF's `ktime_get_ns` is the monotonic one, `ktime_get_boot_ns` the boot-time one.
+
+use crate::SysError;
+
+/// CLOCK_MONOTONIC: nanoseconds since some point at boot, without time spent suspended.
+pub fn monotonic_ns() -> u64 {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+/// CLOCK_BOOTTIME: nanoseconds since boot, with time spent suspended.
+pub fn boottime_ns() -> u64 {
+    read(libc::CLOCK_BOOTTIME)
+}
+
+/// CLOCK_REALTIME: nanoseconds since the Epoch; it may be set back.
+pub fn realtime_ns() -> u64 {
+    read(libc::CLOCK_REALTIME)
+}
+
+/// How many seconds TAI is ahead of UTC, as the kernel was told; 0 where nobody told it.
+///
+/// # Errors
+/// Where adjtimex(2) is filtered away.
+pub fn tai_offset_seconds() -> Result<i64, SysError> {
+    // SAFETY: timex is integers only, for which all zeroes is a value.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live timex; its modes are 0, so the call only reports.
+    if unsafe { libc::adjtimex(&mut state) } < 0 {
+        return Err(SysError::last("read the TAI offset"));
+    }
+    Ok(i64::from(state.tai))
+}
+
+/// How many clock ticks of `/proc` and `times(2)` make a second (USER_HZ, 100 nearly everywhere).
+pub fn clock_ticks_per_second() -> u64 {
+    // SAFETY: sysconf only reads a constant of the system.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(ticks).unwrap_or(100)
+}
+
+fn read(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live timespec, which the call fills; these clocks exist on every kernel we run on,
+    // so it cannot fail.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    #[test]
+    fn clocks_agree_with_the_standard_library() {
+        let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let now = u128::from(realtime_ns());
+        let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        assert!(before <= now && now <= after, "{before} {now} {after}");
+    }
+
+    #[test]
+    fn monotonic_time_passes() {
+        let before = monotonic_ns();
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(monotonic_ns() - before >= 5_000_000);
+        assert!(boottime_ns() + 1_000_000 >= monotonic_ns());
+    }
+
+    #[test]
+    fn constants_are_in_their_ranges() {
+        assert!((0..100).contains(&tai_offset_seconds().unwrap()));
+        assert!((24..=10_000).contains(&clock_ticks_per_second()));
+    }
+}

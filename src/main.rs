@@ -1,0 +1,2 @@
+//! systap.
+fn main() {}
