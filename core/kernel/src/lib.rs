@@ -2,6 +2,20 @@
 //!
 //! It reads what the kernel shows in sysfs, procfs and tracefs, or a record of it. It must never load, attach or change
 //! anything, and must never read what nobody asked for: a script that only prints should not pay for 5 MB of types.
+//!
+//! ```no_run
+//! use systap_kernel::{Kernel, Kind};
+//!
+//! let kernel = Kernel::running();
+//! if let Some(switch) = kernel.tracepoint(Some("sched"), "sched_switch")? {
+//!     for param in &switch.params {
+//!         println!("{}: {}", param.name, kernel.btf()?.describe(param.ty));
+//!     }
+//! }
+//! // Many names in one pass over the types.
+//! let found = kernel.btf()?.find_many(&[(Kind::Struct, "task_struct"), (Kind::Func, "vfs_read")]);
+//! # Ok::<(), systap_kernel::KernelError>(())
+//! ```
 
 pub mod btf;
 mod error;

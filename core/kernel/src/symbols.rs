@@ -4,6 +4,7 @@
 //! it came, and names are pieces of it.
 
 use crate::error::KernelError;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The symbols of a kernel and its modules.
@@ -12,9 +13,12 @@ pub struct Symbols {
     text: Vec<u8>,
     /// By address; symbols of one address in the order of the file.
     entries: Vec<Entry>,
-    /// Where the names of modules are in the text: (offset, length). Entry 0 stands for the kernel proper.
-    modules: Vec<(u32, u8)>,
+    /// Where the names of modules are. Entry 0 stands for the kernel proper.
+    modules: Vec<Place>,
 }
+
+/// A piece of the text: offset and length in bytes.
+type Place = (u32, u8);
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -57,51 +61,13 @@ impl Symbols {
     /// Reads text of the form of `/proc/kallsyms`: address, letter, name, and for symbols of modules `[module]`.
     /// `file` is for errors only.
     pub fn parse(text: Vec<u8>, file: &Path) -> Result<Symbols, KernelError> {
-        // A line takes 44 bytes on average.
-        let mut entries = Vec::with_capacity(text.len() / 40 + 1);
-        let mut modules: Vec<(u32, u8)> = vec![(0, 0)];
-        let mut at = 0;
-        let mut line = 0;
-        let mut any_address = false;
-        let mut sorted = true;
-        let mut previous = 0;
-        while at < text.len() {
-            line += 1;
-            let malformed = || KernelError::Malformed { file: file.into(), line };
-            let (address, after) = address_at(&text, at).ok_or_else(malformed)?;
-            let letter = match text.get(after..after + 3) {
-                Some(&[b' ', letter, b' ']) if letter.is_ascii() => letter,
-                _ => return Err(malformed()),
-            };
-            let name = after + 3;
-            let rest = &text[name..];
-            let name_len = rest.iter().position(|byte| matches!(byte, b'\n' | b'\t' | b' ')).unwrap_or(rest.len());
-            let mut end = name + name_len;
-            let mut module = 0;
-            if matches!(text.get(end), Some(b'\t' | b' ')) {
-                let rest = &text[end..];
-                let tail = &rest[..rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len())];
-                if let [_, b'[', of @ .., b']'] = tail {
-                    module = module_number(&text, &mut modules, end + 2, of).ok_or_else(malformed)?;
-                } else {
-                    return Err(malformed());
-                }
-                end += tail.len();
-            }
-            let (Ok(start), Ok(len)) = (u32::try_from(name), u16::try_from(name_len)) else { return Err(malformed()) };
-            if len == 0 {
-                return Err(malformed());
-            }
-            any_address |= address != 0;
-            sorted &= previous <= address;
-            previous = address;
-            entries.push(Entry { address, name: start, name_len: len, module, letter });
-            at = end + 1;
-        }
-        if !any_address {
+        let (mut entries, modules) = entries(&text, file)?;
+        if entries.iter().all(|entry| entry.address == 0) {
             return Err(KernelError::HiddenAddresses { file: file.into() });
         }
-        if !sorted {
+        // The kernel proper comes sorted. What follows is by module, in no order, and a stable sort keeps what was in
+        // order before.
+        if !entries.is_sorted_by_key(|entry| entry.address) {
             entries.sort_by_key(|entry| entry.address);
         }
         Ok(Symbols { text, entries, modules })
@@ -174,6 +140,44 @@ impl Symbols {
     }
 }
 
+/// The symbols in the order of the text, and where the names of modules are.
+fn entries(text: &[u8], file: &Path) -> Result<(Vec<Entry>, Vec<Place>), KernelError> {
+    // A line takes 44 bytes on average.
+    let mut entries = Vec::with_capacity(text.len() / 40 + 1);
+    let mut modules = Modules { places: vec![(0, 0)], numbers: HashMap::new(), last: (&[], 0) };
+    let mut at = 0;
+    while at < text.len() {
+        let malformed = || KernelError::Malformed { file: file.into(), line: entries.len() + 1 };
+        let (address, after) = address_at(text, at).ok_or_else(malformed)?;
+        let letter = match text.get(after..after + 3) {
+            Some(&[b' ', letter, b' ']) if letter.is_ascii() => letter,
+            _ => return Err(malformed()),
+        };
+        let name = after + 3;
+        let name_len = length_until(text, name, |byte| matches!(byte, b'\n' | b'\t' | b' '));
+        let mut end = name + name_len;
+        let mut module = 0;
+        if matches!(text.get(end), Some(b'\t' | b' ')) {
+            let tail = &text[end..end + length_until(text, end, |byte| byte == b'\n')];
+            let [_, b'[', of @ .., b']'] = tail else { return Err(malformed()) };
+            module = modules.number(of, end + 2).ok_or_else(malformed)?;
+            end += tail.len();
+        }
+        let (Ok(name), Ok(name_len @ 1..)) = (u32::try_from(name), u16::try_from(name_len)) else {
+            return Err(malformed());
+        };
+        entries.push(Entry { address, name, name_len, module, letter });
+        at = end + 1;
+    }
+    Ok((entries, modules.places))
+}
+
+/// How many bytes from `at` on come before one that is accepted, or before the end.
+fn length_until(text: &[u8], at: usize, accept: impl Fn(u8) -> bool) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    rest.iter().position(|byte| accept(*byte)).unwrap_or(rest.len())
+}
+
 /// The hexadecimal number at `at`, and where it ends.
 fn address_at(text: &[u8], at: usize) -> Option<(u64, usize)> {
     let mut value = 0u64;
@@ -182,24 +186,38 @@ fn address_at(text: &[u8], at: usize) -> Option<(u64, usize)> {
         if end - at == 16 {
             return None;
         }
-        value = value << 4 | u64::from(digit);
+        value = (value << 4) | u64::from(digit);
         end += 1;
     }
     (end > at).then_some((value, end))
 }
 
-/// The number of a module, which is given one if it is new. Symbols of a module stand together, so the last is tried
-/// first and a new run costs one pass over the list.
-fn module_number(text: &[u8], modules: &mut Vec<(u32, u8)>, start: usize, name: &[u8]) -> Option<u16> {
-    let is_it = |&(start, len): &(u32, u8)| text.get(start as usize..start as usize + usize::from(len)) == Some(name);
-    if modules.len() > 1 && modules.last().is_some_and(is_it) {
-        return u16::try_from(modules.len() - 1).ok();
+/// The modules met so far.
+struct Modules<'a> {
+    places: Vec<Place>,
+    numbers: HashMap<&'a [u8], u16>,
+    /// The symbols of a module stand together, so most often it is the last again.
+    last: (&'a [u8], u16),
+}
+
+impl<'a> Modules<'a> {
+    /// The number of a module whose name is at `place`; a new one if it is new. `None` if there are too many.
+    fn number(&mut self, name: &'a [u8], place: usize) -> Option<u16> {
+        if self.last.1 != 0 && self.last.0 == name {
+            return Some(self.last.1);
+        }
+        let number = match self.numbers.get(name) {
+            Some(number) => *number,
+            None => {
+                let number = u16::try_from(self.places.len()).ok()?;
+                self.places.push((u32::try_from(place).ok()?, u8::try_from(name.len()).ok()?));
+                self.numbers.insert(name, number);
+                number
+            }
+        };
+        self.last = (name, number);
+        Some(number)
     }
-    if let Some(known) = modules.iter().skip(1).position(is_it) {
-        return u16::try_from(known + 1).ok();
-    }
-    modules.push((u32::try_from(start).ok()?, u8::try_from(name.len()).ok()?));
-    u16::try_from(modules.len() - 1).ok()
 }
 
 #[cfg(test)]
@@ -281,5 +299,20 @@ ffffffffc0000020 t mod_a_g\t[mod_a]
         }
         assert!(matches!(parse("10 T a\nx\n"), Err(KernelError::Malformed { line: 2, .. })));
         assert!(parse("10 T a").is_ok());
+    }
+
+    #[test]
+    fn a_change_of_any_byte_gives_symbols_or_an_error() {
+        for at in 0..TEXT.len() {
+            for byte in [0, b'\n', b'\t', b' ', b'[', b']', b'f', 0xff] {
+                let mut text = TEXT.as_bytes().to_vec();
+                text[at] = byte;
+                if let Ok(symbols) = Symbols::parse(text, Path::new("changed")) {
+                    for symbol in symbols.iter() {
+                        symbols.resolve(symbol.address.wrapping_add(1));
+                    }
+                }
+            }
+        }
     }
 }

@@ -172,6 +172,25 @@ fn a_record_wakes_the_poller_unless_told_not_to() {
 }
 
 #[test]
+fn what_arrives_during_reading_is_read_too() {
+    if !may_trace() {
+        return;
+    }
+    let (map, program, words) = producer(4096, NO_WAKEUP);
+    let mut ring = RingBuffer::new(&map).unwrap();
+    produce(&program, 200);
+    // Three times what the ring holds: space must be given back on the way, too.
+    let mut left = 60;
+    let given = ring.drain(usize::MAX, &mut |_| {
+        if left > 0 {
+            produce(&program, 200);
+            left -= 1;
+        }
+    });
+    assert_eq!((given, words.load(1)), (61, 0));
+}
+
+#[test]
 fn a_ring_has_one_reader() {
     if !may_trace() {
         return;

@@ -289,7 +289,7 @@ impl Btf {
         for part in record.body.chunks_exact(if wide { 12 } else { 8 }) {
             let (Some(name), Some(low)) = (word(part, 0), word(part, 4)) else { continue };
             let value = match (wide, word(part, 8)) {
-                (true, Some(high)) => (u64::from(high) << 32 | u64::from(low)) as i64,
+                (true, Some(high)) => ((u64::from(high) << 32) | u64::from(low)) as i64,
                 // Kernels before 6.0 never set the flag: a negative value of theirs is read as a large one.
                 _ if record.flag => i64::from(low as i32),
                 _ => i64::from(low),

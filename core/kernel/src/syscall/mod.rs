@@ -154,7 +154,7 @@ impl SyscallTable {
     /// The calls of which a name or an other name matches the pattern (see [`glob::matches`]), by number.
     pub fn matching(&self, pattern: &str) -> Vec<&'static Syscall> {
         let hit = |name: &&str| glob::matches(pattern, name);
-        self.iter().filter(|row| hit(&row.name) || row.aliases.iter().any(|name| hit(name))).collect()
+        self.iter().filter(|row| hit(&row.name) || row.aliases.iter().any(hit)).collect()
     }
 }
 

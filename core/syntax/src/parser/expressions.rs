@@ -49,7 +49,8 @@ fn level_of(operator: SyntaxKind) -> Option<u8> {
 pub(super) fn begins_expression(kind: SyntaxKind) -> bool {
     matches!(
         kind,
-        Ident | Number
+        Ident
+            | Number
             | StringLiteral
             | SingleQuoted
             | AtWord
@@ -296,8 +297,12 @@ impl Parser<'_> {
         if matches!(self.nth(1), LeftBracket | PlusPlus | MinusMinus) || level_of(self.nth(1)) == Some(level::ASSIGN) {
             let name = word.trim_start_matches('@').to_owned();
             self.report(|span| {
-                Diagnostic::error("unknown-operator", span, format!("`{word}` is no variable: `@` begins an operator or a macro"))
-                    .with_help(format!("declare `global {name}` at the top of the script and write `{name}` here"))
+                Diagnostic::error(
+                    "unknown-operator",
+                    span,
+                    format!("`{word}` is no variable: `@` begins an operator or a macro"),
+                )
+                .with_help(format!("declare `global {name}` at the top of the script and write `{name}` here"))
             });
             self.bump();
             let height = if self.at(LeftBracket) { self.keys() } else { 0 };

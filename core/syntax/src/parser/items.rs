@@ -62,7 +62,8 @@ impl Parser<'_> {
             if let Some(near) = near {
                 found = found.with_label(format!("did you mean `{near}`?"));
             } else {
-                found = found.with_note("a script consists of `probe`, `global`, `private` and `function` declarations");
+                found =
+                    found.with_note("a script consists of `probe`, `global`, `private` and `function` declarations");
             }
             match help {
                 Some(help) => found.with_help(help),

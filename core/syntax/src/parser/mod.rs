@@ -18,7 +18,8 @@ use crate::token::{Token, Tokens, describe};
 /// Parses a whole file. The events cover every token but the end of the file.
 pub(crate) fn parse(tokens: &Tokens, sources: &Sources, max_depth: usize, findings: &mut Findings) -> Vec<Event> {
     let events = Vec::with_capacity(tokens.list.len() * 3);
-    let mut parser = Parser { tokens, sources, findings, events, position: 0, depth: 0, max_depth, halted: false, errors: 0 };
+    let mut parser =
+        Parser { tokens, sources, findings, events, position: 0, depth: 0, max_depth, halted: false, errors: 0 };
     parser.file();
     parser.events
 }
@@ -52,7 +53,11 @@ struct Completed {
 
 impl Parser<'_> {
     fn nth_token(&self, ahead: usize) -> Option<&Token> {
-        if self.halted { self.tokens.list.last() } else { self.tokens.list.get(self.position + ahead).or(self.tokens.list.last()) }
+        if self.halted {
+            self.tokens.list.last()
+        } else {
+            self.tokens.list.get(self.position + ahead).or(self.tokens.list.last())
+        }
     }
 
     fn nth(&self, ahead: usize) -> SyntaxKind {
@@ -123,7 +128,9 @@ impl Parser<'_> {
                 let said = format!("expected {for_what}, and `{}` is a keyword", self.text(0));
                 self.error("unexpected-token", said);
                 // It was most likely meant as a name, unless what it begins makes sense here.
-                if matches!(self.nth(1), Equals | Comma | RightParen | RightBracket | Colon | LeftParen | InKw) && !self.halted {
+                if matches!(self.nth(1), Equals | Comma | RightParen | RightBracket | Colon | LeftParen | InKw)
+                    && !self.halted
+                {
                     self.bump();
                 }
                 false
@@ -231,9 +238,7 @@ impl Parser<'_> {
         let wanted = close.spelling().unwrap_or_default();
         let Some(token) = self.nth_token(0) else { return };
         let said = format!("expected `{wanted}`, found {}", describe(token, self.sources));
-        self.report(|span| {
-            Diagnostic::error("unexpected-token", span, said).with_secondary(open, "to close this")
-        });
+        self.report(|span| Diagnostic::error("unexpected-token", span, said).with_secondary(open, "to close this"));
         let mut ahead = 0;
         let mut inner = 0usize;
         loop {

@@ -30,7 +30,8 @@ pub(super) fn expand(
     let text = &sources.file(file).text;
     let uses = ArgumentUse { used: vec![false; args.len()], count: false };
     let list = Vec::with_capacity(text.len() / 4 + 1);
-    let mut pass = Pass { file, text, args, findings, tokens: Tokens { list, origins: vec![] }, uses, pasted: Pasted::default() };
+    let mut pass =
+        Pass { file, text, args, findings, tokens: Tokens { list, origins: vec![] }, uses, pasted: Pasted::default() };
     pass.run();
     let Pass { mut tokens, uses, pasted, .. } = pass;
     if !pasted.tokens.is_empty() {
@@ -62,7 +63,8 @@ pub(super) fn warn_unused(uses: &ArgumentUse, args: &[String], findings: &mut Fi
         [one] => format!("the script does not use its argument {one}"),
         many => format!("the script does not use its arguments {}", many.join(", ")),
     };
-    findings.add(Diagnostic { severity: Severity::Warning, ..Diagnostic::error_without_place("argument-unused", said) });
+    findings
+        .add(Diagnostic { severity: Severity::Warning, ..Diagnostic::error_without_place("argument-unused", said) });
 }
 
 /// Text that stands in no file of the user's, and which tokens lie in it.
@@ -139,7 +141,8 @@ impl Pass<'_> {
             return 0;
         };
         if self.pasted.text.len() + value.len() > PASTED_LIMIT {
-            let found = Diagnostic::error("argument-too-large", span, "the arguments' text fills more than 64 MiB here");
+            let found =
+                Diagnostic::error("argument-too-large", span, "the arguments' text fills more than 64 MiB here");
             self.findings.add(found);
             return 0;
         }
@@ -192,7 +195,8 @@ impl Pass<'_> {
                 many => format!("{many} were given"),
             };
             let said = format!("the script asks for its argument `{name}`, and {given}");
-            Diagnostic::error("argument-missing", span, said).with_help("arguments stand behind the script: `FILE ARG...`")
+            Diagnostic::error("argument-missing", span, said)
+                .with_help("arguments stand behind the script: `FILE ARG...`")
         };
         self.findings.add(found);
         None
@@ -302,4 +306,3 @@ fn complaint(kind: SyntaxKind, text: &str, span: Span) -> Option<Diagnostic> {
 fn shown_character(letter: char) -> Vec<char> {
     if letter.is_control() { letter.escape_default().collect() } else { vec![letter] }
 }
-

@@ -84,9 +84,9 @@ fn compare(words: &[Word<'_>], end: Span, facts: Option<&dyn Facts>) -> Result<b
     let equality = matches!(operator.kind, SyntaxKind::EqualsEquals | SyntaxKind::BangEquals);
     let negated = operator.kind == SyntaxKind::BangEquals;
     let ask = |fact: Fact<'_>| {
-        facts.map(|facts| facts.value(fact)).ok_or_else(|| {
-            error(left.span, format!("`{}` has no value here, as no kernel was chosen", left.text))
-        })
+        facts
+            .map(|facts| facts.value(fact))
+            .ok_or_else(|| error(left.span, format!("`{}` has no value here, as no kernel was chosen", left.text)))
     };
     let only_equality = || {
         if equality { Ok(()) } else { Err(error(operator.span, format!("`{}` knows `==` and `!=` only", left.text))) }

@@ -18,8 +18,30 @@ const EXPANSION_LIMIT: usize = 1_000_000;
 
 /// The words after `@` that the language itself gives a meaning.
 const OPERATORS: [&str; 24] = [
-    "cast", "defined", "probewrite", "entry", "perf", "var", "avg", "count", "sum", "min", "max", "hist_linear", "hist_log",
-    "const", "variance", "kregister", "uregister", "kderef", "uderef", "enum", "enumname", "define", "return", "arg",
+    "cast",
+    "defined",
+    "probewrite",
+    "entry",
+    "perf",
+    "var",
+    "avg",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "hist_linear",
+    "hist_log",
+    "const",
+    "variance",
+    "kregister",
+    "uregister",
+    "kderef",
+    "uderef",
+    "enum",
+    "enumname",
+    "define",
+    "return",
+    "arg",
 ];
 
 /// The tokens with every macro and conditional resolved, and the macros that they defined.

@@ -4,6 +4,7 @@
 mod arguments;
 mod condition;
 mod expand;
+mod structure;
 mod version;
 
 use std::collections::HashMap;
@@ -12,11 +13,12 @@ use systap_diagnostics::{FileId, Sources};
 
 pub use arguments::ArgumentUse;
 pub use condition::{Fact, Facts};
+pub(crate) use structure::Structure;
 
+use crate::ParseOptions;
 use crate::findings::Findings;
 use crate::kind::SyntaxKind;
 use crate::token::{Token, Tokens};
-use crate::ParseOptions;
 
 /// Macros by name, without the `@`.
 #[derive(Clone, Debug, Default)]

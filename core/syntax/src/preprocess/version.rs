@@ -17,7 +17,8 @@ pub(super) fn compare(left: &str, right: &str) -> Ordering {
     if left_digits == 0 || right_digits == 0 || start == same && (left_digits == 0) != (right_digits == 0) {
         return plain;
     }
-    let zeros = |text: &[u8], digits: usize| text[start..start + digits].iter().take_while(|byte| **byte == b'0').count();
+    let zeros =
+        |text: &[u8], digits: usize| text[start..start + digits].iter().take_while(|byte| **byte == b'0').count();
     // A lone 0 is a whole number.
     let fraction = |text: &[u8], digits: usize| digits > 1 && zeros(text, digits) > 0;
     match (fraction(left, left_digits), fraction(right, right_digits)) {

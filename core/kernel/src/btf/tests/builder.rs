@@ -30,7 +30,7 @@ impl Builder {
     /// Any record: name, kind, flag, number of parts, third word, body.
     pub(crate) fn raw(&mut self, name: &str, kind: u32, flag: bool, parts: u32, third: u32, body: &[u32]) -> TypeId {
         let name = self.string(name);
-        self.types.extend([name, u32::from(flag) << 31 | kind << 24 | parts, third]);
+        self.types.extend([name, (u32::from(flag) << 31) | (kind << 24) | parts, third]);
         self.types.extend(body);
         self.count += 1;
         TypeId(self.count)
@@ -38,7 +38,7 @@ impl Builder {
 
     /// encoding: 1 signed, 2 char, 4 bool.
     pub(crate) fn int(&mut self, name: &str, size: u32, encoding: u32) -> TypeId {
-        self.raw(name, 1, false, 0, size, &[encoding << 24 | size * 8])
+        self.raw(name, 1, false, 0, size, &[(encoding << 24) | (size * 8)])
     }
 
     pub(crate) fn ptr(&mut self, to: TypeId) -> TypeId {
@@ -60,7 +60,7 @@ impl Builder {
         let flag = members.iter().any(|member| member.3 != 0);
         let mut body = Vec::new();
         for (name, ty, offset, bits) in members {
-            body.extend([self.string(name), ty.0, bits << 24 | offset]);
+            body.extend([self.string(name), ty.0, (bits << 24) | offset]);
         }
         self.raw(name, kind, flag, members.len() as u32, size, &body)
     }

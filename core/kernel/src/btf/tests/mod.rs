@@ -177,7 +177,7 @@ fn bit_fields() {
     let flags = b.structure("flags", 4, &[("a", int, 0, 3), ("b", int, 3, 29), ("whole", int, 32, 0)]);
     let outer = b.structure("outer", 12, &[("first", int, 0, 0), ("", flags, 32, 0)]);
     // The old way: an integer type of three bits, five bits into its bytes, and no flag on the struct.
-    let three = b.raw("unsigned int", 1, false, 0, 4, &[5 << 16 | 3]);
+    let three = b.raw("unsigned int", 1, false, 0, 4, &[(5 << 16) | 3]);
     let old = b.structure("old", 4, &[("c", three, 8, 0)]);
     let btf = btf(&b);
     let place = |id, name| btf.member(id, name).unwrap().map(|member| (member.bit_offset, member.bitfield_bits));

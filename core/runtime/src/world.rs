@@ -1,0 +1,263 @@
+//! What handlers on the user side can reach: output, facts of systap's own process, symbols, the wish to end.
+//!
+//! It must never run a handler, nor touch a global.
+
+use std::cell::OnceCell;
+use std::time::{Duration, Instant};
+
+use systap_ir::intrinsic::Context;
+use systap_kernel::Kernel;
+use systap_sys::clock;
+use systap_sys::event::{Signal, SignalFd};
+use systap_sys::process::thread_id;
+
+use crate::output::Output;
+use crate::sink::{Notice, Step};
+use crate::text::indent::Indents;
+use crate::user::{Datum, Host, Symbol};
+
+/// How long a handler may keep looping after the run was told to end.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often a looping handler looks for signals.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// That many signals end a run at once.
+const FORCE: u32 = 3;
+
+/// The world of the user side's handlers.
+pub(crate) struct World<'a> {
+    pub(crate) output: Output<'a>,
+    pub(crate) ending: Ending,
+    kernel: &'a Kernel,
+    hz: u32,
+    target: u32,
+    indents: Indents,
+    process: OnceCell<Process>,
+    symbols_refused: bool,
+}
+
+/// Who wants the run to end, and how much.
+pub(crate) struct Ending {
+    pub(crate) signals: SignalFd,
+    /// `exit()` was called.
+    pub(crate) exit: bool,
+    /// `abort()` was called.
+    pub(crate) abort: bool,
+    /// How many signals came.
+    pub(crate) signalled: u32,
+    /// The handlers that run belong to the end of the run.
+    pub(crate) in_end: bool,
+    /// When the run's time is over.
+    pub(crate) deadline: Option<Instant>,
+    /// When a handler that keeps looping is stopped.
+    patience: Option<Instant>,
+    looked: Instant,
+}
+
+impl Ending {
+    pub(crate) fn new(signals: SignalFd) -> Self {
+        Ending {
+            signals,
+            exit: false,
+            abort: false,
+            signalled: 0,
+            in_end: false,
+            deadline: None,
+            patience: None,
+            looked: Instant::now(),
+        }
+    }
+
+    /// Whether the time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Whether the run has to end this moment.
+    pub(crate) fn is_forced(&self) -> bool {
+        self.signalled >= FORCE
+    }
+
+    /// Takes the signals that have come.
+    pub(crate) fn take_signals(&mut self, mut seen: impl FnMut(Signal)) {
+        while let Ok(Some(received)) = self.signals.read() {
+            self.signalled = self.signalled.saturating_add(1);
+            seen(received.signal);
+        }
+    }
+
+    /// Whether a handler that loops is to stop: in the end only by force, before that by a second signal too, or when
+    /// it goes on for long after the first.
+    fn interrupts(&mut self) -> bool {
+        let now = Instant::now();
+        if now.duration_since(self.looked) < LOOK_EVERY {
+            return false;
+        }
+        self.looked = now;
+        self.take_signals(|_| ());
+        if self.is_forced() {
+            return true;
+        }
+        if self.in_end || (self.signalled == 0 && !self.is_over()) {
+            return false;
+        }
+        let patience = *self.patience.get_or_insert(now + GRACE);
+        self.signalled >= 2 || now >= patience
+    }
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(output: Output<'a>, ending: Ending, kernel: &'a Kernel, hz: u32, target: u32) -> Self {
+        let (indents, process) = (Indents::default(), OnceCell::new());
+        World { output, ending, kernel, hz, target, indents, process, symbols_refused: false }
+    }
+
+    /// Takes the signals that have come, and says so.
+    pub(crate) fn take_signals(&mut self) {
+        let output = &mut self.output;
+        self.ending.take_signals(|signal| output.trace(&Step::Signalled(signal)));
+    }
+}
+
+impl Host for World<'_> {
+    fn print(&mut self, text: &[u8]) {
+        self.output.append(|buffer| buffer.extend_from_slice(text));
+    }
+
+    fn warn(&mut self, message: &[u8]) {
+        self.output.warning(&Notice::Script(message.to_vec()));
+    }
+
+    fn context(&mut self, context: Context) -> Datum {
+        let process = || self.process.get_or_init(Process::own);
+        Datum::Long(match context {
+            Context::Pid => i64::from(std::process::id()),
+            Context::Tid => i64::from(thread_id()),
+            Context::Ppid => process().parent,
+            Context::Uid => process().uid,
+            Context::Euid => process().euid,
+            Context::Gid => process().gid,
+            Context::Egid => process().egid,
+            Context::Execname => return Datum::text(process().name.as_bytes()),
+            Context::Cpu => current_cpu(),
+            Context::TaskCurrent => 0,
+            Context::MonotonicNs => clock::monotonic_ns().cast_signed(),
+            Context::BoottimeNs => clock::boottime_ns().cast_signed(),
+            Context::RealtimeNs => clock::realtime_ns().cast_signed(),
+            Context::Jiffies => jiffies(clock::monotonic_ns(), self.hz),
+            Context::Target => i64::from(self.target),
+            Context::Stack | Context::StackSymbols | Context::SyscallArguments => return Datum::from(""),
+        })
+    }
+
+    fn exit(&mut self) {
+        self.ending.exit = true;
+    }
+
+    fn abort(&mut self) {
+        self.ending.abort = true;
+    }
+
+    fn symbol(&mut self, address: u64) -> Option<Symbol> {
+        match self.kernel.symbols() {
+            Ok(symbols) => symbols.resolve(address).map(|found| Symbol {
+                name: found.name.to_owned(),
+                offset: found.offset,
+                size: found.size,
+                module: found.module.map(str::to_owned),
+            }),
+            Err(error) => {
+                if !std::mem::replace(&mut self.symbols_refused, true) {
+                    self.output.warning(&Notice::NoSymbols { reason: error.to_string() });
+                }
+                None
+            }
+        }
+    }
+
+    fn indents(&mut self) -> &mut Indents {
+        &mut self.indents
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.ending.interrupts()
+    }
+}
+
+/// Nanoseconds of the monotonic clock in ticks of 1/`hz`.
+fn jiffies(nanoseconds: u64, hz: u32) -> i64 {
+    i64::try_from(u128::from(nanoseconds) * u128::from(hz) / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
+/// Facts of systap's own process that do not change while it runs.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Process {
+    name: String,
+    parent: i64,
+    uid: i64,
+    euid: i64,
+    gid: i64,
+    egid: i64,
+}
+
+impl Process {
+    /// Those of this process; 0 and "" where `/proc` does not tell.
+    fn own() -> Process {
+        std::fs::read_to_string("/proc/self/status").map(|text| Process::parse(&text)).unwrap_or_default()
+    }
+
+    fn parse(status: &str) -> Process {
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+            line.unwrap_or_default()
+        };
+        // Real, effective, saved, file system.
+        let number =
+            |name, index| field(name).split_whitespace().nth(index).and_then(|id| id.parse().ok()).unwrap_or(0);
+        Process {
+            name: field("Name").to_owned(),
+            parent: number("PPid", 0),
+            uid: number("Uid", 0),
+            euid: number("Uid", 1),
+            gid: number("Gid", 0),
+            egid: number("Gid", 1),
+        }
+    }
+}
+
+/// The CPU that this thread runs on: field 39 of `/proc/thread-self/stat`, of which the name, field 2, may hold blanks.
+fn current_cpu() -> i64 {
+    let text = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+    let after_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after_name.split_whitespace().nth(39 - 3).and_then(|cpu| cpu.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_of_this_process_are_what_the_system_says() {
+        let own = Process::own();
+        assert_eq!(own.parent, i64::from(std::os::unix::process::parent_id()));
+        let metadata = std::fs::metadata("/proc/self").unwrap();
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!((own.euid, own.egid), (i64::from(metadata.uid()), i64::from(metadata.gid())));
+        assert_eq!(format!("{}\n", own.name), std::fs::read_to_string("/proc/self/comm").unwrap());
+        assert!((0..systap_sys::cpu::possible_cpus().unwrap() as i64).contains(&current_cpu()));
+    }
+
+    #[test]
+    fn a_status_is_read_by_its_fields() {
+        let text = "Name:\ta b\nPPid:\t12\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n";
+        let expected = Process { name: "a b".into(), parent: 12, uid: 1, euid: 2, gid: 5, egid: 6 };
+        assert_eq!(Process::parse(text), expected);
+        assert_eq!(Process::parse(""), Process::default());
+    }
+
+    #[test]
+    fn jiffies_count_ticks() {
+        assert_eq!(jiffies(1_999_999_999, 250), 499);
+        assert_eq!(jiffies(2_000_000_000, 250), 500);
+        assert_eq!(jiffies(u64::MAX, 1000), 18_446_744_073_709);
+    }
+}

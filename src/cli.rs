@@ -1,0 +1,204 @@
+//! The command line, as data; from it come the parser and the help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs SystemTap-language scripts against the running kernel.
+#[derive(Debug, Parser)]
+#[command(version, disable_help_subcommand = true)]
+#[command(after_help = "A script's name alone runs it: `systap FILE [ARG]...` is `systap run FILE [ARG]...`.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a script until it ends, Ctrl-C, or -T
+    Run(RunOptions),
+    /// Say what is wrong with scripts, or show what becomes of them; needs no privilege
+    Check(CheckOptions),
+}
+
+/// Where a script comes from and what it is given.
+#[derive(Args, Debug)]
+pub(crate) struct ScriptOptions {
+    /// The script itself, instead of a file
+    #[arg(short = 'e', value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// Set a global variable before the script starts
+    #[arg(short = 'G', value_name = "NAME=VALUE")]
+    pub(crate) globals: Vec<String>,
+    /// Set a limit, such as MAXMAPENTRIES=10000
+    #[arg(short = 'D', value_name = "LIMIT=VALUE")]
+    pub(crate) limits: Vec<String>,
+    /// When to colour messages
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// What messages, and the output of `run`, look like
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+/// `systap run`
+#[derive(Args, Debug)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) script: ScriptOptions,
+    /// Write the output to a file
+    #[arg(short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// End after that many seconds
+    #[arg(short = 'T', value_name = "SECONDS")]
+    pub(crate) seconds: Option<f64>,
+    /// Start this command when everything is in place, end with it; target() is its process
+    #[arg(short = 'c', value_name = "COMMAND", conflicts_with = "process")]
+    pub(crate) command: Option<String>,
+    /// End when this process ends; target() is it
+    #[arg(short = 'x', value_name = "PID")]
+    pub(crate) process: Option<u32>,
+    /// Tell what is done; twice: in detail
+    #[arg(short = 'v', action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but errors
+    #[arg(short = 'q', conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// At the end, tell what was attached, hit, lost, skipped and missed
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// Exit with status 5 if any record was lost
+    #[arg(long)]
+    pub(crate) strict_loss: bool,
+    /// Size of the buffer between kernel and user side, such as 8M
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) kernel_buffer: Option<u32>,
+    /// The script (`-` for standard input), then its arguments; with -e, only arguments
+    #[arg(value_name = "FILE [ARG]", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) file_and_args: Vec<OsString>,
+}
+
+/// `systap check`
+#[derive(Args, Debug)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) script: ScriptOptions,
+    /// How far to go
+    #[arg(long, value_enum, default_value_t = Stage::Compile, value_name = "STAGE")]
+    pub(crate) until: Stage,
+    /// Show what the script has become
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) print: Option<Form>,
+    /// Say where each handler and global lives
+    #[arg(short = 'v')]
+    pub(crate) verbose: bool,
+    /// The scripts (`-` for standard input)
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Arguments of the scripts
+    #[arg(last = true, value_name = "ARG")]
+    pub(crate) args: Vec<String>,
+}
+
+/// How far `check` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Stage {
+    /// The syntax
+    Parse,
+    /// Names, types and probe points against the running kernel
+    Resolve,
+    /// Everything short of loading
+    Compile,
+}
+
+/// A printable form of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// The syntax tree
+    Ast,
+    /// The typed program
+    Program,
+    /// The control-flow graphs
+    Ir,
+    /// The same, divided into the kernel's part and the user side's
+    Placed,
+    /// The bytecode, its maps and records
+    Bpf,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// In any case
+    Always,
+    /// In no case
+    Never,
+}
+
+/// What output looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// An object a line
+    Json,
+}
+
+/// Puts `run` before the name of a script that stands where a verb could.
+pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let known = |word: &OsString| {
+        ["run", "check", "--help", "-h", "--version", "-V"].iter().any(|known| word == known)
+    };
+    if args.get(1).is_some_and(|first| !known(first)) {
+        args.insert(1, "run".into());
+    }
+    args
+}
+
+/// Bytes, with K, M or G for powers of 1024.
+fn parse_size(text: &str) -> Result<u32, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes, such as 512K or 8M".to_owned())?;
+    let bytes = number.checked_mul(1 << shift).filter(|bytes| (4096..=1 << 30).contains(bytes));
+    bytes.map(|bytes| bytes as u32).ok_or_else(|| "expected a size from 4K to 1G".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_alone_is_run_and_options_may_stand_first() {
+        let verbs = |line: &str| {
+            let args = with_default_verb(line.split(' ').map(OsString::from));
+            args[1].clone()
+        };
+        assert_eq!(verbs("systap top.stp"), "run");
+        assert_eq!(verbs("systap -v top.stp"), "run");
+        assert_eq!(verbs("systap check top.stp"), "check");
+        assert_eq!(verbs("systap --version"), "--version");
+    }
+
+    #[test]
+    fn sizes_have_bounds() {
+        assert_eq!(parse_size("8M"), Ok(8 << 20));
+        assert_eq!(parse_size("4096"), Ok(4096));
+        assert!(parse_size("1").is_err() && parse_size("2G").is_err() && parse_size("M").is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

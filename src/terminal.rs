@@ -1,0 +1,45 @@
+//! What people see on standard error: diagnostics, complaints, and whether in colour.
+
+use std::io::{IsTerminal, Write};
+
+use systap_diagnostics::{Diagnostic, Severity, Sources, render};
+
+use crate::cli::{Colour, Format};
+
+/// Whether to colour what goes to standard error.
+pub(crate) fn coloured(choice: Colour) -> bool {
+    match choice {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+        }
+    }
+}
+
+/// Shows diagnostics, warnings too; gives whether one is an error.
+pub(crate) fn show(diagnostics: &[Diagnostic], sources: &Sources, format: Format, colour: Colour) -> bool {
+    let mut text = String::new();
+    let coloured = coloured(colour);
+    for diagnostic in diagnostics {
+        text += &match format {
+            Format::Text => render::terminal(diagnostic, sources, coloured),
+            Format::Json => render::json(diagnostic, sources),
+        };
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    write_to_stderr(text.as_bytes());
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+/// One sentence about what went wrong outside the script.
+pub(crate) fn complain(message: &str) {
+    write_to_stderr(format!("systap: {message}\n").as_bytes());
+}
+
+/// Writes what people are to read; nobody is left to tell if that fails.
+pub(crate) fn write_to_stderr(text: &[u8]) {
+    _ = std::io::stderr().lock().write_all(text);
+}
