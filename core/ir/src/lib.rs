@@ -4,6 +4,8 @@
 //! - [`graph`]: the same as control-flow graphs in SSA form, one for each handler and function. [`lower()`] makes them.
 //! - [`optimize()`]: passes over the graphs.
 //! - [`place()`]: which part of each handler runs in the kernel and which on the user side, and where each global lives.
+//! - [`placed`]: the result of that.
+//! - [`verify()`]: what must hold of a graph between passes.
 //! - [`text`]: the printable form of all of these.
 //!
 //! Everything here is data to data: no file, no kernel, no source text. This crate knows no probe family: what an
@@ -21,7 +23,9 @@ mod place;
 pub mod placed;
 pub mod program;
 pub mod text;
+mod verify;
 
 pub use lower::lower;
 pub use optimize::{optimize, optimize_body};
 pub use place::place;
+pub use verify::verify;

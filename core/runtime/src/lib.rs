@@ -1,1 +1,39 @@
-//! Under construction.
+//! The bpf runtime: carries out a translated program on the running kernel.
+//!
+//! - [`run()`] is a run from its beginning to its end: [`Plan`] in, [`Report`] out, what is said meanwhile to a [`Sink`].
+//! - [`load()`] makes an artifact's maps and programs real; [`MapStore`] is the globals wherever they live.
+//! - [`user`] interprets the handlers of the user side; [`text`] makes the texts that people read.
+//!
+//! It never prints, never reads the environment or a file of the user's, and never changes the machine: programs and
+//! maps are held by descriptors only and go with the process. It starts no thread.
+
+mod attach;
+mod counters;
+mod error;
+mod faults;
+mod globals;
+mod load;
+mod output;
+mod record;
+mod refusal;
+mod report;
+mod run;
+mod session;
+mod sink;
+mod slots;
+mod store;
+mod target;
+pub mod text;
+mod timer;
+pub mod user;
+mod watch;
+mod world;
+
+pub use error::RunError;
+pub use load::{Loaded, load};
+pub use refusal::LoadError;
+pub use report::{End, ProbeReport, ProgramReport, Report, Side, SiteLoss, Timing};
+pub use run::{Plan, run};
+pub use sink::{Notice, RuntimeReport, Sink, Step};
+pub use store::MapStore;
+pub use target::Target;

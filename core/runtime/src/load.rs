@@ -198,7 +198,8 @@ fn patched(plan: &ProgramPlan, maps: &[Map]) -> Result<Vec<u64>, LoadError> {
         }
         let pseudo = if relocation.value_offset.is_some() { MAP_VALUE } else { MAP_DESCRIPTOR };
         // Two registers share a byte as C bit fields: the destination comes first.
-        first[1] = if cfg!(target_endian = "little") { first[1] & 0x0f | pseudo << 4 } else { first[1] & 0xf0 | pseudo };
+        first[1] =
+            if cfg!(target_endian = "little") { first[1] & 0x0f | pseudo << 4 } else { first[1] & 0xf0 | pseudo };
         first[4..].copy_from_slice(&map.as_raw_fd().to_ne_bytes());
         second[4..].copy_from_slice(&relocation.value_offset.unwrap_or(0).to_ne_bytes());
     }

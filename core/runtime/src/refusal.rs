@@ -107,7 +107,9 @@ impl LoadError {
             Self::Lockdown { .. } => {
                 vec!["boot with `lockdown=integrity` or without lockdown: integrity allows tracing"]
             }
-            Self::LockedMemory { .. } => vec!["raise the limit: `ulimit -l unlimited`", "use smaller arrays or buffers"],
+            Self::LockedMemory { .. } => {
+                vec!["raise the limit: `ulimit -l unlimited`", "use smaller arrays or buffers"]
+            }
             Self::Forbidden { .. } => {
                 vec!["look whether a container's seccomp profile or a security module forbids bpf(2)"]
             }
@@ -117,7 +119,9 @@ impl LoadError {
                 vec!["this is a defect of systap: please report it with the script and the output of `systap doctor`"]
             }
             Self::Unsupported { .. } => vec!["`systap doctor` says which mechanisms this kernel has"],
-            Self::NoTracepoint { .. } => vec!["run the script again: it will be resolved against the kernel as it is now"],
+            Self::NoTracepoint { .. } => {
+                vec!["run the script again: it will be resolved against the kernel as it is now"]
+            }
             Self::Attach { .. } | Self::System(_) => vec![],
         }
     }

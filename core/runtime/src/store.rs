@@ -157,7 +157,8 @@ impl Table<'_> {
         let ours = self.ours.get(key);
         match &self.content {
             Content::Value(slot) if self.per_cpu && slot.ty == Type::Long => {
-                let kernel = (0..raw.len() / slots::WORD).fold(0i64, |sum, cpu| sum.wrapping_add(slots::long_at(raw, cpu)));
+                let kernel =
+                    (0..raw.len() / slots::WORD).fold(0i64, |sum, cpu| sum.wrapping_add(slots::long_at(raw, cpu)));
                 let ours = if let Some(Share::Long(ours)) = ours { *ours } else { 0 };
                 Entry::Value(Datum::Long(kernel.wrapping_add(ours)))
             }
@@ -360,7 +361,8 @@ impl Store for MapStore<'_> {
     fn entries(&mut self, global: GlobalId) -> Result<Vec<(Vec<Datum>, Entry)>, StoreError> {
         let Some(table) = self.table(global) else { return self.memory.entries(global) };
         let mut entries = vec![];
-        let mut take = |key: &[u8], raw: &[u8]| entries.push((slots::decode_all(key, &table.keys), table.entry(key, raw)));
+        let mut take =
+            |key: &[u8], raw: &[u8]| entries.push((slots::decode_all(key, &table.keys), table.entry(key, raw)));
         table.map.entries(&mut take).map_err(refused)?;
         entries.sort_by(|(left, _), (right, _)| left.cmp(right));
         Ok(entries)

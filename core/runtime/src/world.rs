@@ -46,8 +46,8 @@ pub(crate) struct Ending {
     pub(crate) signalled: u32,
     /// The handlers that run belong to the end of the run.
     pub(crate) in_end: bool,
-    /// When the run's time is over.
-    pub(crate) deadline: Option<Instant>,
+    /// When the run's time is over, on the monotonic clock.
+    pub(crate) deadline: Option<u64>,
     /// When a handler that keeps looping is stopped.
     patience: Option<Instant>,
     looked: Instant,
@@ -69,7 +69,7 @@ impl Ending {
 
     /// Whether the time is over.
     pub(crate) fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline.is_some_and(|deadline| clock::monotonic_ns() >= deadline)
     }
 
     /// Whether the run has to end this moment.

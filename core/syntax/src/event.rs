@@ -11,7 +11,7 @@ pub(crate) enum Event {
     Finish,
     /// The next token belongs to the node that started last.
     Token,
-    /// Nothing: a start that was given up, or that its inner node has called for.
+    /// Nothing: a start that its inner node has called for.
     Nothing,
 }
 

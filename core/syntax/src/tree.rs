@@ -44,7 +44,7 @@ pub fn tree(text: &str) -> SyntaxNode {
     let structure = Structure::of(&raw, &sources);
     let tokens = Tokens { list: structure.parsed, origins: vec![] };
     let mut unread = Findings::default();
-    let mut events = crate::parser::parse(&tokens, &sources, crate::DEFAULT_MAX_DEPTH, &mut unread);
+    let mut events = crate::parser::parse(&tokens, &sources, crate::DEFAULT_MAX_DEPTH, &mut unread).events;
     let starts = tokens.list.iter().map(|token| token.text.start as usize).collect();
     let mut builder = Builder { text, starts, next: 0, at: 0, depth: 0, green: GreenNodeBuilder::new() };
     replay(&mut events, &mut builder);

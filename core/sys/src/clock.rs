@@ -40,6 +40,16 @@ pub fn clock_ticks_per_second() -> u64 {
     u64::try_from(ticks).unwrap_or(100)
 }
 
+/// How often a second the kernel's own tick comes (CONFIG_HZ): the coarse clocks move by one tick at a time, and say by how
+/// much (`TICK_NSEC`, kernel/time/posix-timers.c).
+pub fn ticks_per_second() -> Option<u32> {
+    let mut tick = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live timespec, which the call fills.
+    let failed = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &mut tick) } != 0;
+    let nanoseconds = u64::try_from(tick.tv_nsec).ok().filter(|tick| !failed && *tick > 0)?;
+    u32::try_from((1_000_000_000 + nanoseconds / 2) / nanoseconds).ok()
+}
+
 fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a live timespec, which the call fills; these clocks exist on every kernel we run on,
@@ -73,5 +83,8 @@ mod tests {
     fn constants_are_in_their_ranges() {
         assert!((0..100).contains(&tai_offset_seconds().unwrap()));
         assert!((24..=10_000).contains(&clock_ticks_per_second()));
+        // Every CONFIG_HZ that a kernel can be configured with, over all architectures.
+        let rates = [24, 48, 100, 128, 200, 250, 256, 300, 500, 1000, 1024];
+        assert!(rates.contains(&ticks_per_second().unwrap()), "{:?}", ticks_per_second());
     }
 }

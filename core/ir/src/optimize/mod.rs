@@ -1,4 +1,4 @@
-//! Passes over one graph at a time. Each leaves the graph well-formed and does the same to
+//! Passes over one graph at a time. Each leaves the graph well-formed (see [`crate::verify()`]) and does the same to
 //! every backend's input; none changes what a program prints.
 
 mod blocks;
@@ -24,6 +24,7 @@ pub fn optimize(unit: &mut Unit) {
 pub fn optimize_body(body: &mut Body) {
     // Folding a branch can make a block parameter redundant, which can make a comparison constant, and so on; programs
     // settle in two or three rounds, and stopping early costs only speed.
+    debug_assert_eq!(crate::verify::verify(body), Ok(()));
     for _ in 0..4 {
         blocks::remove_unreachable(body);
         let mut changed = blocks::remove_redundant_params(body);
@@ -36,6 +37,7 @@ pub fn optimize_body(body: &mut Body) {
     }
     blocks::remove_unreachable(body);
     unused::remove_unused(body);
+    debug_assert_eq!(crate::verify::verify(body), Ok(()));
 }
 
 /// Replaces values by others everywhere they are used; follows chains.

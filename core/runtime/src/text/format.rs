@@ -108,12 +108,7 @@ fn text<'a>(operand: &Operand<'a>) -> &'a [u8] {
     }
 }
 
-fn convert(
-    conversion: &Conversion,
-    field: Field,
-    operand: Operand<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), NeedsMemory> {
+fn convert(conversion: &Conversion, field: Field, operand: Operand<'_>, out: &mut Vec<u8>) -> Result<(), NeedsMemory> {
     let value = long(operand);
     let bits = value.cast_unsigned();
     let alternate = conversion.alternate;
@@ -141,7 +136,11 @@ fn convert(
         ConversionKind::Character => {
             let mut character = vec![];
             let byte = [(bits & 0xff) as u8];
-            if alternate { escape(&byte, &mut character) } else { character.extend_from_slice(&byte) }
+            if alternate {
+                escape(&byte, &mut character)
+            } else {
+                character.extend_from_slice(&byte)
+            }
             padded(field, &character, out);
         }
         ConversionKind::Text => {
@@ -231,12 +230,7 @@ pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
                 continue;
             }
             _ => {
-                out.extend_from_slice(&[
-                    b'\\',
-                    b'0' + (byte >> 6),
-                    b'0' + ((byte >> 3) & 7),
-                    b'0' + (byte & 7),
-                ]);
+                out.extend_from_slice(&[b'\\', b'0' + (byte >> 6), b'0' + ((byte >> 3) & 7), b'0' + (byte & 7)]);
                 continue;
             }
         };

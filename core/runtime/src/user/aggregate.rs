@@ -117,9 +117,10 @@ impl Aggregate {
         let count = i128::from(self.count);
         // n·Σx² - (Σx)² over n·(n-1), so that the only division is the last one. Values too great for 128 bits give the
         // greatest long, which is what they would round to anyway.
-        let exact = spread.sum.checked_mul(spread.sum).zip(spread.squares.checked_mul(count)).and_then(
-            |(square, squares)| squares.checked_sub(square)?.checked_mul(1i128.checked_shl(u32::from(spread.shift))?),
-        );
+        let exact =
+            spread.sum.checked_mul(spread.sum).zip(spread.squares.checked_mul(count)).and_then(|(square, squares)| {
+                squares.checked_sub(square)?.checked_mul(1i128.checked_shl(u32::from(spread.shift))?)
+            });
         exact.map_or(i64::MAX, |scaled| i64::try_from(scaled / (count * (count - 1))).unwrap_or(i64::MAX))
     }
 }

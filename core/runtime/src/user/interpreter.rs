@@ -138,7 +138,11 @@ impl<'a> Interpreter<'a> {
             let jump = match &block.term {
                 Terminator::Jump(jump) => jump,
                 Terminator::Branch { condition, then, otherwise } => {
-                    if self.registers.long(*condition) != 0 { then } else { otherwise }
+                    if self.registers.long(*condition) != 0 {
+                        then
+                    } else {
+                        otherwise
+                    }
                 }
                 Terminator::Return(value) => {
                     let Some(frame) = self.frames.pop() else { return Ok(()) };
@@ -187,13 +191,7 @@ impl<'a> Interpreter<'a> {
     }
 
     #[inline(always)]
-    fn step(
-        &mut self,
-        body: &Body,
-        inst: &Inst,
-        store: &mut dyn Store,
-        host: &mut dyn Host,
-    ) -> Result<(), Stop> {
+    fn step(&mut self, body: &Body, inst: &Inst, store: &mut dyn Store, host: &mut dyn Host) -> Result<(), Stop> {
         let registers = &mut self.registers;
         let long = match &inst.op {
             Op::Long(long) => *long,

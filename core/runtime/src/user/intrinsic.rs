@@ -19,7 +19,9 @@ impl Interpreter<'_> {
         host: &mut dyn Host,
     ) -> Result<Option<Datum>, Stop> {
         let long = |at: usize| args.get(at).map_or(0, |value| self.registers.long(*value));
-        let text = |at: usize| args.get(at).map_or_else(|| self.registers.empty(), |value| self.registers.text(*value).clone());
+        let text = |at: usize| {
+            args.get(at).map_or_else(|| self.registers.empty(), |value| self.registers.text(*value).clone())
+        };
         let given = match intrinsic {
             Intrinsic::Exit => {
                 host.exit();

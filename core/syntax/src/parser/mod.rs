@@ -15,13 +15,21 @@ use crate::findings::Findings;
 use crate::kind::SyntaxKind::{self, *};
 use crate::token::{Token, Tokens, describe};
 
-/// Parses a whole file. The events cover every token but the end of the file.
-pub(crate) fn parse(tokens: &Tokens, sources: &Sources, max_depth: usize, findings: &mut Findings) -> Vec<Event> {
+/// What the parser found.
+pub(crate) struct Outcome {
+    /// They cover every token but the end of the file.
+    pub(crate) events: Vec<Event>,
+    /// Whether the nesting limit kept it from reading all of the file.
+    pub(crate) halted: bool,
+}
+
+/// Parses a whole file.
+pub(crate) fn parse(tokens: &Tokens, sources: &Sources, max_depth: usize, findings: &mut Findings) -> Outcome {
     let events = Vec::with_capacity(tokens.list.len() * 3);
     let mut parser =
         Parser { tokens, sources, findings, events, position: 0, depth: 0, max_depth, halted: false, errors: 0 };
     parser.file();
-    parser.events
+    Outcome { events: parser.events, halted: parser.halted }
 }
 
 struct Parser<'a> {
@@ -70,10 +78,6 @@ impl Parser<'_> {
 
     fn at(&self, kind: SyntaxKind) -> bool {
         self.kind() == kind
-    }
-
-    fn first_of_line(&self) -> bool {
-        self.nth_token(0).is_some_and(|token| token.first_of_line)
     }
 
     /// Whether the next token follows the last one without anything between.
@@ -185,13 +189,6 @@ impl Parser<'_> {
         Completed { event: marker.event, kind, height: height + 1 }
     }
 
-    /// Takes back a start after which nothing was put.
-    fn abandon(&mut self, marker: Marker) {
-        if let Some(event) = self.events.get_mut(marker.event) {
-            *event = Event::Nothing;
-        }
-    }
-
     /// Starts a node around one that is complete.
     fn start_around(&mut self, inner: Completed) -> Marker {
         let marker = self.start();
@@ -266,10 +263,5 @@ impl Parser<'_> {
             }
             self.complete(marker, Error);
         }
-    }
-
-    /// Whether the next token begins a declaration.
-    fn at_declaration(&self) -> bool {
-        matches!(self.kind(), ProbeKw | GlobalKw | PrivateKw | FunctionKw)
     }
 }

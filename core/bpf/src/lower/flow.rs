@@ -1,0 +1,218 @@
+//! Blocks, jumps and what they pass, loops and their limit.
+//!
+//! Must never emit a block that cannot be reached. A jump back counts one action, so that a handler ends by itself after
+//! MAXACTION of them; `may_goto` lets the verifier accept a loop whose end it cannot see.
+
+use std::collections::HashSet;
+
+use systap_ir::graph::{BlockId, Body, Jump, Op, Terminator, Value};
+
+use super::{Held, Lower, TextSource};
+use crate::artifact::{Fault, SiteKind};
+use crate::code::{Code, Label, Reg, Src};
+use crate::emitter::Arg;
+use crate::error::GenerateError;
+use crate::insn::{AluOp, Cond};
+use crate::texts::room;
+
+/// The blocks that can be reached, each before those that only it leads to.
+pub(super) fn reverse_postorder(body: &Body) -> Vec<BlockId> {
+    let mut seen = HashSet::from([BlockId::ENTRY]);
+    let mut order = Vec::new();
+    let next = |id: BlockId| body.block(id).term.jumps().map(|jump| jump.to).collect::<Vec<_>>();
+    if body.blocks.is_empty() {
+        return order;
+    }
+    let mut path = vec![(BlockId::ENTRY, next(BlockId::ENTRY))];
+    while let Some((id, todo)) = path.last_mut() {
+        match todo.pop() {
+            Some(to) => {
+                if seen.insert(to) {
+                    path.push((to, next(to)));
+                }
+            }
+            None => {
+                order.push(*id);
+                path.pop();
+            }
+        }
+    }
+    order.reverse();
+    order
+}
+
+impl<'a> Lower<'a, '_> {
+    pub(super) fn block(&mut self, id: BlockId) -> Result<(), GenerateError> {
+        let handler = self.handler;
+        let block = handler.body.block(id);
+        self.em.span = block.span;
+        self.em.place(self.label(id)?);
+        for param in &block.params {
+            self.param(*param);
+        }
+        let fused = self.fused(id);
+        for (at, inst) in block.insts.iter().enumerate() {
+            if Some(at) == fused {
+                self.define(inst.result, Held::Fused(inst.op.clone()));
+            } else {
+                self.inst(inst)?;
+            }
+        }
+        self.em.span = block.span;
+        match &block.term {
+            Terminator::Jump(jump) => self.go(id, jump),
+            Terminator::Branch { condition, then, otherwise } => self.choose(id, *condition, then, otherwise),
+            Terminator::Return(_) | Terminator::Unreachable => {
+                self.em.jump(self.end);
+                Ok(())
+            }
+            Terminator::Defer { to, args } => {
+                self.record(SiteKind::Continue(*to), args, super::records::Wake::Later)?;
+                self.em.jump(self.end);
+                Ok(())
+            }
+        }
+    }
+
+    fn label(&self, id: BlockId) -> Result<Label, GenerateError> {
+        self.labels.get(&id).copied().ok_or_else(|| self.malformed("a jump to a block that is not there"))
+    }
+
+    /// Gives a parameter its register or place, unless a jump to here came first and did.
+    fn param(&mut self, param: Value) {
+        if matches!(self.held(param), Held::Nothing) {
+            let held = if self.is_text(param) { Held::Text } else { Held::Long(self.em.reg()) };
+            self.hold(param, held);
+        }
+    }
+
+    /// The instruction of a block that its branch can do itself: a comparison of longs that nothing else uses.
+    fn fused(&self, id: BlockId) -> Option<usize> {
+        let block = self.handler.body.block(id);
+        let Terminator::Branch { condition, .. } = &block.term else { return None };
+        let at = block.insts.iter().position(|inst| inst.result == Some(*condition))?;
+        match &block.insts[at].op {
+            Op::Compare(_, left, _) if !self.is_text(*left) && self.uses[condition.0 as usize] == 1 => Some(at),
+            _ => None,
+        }
+    }
+
+    fn choose(
+        &mut self,
+        from: BlockId,
+        condition: Value,
+        then: &Jump,
+        otherwise: &Jump,
+    ) -> Result<(), GenerateError> {
+        let direct = then.args.is_empty() && !self.goes_back(from, then.to);
+        let taken = if direct { self.label(then.to)? } else { self.em.label() };
+        match self.held(condition).clone() {
+            Held::Fused(Op::Compare(op, left, right)) => self.branch_on(op, left, right, taken)?,
+            Held::Constant(value) => {
+                return self.go(from, if value != 0 { then } else { otherwise });
+            }
+            _ => {
+                let condition = self.register(condition)?;
+                self.em.branch(Cond::Ne, condition, Src::Imm(0), taken);
+            }
+        }
+        self.go(from, otherwise)?;
+        if !direct {
+            self.em.place(taken);
+            self.go(from, then)?;
+        }
+        Ok(())
+    }
+
+    /// The jump goes to a block that was emitted before.
+    fn goes_back(&self, from: BlockId, to: BlockId) -> bool {
+        let at = |id| self.order.iter().position(|other| *other == id);
+        at(to) <= at(from)
+    }
+
+    /// A block that some jump goes back to.
+    fn is_header(&self, id: BlockId) -> bool {
+        self.order.iter().any(|from| {
+            let mut jumps = self.handler.body.block(*from).term.jumps();
+            jumps.any(|jump| jump.to == id) && self.goes_back(*from, id)
+        })
+    }
+
+    fn go(&mut self, from: BlockId, jump: &Jump) -> Result<(), GenerateError> {
+        let back = self.goes_back(from, jump.to);
+        let enters = !back && self.is_header(jump.to);
+        self.pass(jump, enters)?;
+        if back {
+            let actions = self.actions.ok_or_else(|| self.malformed("a loop in a handler without loops"))?;
+            let limit = self.shared.placed.limits.actions.min(i32::MAX as u32) as i32;
+            let too_many = self.fault(Fault::TooManyActions, None)?;
+            self.em.alu(AluOp::Add, actions, Src::Imm(1));
+            self.em.branch(Cond::SGt, actions, Src::Imm(limit), too_many);
+            self.em.push(Code::MayGoto { to: too_many });
+        }
+        let to = self.label(jump.to)?;
+        self.em.jump(to);
+        Ok(())
+    }
+
+    /// Puts the arguments into the parameters, all at once. `enters`: a loop begins there, so the verifier must not
+    /// follow the numbers through it, or it would unroll it.
+    fn pass(&mut self, jump: &Jump, enters: bool) -> Result<(), GenerateError> {
+        let handler = self.handler;
+        let params = &handler.body.block(jump.to).params;
+        if params.len() != jump.args.len() {
+            return Err(self.malformed("a jump with the wrong number of arguments"));
+        }
+        let mut longs: Vec<(Reg, Src)> = Vec::new();
+        let mut texts: Vec<(Value, TextSource)> = Vec::new();
+        for (param, arg) in params.iter().zip(&jump.args) {
+            if param == arg {
+                continue;
+            }
+            self.param(*param);
+            if self.is_text(*param) {
+                let mut source = self.text(*arg)?;
+                if params.contains(arg) {
+                    source = self.set_aside(source)?;
+                }
+                texts.push((*param, source));
+                continue;
+            }
+            let mut src = self.operand(*arg)?;
+            if enters {
+                src = Src::Reg(self.em.obscure(src));
+            } else if let Src::Reg(reg) = src
+                && params.contains(arg)
+            {
+                src = Src::Reg(self.em.fresh(Arg::Reg(reg)));
+            }
+            let Held::Long(to) = self.held(*param) else {
+                return Err(self.malformed("a long is passed for something else"));
+            };
+            longs.push((*to, src));
+        }
+        for (to, src) in longs {
+            self.em.mov(to, src);
+        }
+        for (param, source) in texts {
+            let (mem, size) = self.home(param)?;
+            let cap = self.cap(param);
+            self.copy_text(mem, size, cap, &source);
+        }
+        Ok(())
+    }
+
+    /// Copies a text that is about to be overwritten to where keys are built.
+    fn set_aside(&mut self, source: TextSource) -> Result<TextSource, GenerateError> {
+        match source {
+            TextSource::Memory(mem, size) if size <= 64 => {
+                self.em.stack.need(crate::code::StackObject::Read, room(size));
+                let aside = crate::code::Mem::Stack(crate::code::StackObject::Read, 0);
+                self.copy_text(aside, size, size, &TextSource::Memory(mem, size));
+                Ok(TextSource::Memory(aside, size))
+            }
+            TextSource::Literal(_) => Ok(source),
+            TextSource::Memory(..) => Err(self.unsupported("exchanging long strings in a loop")),
+        }
+    }
+}

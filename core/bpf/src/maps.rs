@@ -1,0 +1,119 @@
+//! The maps of an artifact: which there are, how big, and at which number each is found.
+//!
+//! Must never leave out a map of a global that lives in one: the user side reads and writes it too.
+
+use std::collections::HashMap;
+
+use systap_ir::placed::{AggregateLayout, Placed, Residence, control};
+use systap_ir::program::{Element, GlobalId, GlobalShape};
+
+use crate::artifact::{MapKind, MapPlan, MapRole};
+
+/// The maps while code is generated; sizes of those that grow are settled by [`Maps::finish`].
+pub(crate) struct Maps {
+    plans: Vec<MapPlan>,
+    by_global: HashMap<GlobalId, u32>,
+    /// The array of words.
+    pub(crate) words: u32,
+    /// The records.
+    pub(crate) ring: u32,
+    /// The counters.
+    pub(crate) counters: u32,
+    /// Scratch space.
+    pub(crate) frame: u32,
+    /// Bytes of the frame that are used.
+    pub(crate) frame_bytes: u32,
+}
+
+impl Maps {
+    pub(crate) fn new(placed: &Placed, ring_bytes: u32) -> Maps {
+        let mut maps = Maps {
+            plans: Vec::new(),
+            by_global: HashMap::new(),
+            words: 0,
+            ring: 0,
+            counters: 0,
+            frame: 0,
+            frame_bytes: 0,
+        };
+        let words = placed.globals.iter().filter_map(|(_, residence)| match residence {
+            Residence::Word(word) => Some(word + 1),
+            _ => None,
+        });
+        let words = words.max().unwrap_or(0).max(control::FIRST_FREE);
+        // One value that holds all words: only of an array with a single entry can a program take the address.
+        maps.words = maps.add("words", MapRole::Words, MapKind::MappedArray, 4, 8 * words, 1);
+        for (number, (global, residence)) in placed.globals.iter().enumerate() {
+            let id = GlobalId(number as u32);
+            let words = 8 * shape_of(&global.shape).map_or(1, |layout| layout.words);
+            let (kind, key, value, entries) = match residence {
+                Residence::User | Residence::Word(_) => continue,
+                Residence::Text(bytes) => (MapKind::Array, 4, bytes.next_multiple_of(8), 1),
+                Residence::Aggregate => (MapKind::PerCpuArray, 4, words, 1),
+                Residence::Table { keys, value, per_cpu } => {
+                    let kind = if *per_cpu { MapKind::PerCpuHash } else { MapKind::Hash };
+                    let GlobalShape::Array { capacity, .. } = global.shape else { continue };
+                    let key = keys.iter().map(|slot| slot.size).sum();
+                    (kind, key, value.map_or(words, |slot| slot.size), capacity)
+                }
+            };
+            let map = maps.add(&global.name, MapRole::Global(id), kind, key, value, entries);
+            maps.by_global.insert(id, map);
+        }
+        maps.ring = maps.add("records", MapRole::Ring, MapKind::Ring, 0, 0, ring_bytes);
+        maps.counters = maps.add("counters", MapRole::Counters, MapKind::PerCpuArray, 4, 8, 0);
+        maps.frame = maps.add("frame", MapRole::Frame, MapKind::PerCpuArray, 4, 0, 1);
+        maps
+    }
+
+    fn add(&mut self, name: &str, role: MapRole, kind: MapKind, key_size: u32, value_size: u32, entries: u32) -> u32 {
+        let name = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' }).take(15).collect();
+        self.plans.push(MapPlan { name, role, kind, key_size, value_size, entries, contents: None });
+        self.plans.len() as u32 - 1
+    }
+
+    /// The map of a global that lives in one.
+    pub(crate) fn of_global(&self, id: GlobalId) -> Option<u32> {
+        self.by_global.get(&id).copied()
+    }
+
+    /// A map of constants; the same contents give the same map.
+    pub(crate) fn table(&mut self, name: &str, mut contents: Vec<u8>) -> u32 {
+        contents.resize(contents.len().next_multiple_of(8).max(8), 0);
+        let same = |plan: &MapPlan| plan.role == MapRole::Table && plan.contents.as_ref() == Some(&contents);
+        if let Some(found) = self.plans.iter().position(same) {
+            return found as u32;
+        }
+        let map = self.add(name, MapRole::Table, MapKind::Array, 4, contents.len() as u32, 1);
+        if let Some(plan) = self.plans.last_mut() {
+            plan.contents = Some(contents);
+        }
+        map
+    }
+
+    /// The maps that are needed, and the new number of each. `used`: those that programs refer to.
+    pub(crate) fn finish(mut self, used: &[bool], counters: u32) -> (Vec<MapPlan>, Vec<u32>) {
+        self.plans[self.counters as usize].entries = counters;
+        self.plans[self.frame as usize].value_size = self.frame_bytes.next_multiple_of(8).max(8);
+        let mut kept = Vec::new();
+        let mut numbers = Vec::new();
+        for (at, plan) in self.plans.into_iter().enumerate() {
+            numbers.push(kept.len() as u32);
+            let always = matches!(plan.role, MapRole::Words | MapRole::Global(_));
+            if always || used.get(at).copied().unwrap_or(false) {
+                kept.push(plan);
+            }
+        }
+        (kept, numbers)
+    }
+}
+
+/// The layout of a global that is an aggregate or holds such.
+pub(crate) fn shape_of(shape: &GlobalShape) -> Option<AggregateLayout> {
+    match shape {
+        GlobalShape::Aggregate(shape) | GlobalShape::Array { element: Element::Aggregate(shape), .. } => {
+            Some(AggregateLayout::of(shape))
+        }
+        _ => None,
+    }
+}

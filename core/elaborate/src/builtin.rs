@@ -1,0 +1,214 @@
+//! The functions that scripts find without defining them and that are made of the runtimes' own means. One table.
+//!
+//! Must never hold what the language itself can say: that is the library's.
+
+use systap_ir::intrinsic::{Context, Intrinsic};
+use systap_ir::program::{Space, Type, Width};
+
+/// What a call of a built-in function becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Builtin {
+    /// A fact of the moment.
+    Context(Context),
+    /// A fact of the moment, divided.
+    Scaled(Context, i64),
+    /// The same of a CPU: every clock that is offered here runs alike on all of them, so which one is not looked at.
+    ScaledOfCpu(Context, i64),
+    /// A function of the runtimes with the same parameters.
+    Intrinsic(Intrinsic),
+    /// A number in memory, at an address.
+    Read(Space, Width, bool),
+    /// A string in memory: its address, then perhaps its greatest length, then perhaps what to give if it cannot be
+    /// read.
+    Text { space: Space, limited: bool, fallback: bool },
+    /// A string in memory, quoted.
+    Quoted(Space),
+    /// `ctime()`: of now.
+    CtimeNow,
+    /// `thread_indent(delta)`
+    ThreadIndent,
+    /// `indent(delta)`
+    Indent,
+    /// `log(message)`
+    Log,
+    /// `print_backtrace()`
+    PrintBacktrace,
+    /// `print_stack(addresses)`
+    PrintStack,
+    /// `pp()`: the resolved probe point.
+    Pp,
+    /// `pn()`: the probe point as the script has it.
+    Pn,
+}
+
+impl Builtin {
+    /// The types of its parameters.
+    pub(crate) fn params(self) -> &'static [Type] {
+        use Type::{Long, Text};
+        match self {
+            Builtin::Intrinsic(intrinsic) => intrinsic.signature().params,
+            Builtin::Read(..) | Builtin::Quoted(_) | Builtin::ScaledOfCpu(..) => &[Long],
+            Builtin::ThreadIndent | Builtin::Indent => &[Long],
+            Builtin::Text { limited: false, fallback: false, .. } => &[Long],
+            Builtin::Text { limited: true, fallback: false, .. } => &[Long, Long],
+            Builtin::Text { limited: false, fallback: true, .. } => &[Long, Text],
+            Builtin::Text { limited: true, fallback: true, .. } => &[Long, Long, Text],
+            Builtin::Log | Builtin::PrintStack => &[Text],
+            Builtin::Context(_) | Builtin::Scaled(..) | Builtin::CtimeNow => &[],
+            Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn => &[],
+        }
+    }
+}
+
+use Builtin::{Intrinsic as Run, Read, Scaled, ScaledOfCpu, Text};
+use Space::{Kernel, User};
+use Width::{W1, W2, W4, W8};
+
+const fn text(space: Space, limited: bool, fallback: bool) -> Builtin {
+    Text { space, limited, fallback }
+}
+
+const NS_US: i64 = 1_000;
+const NS_MS: i64 = 1_000_000;
+const NS_S: i64 = 1_000_000_000;
+
+/// Names by SystemTap's tapset. One name may have several rows with different numbers of parameters.
+///
+/// `kernel_*` reads and `user_*_error` reads end in a run-time error if the memory cannot be read; the `user_*` reads
+/// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
+static TABLE: &[(&str, Builtin)] = &[
+    ("abort", Run(Intrinsic::Abort)),
+    ("backtrace", Builtin::Context(Context::Stack)),
+    ("cpu", Builtin::Context(Context::Cpu)),
+    ("cpu_clock_ms", ScaledOfCpu(Context::MonotonicNs, NS_MS)),
+    ("cpu_clock_ns", ScaledOfCpu(Context::MonotonicNs, 1)),
+    ("cpu_clock_s", ScaledOfCpu(Context::MonotonicNs, NS_S)),
+    ("cpu_clock_us", ScaledOfCpu(Context::MonotonicNs, NS_US)),
+    ("cpuid", Builtin::Context(Context::Cpu)),
+    ("ctime", Builtin::CtimeNow),
+    ("ctime", Run(Intrinsic::Ctime)),
+    ("egid", Builtin::Context(Context::Egid)),
+    ("error", Run(Intrinsic::Error)),
+    ("euid", Builtin::Context(Context::Euid)),
+    ("execname", Builtin::Context(Context::Execname)),
+    ("exit", Run(Intrinsic::Exit)),
+    ("gettimeofday_ms", Scaled(Context::RealtimeNs, NS_MS)),
+    ("gettimeofday_ns", Builtin::Context(Context::RealtimeNs)),
+    ("gettimeofday_s", Scaled(Context::RealtimeNs, NS_S)),
+    ("gettimeofday_us", Scaled(Context::RealtimeNs, NS_US)),
+    ("gid", Builtin::Context(Context::Gid)),
+    ("indent", Builtin::Indent),
+    ("isinstr", Run(Intrinsic::Isinstr)),
+    ("jiffies", Builtin::Context(Context::Jiffies)),
+    ("kernel_char", Read(Kernel, W1, true)),
+    ("kernel_int", Read(Kernel, W4, true)),
+    ("kernel_int16", Read(Kernel, W2, true)),
+    ("kernel_int32", Read(Kernel, W4, true)),
+    ("kernel_int64", Read(Kernel, W8, true)),
+    ("kernel_int8", Read(Kernel, W1, true)),
+    ("kernel_long", Read(Kernel, W8, true)),
+    ("kernel_pointer", Read(Kernel, W8, false)),
+    ("kernel_short", Read(Kernel, W2, true)),
+    ("kernel_string", text(Kernel, false, false)),
+    ("kernel_string", text(Kernel, false, true)),
+    ("kernel_string2", text(Kernel, false, true)),
+    ("kernel_string_n", text(Kernel, true, false)),
+    ("kernel_string_quoted", Builtin::Quoted(Kernel)),
+    ("kernel_uint16", Read(Kernel, W2, false)),
+    ("kernel_uint32", Read(Kernel, W4, false)),
+    ("kernel_uint64", Read(Kernel, W8, false)),
+    ("kernel_uint8", Read(Kernel, W1, false)),
+    ("ktime_get_ns", Builtin::Context(Context::MonotonicNs)),
+    ("local_clock_ms", Scaled(Context::MonotonicNs, NS_MS)),
+    ("local_clock_ns", Builtin::Context(Context::MonotonicNs)),
+    ("local_clock_s", Scaled(Context::MonotonicNs, NS_S)),
+    ("local_clock_us", Scaled(Context::MonotonicNs, NS_US)),
+    ("log", Builtin::Log),
+    ("pid", Builtin::Context(Context::Pid)),
+    ("pn", Builtin::Pn),
+    ("pp", Builtin::Pp),
+    ("ppid", Builtin::Context(Context::Ppid)),
+    ("print_backtrace", Builtin::PrintBacktrace),
+    ("print_stack", Builtin::PrintStack),
+    ("print_syms", Builtin::PrintStack),
+    ("sprint_backtrace", Builtin::Context(Context::StackSymbols)),
+    ("sprint_stack", Run(Intrinsic::StackText)),
+    ("sprint_syms", Run(Intrinsic::StackText)),
+    ("str_replace", Run(Intrinsic::StrReplace)),
+    ("strlen", Run(Intrinsic::Strlen)),
+    ("strpos", Run(Intrinsic::Strpos)),
+    ("strtol", Run(Intrinsic::Strtol)),
+    ("substr", Run(Intrinsic::Substr)),
+    ("symdata", Run(Intrinsic::Symdata)),
+    ("symname", Run(Intrinsic::Symname)),
+    ("syscall_name", Run(Intrinsic::SyscallName)),
+    ("target", Builtin::Context(Context::Target)),
+    ("task_current", Builtin::Context(Context::TaskCurrent)),
+    ("thread_indent", Builtin::ThreadIndent),
+    ("tid", Builtin::Context(Context::Tid)),
+    ("uid", Builtin::Context(Context::Uid)),
+    ("user_char_error", Read(User, W1, true)),
+    ("user_int16_error", Read(User, W2, true)),
+    ("user_int32_error", Read(User, W4, true)),
+    ("user_int64_error", Read(User, W8, true)),
+    ("user_int8_error", Read(User, W1, true)),
+    ("user_int_error", Read(User, W4, true)),
+    ("user_long_error", Read(User, W8, true)),
+    ("user_short_error", Read(User, W2, true)),
+    ("user_string", text(User, false, false)),
+    ("user_string", text(User, false, true)),
+    ("user_string2", text(User, false, true)),
+    ("user_string_n", text(User, true, false)),
+    ("user_string_n", text(User, true, true)),
+    ("user_string_n2", text(User, true, true)),
+    ("user_string_quoted", Builtin::Quoted(User)),
+    ("user_uint16_error", Read(User, W2, false)),
+    ("user_uint32_error", Read(User, W4, false)),
+    ("user_uint64_error", Read(User, W8, false)),
+    ("user_uint8_error", Read(User, W1, false)),
+    ("user_ulong_error", Read(User, W8, false)),
+    ("user_ushort_error", Read(User, W2, false)),
+    ("warn", Run(Intrinsic::Warn)),
+];
+
+fn rows(name: &str) -> impl Iterator<Item = Builtin> {
+    let first = TABLE.partition_point(|row| row.0 < name);
+    TABLE[first..].iter().take_while(move |row| row.0 == name).map(|row| row.1)
+}
+
+/// The built-in function of that name with that many parameters.
+pub(crate) fn find(name: &str, params: usize) -> Option<Builtin> {
+    rows(name).find(|builtin| builtin.params().len() == params)
+}
+
+/// The numbers of parameters that a name can be called with.
+pub(crate) fn arities(name: &str) -> Vec<usize> {
+    rows(name).map(|builtin| builtin.params().len()).collect()
+}
+
+/// Every name.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_no_two_rows_answer_one_call() {
+        for (index, (name, builtin)) in TABLE.iter().enumerate() {
+            assert!(index == 0 || TABLE[index - 1].0 <= *name, "{name} is out of order");
+            assert_eq!(find(name, builtin.params().len()), Some(*builtin), "{name}");
+        }
+    }
+
+    #[test]
+    fn found_by_name_and_arity() {
+        assert_eq!(find("pid", 0), Some(Builtin::Context(Context::Pid)));
+        assert_eq!(find("pid", 1), None);
+        assert_eq!(find("user_string", 2), Some(text(User, false, true)));
+        assert_eq!(arities("ctime"), [0, 1]);
+        assert_eq!(find("zzz", 0), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! What changes variables: `=` and its compounds, `++`, `--`.
+
+use super::Typed;
+use super::expression::Word;
+use super::operator::{Operation, operation};
+use crate::build;
+use crate::elaboration::Elaboration;
+use crate::scope::Scope;
+use crate::types::Ty;
+use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::program::{AssignOp, ExprKind, GlobalId, Place, Type};
+use systap_syntax::ast;
+
+impl<'a> Elaboration<'a> {
+    pub(super) fn assign(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        op: Option<ast::BinaryOp>,
+        target: &'a ast::Expr,
+        value: &'a ast::Expr,
+        used: bool,
+    ) -> Typed {
+        let value = self.value(scope, value);
+        let Some((place, ty)) = self.assignable(scope, target, used && op.is_some()) else {
+            return Typed::unknown(span);
+        };
+        let op = match op.map(operation) {
+            None => {
+                self.expect(&value, ty, || format!("what is assigned to {}", shown(target)));
+                None
+            }
+            Some((Operation::Concat, _)) => {
+                self.fits(target, ty, Type::Text, ".=");
+                self.expect(&value, Ty::TEXT, || "the right side of `.=`".to_string());
+                Some(AssignOp::Concat)
+            }
+            Some((Operation::Arithmetic(op), sign)) => {
+                self.fits(target, ty, Type::Long, &format!("{sign}="));
+                self.expect(&value, Ty::LONG, || format!("the right side of `{sign}=`"));
+                Some(AssignOp::Binary(op))
+            }
+            Some((Operation::Compare(_) | Operation::Match, sign)) => {
+                return self.unsupported(span, &format!("`{sign}=`"));
+            }
+        };
+        let pointer = value.pointer.filter(|_| op.is_none());
+        if let Place::Local(id) = place {
+            scope.local(id).pointer = pointer;
+        }
+        let kind = ExprKind::Assign { place, op, value: Box::new(value.expr) };
+        Typed { pointer, ..Typed::of(build::expr(span, Type::Long, kind), ty) }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        increment: bool,
+        prefix: bool,
+        target: &'a ast::Expr,
+        used: bool,
+    ) -> Typed {
+        let Some((place, ty)) = self.assignable(scope, target, used) else { return Typed::unknown(span) };
+        self.fits(target, ty, Type::Long, if increment { "++" } else { "--" });
+        let by = if increment { 1 } else { -1 };
+        Typed::new(build::expr(span, Type::Long, ExprKind::Step { place, by, prefix }))
+    }
+
+    /// Unifies the type of a variable with what an operator makes of it.
+    fn fits(&mut self, target: &ast::Expr, ty: Ty, wanted: Type, sign: &str) {
+        if let Err(conflict) = self.types.unify(ty, Ty::Known(wanted), target.span) {
+            self.report_conflict(target.span, &conflict, &format!("what `{sign}` changes"));
+        }
+    }
+
+    /// The place that an expression names, and its type. `read`: its value before is looked at too.
+    fn assignable(&mut self, scope: &mut Scope<'a>, target: &'a ast::Expr, read: bool) -> Option<(Place, Ty)> {
+        let span = target.span;
+        match &target.kind {
+            ast::ExprKind::Name(name) => match self.word(scope, name, span) {
+                Word::Local(id) => {
+                    let local = scope.local(id);
+                    local.assigned = true;
+                    Some((Place::Local(id), local.ty))
+                }
+                Word::Global(id) => {
+                    let fits = self.as_scalar(id, span)
+                        && self.not_aggregate(id, span, "nothing can be assigned to it")
+                        && self.writable(scope, id, span);
+                    let state = self.state(id);
+                    state.written = true;
+                    state.read |= read;
+                    fits.then(|| (Place::Global(id), self.globals[id.0 as usize].value))
+                }
+                // A condition was reported; anything else is a local that begins with what the point offers.
+                Word::Offered(_) => None,
+            },
+            ast::ExprKind::Index { .. } => {
+                let (place, id) = self.element(scope, target)?;
+                let state = self.state(id);
+                state.written = true;
+                state.read |= read;
+                let fits = self.not_aggregate(id, span, "nothing can be assigned to its elements")
+                    && self.writable(scope, id, span);
+                fits.then(|| (place, self.globals[id.0 as usize].value))
+            }
+            ast::ExprKind::Target(_) => {
+                self.report(
+                    Diagnostic::error("assign-target", span, "target variables can only be read")
+                        .with_note("SystemTap writes them in guru mode, which is not supported"),
+                );
+                None
+            }
+            ast::ExprKind::Missing => None,
+            _ => {
+                self.report(Diagnostic::error("not-assignable", span, "nothing can be assigned to this"));
+                None
+            }
+        }
+    }
+
+    /// An error if a `foreach` that goes over the array is open.
+    pub(super) fn writable(&mut self, scope: &Scope<'a>, id: GlobalId, at: Span) -> bool {
+        let Some((_, over)) = scope.iterated.iter().find(|(iterated, _)| *iterated == id) else { return true };
+        let name = &self.globals[id.0 as usize].declaration.name.text;
+        let finding = Diagnostic::error(
+            "modified-while-iterated",
+            at,
+            format!("`{name}` cannot be changed while a `foreach` goes over it"),
+        )
+        .with_secondary(*over, "gone over here");
+        self.report(finding);
+        false
+    }
+}
+
+/// The variable, for a message.
+fn shown(target: &ast::Expr) -> String {
+    match &target.kind {
+        ast::ExprKind::Name(name) => format!("`{name}`"),
+        ast::ExprKind::Index { array, .. } => format!("`{}[...]`", array.text),
+        _ => "this".into(),
+    }
+}

@@ -1,0 +1,200 @@
+//! Calls: of the output family, of the script's functions, of built-in ones, of the library's.
+
+use super::{Typed, count};
+use crate::build::{self, Load};
+use crate::builtin::{self, Builtin};
+use crate::elaboration::Elaboration;
+use crate::scope::{Scope, Site};
+use crate::target::CType;
+use crate::types::Ty;
+use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::format::{ConversionKind, Format, Piece};
+use systap_ir::intrinsic::{Context, Intrinsic};
+use systap_ir::program::{BinaryOp, Expr, ExprKind, ReadText, Type};
+use systap_syntax::ast;
+
+impl<'a> Elaboration<'a> {
+    pub(super) fn call(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        function: &'a ast::Name,
+        args: &'a [ast::Expr],
+    ) -> Typed {
+        if matches!(scope.site, Site::Condition) {
+            let message = "a probe point's condition can only ask globals, not call functions";
+            self.report(Diagnostic::error("call-in-condition", span, message));
+            return Typed::unknown(span);
+        }
+        let name = function.text.as_str();
+        if let Some(output) = super::print::output(name) {
+            return self.output(scope, span, function, output, args);
+        }
+        let overload = |this: &Self| this.names.functions(name).iter().copied().find(|f| f.params.len() == args.len());
+        if let Some(declaration) = overload(self) {
+            return self.call_declared(scope, span, declaration, args);
+        }
+        if let Some(builtin) = builtin::find(name, args.len()) {
+            return self.call_builtin(scope, span, function, builtin, args);
+        }
+        self.read_library(name);
+        if let Some(declaration) = overload(self) {
+            return self.call_declared(scope, span, declaration, args);
+        }
+        // Only for their own errors.
+        for arg in args {
+            self.value(scope, arg);
+        }
+        self.unknown_function(function, span, args.len());
+        Typed::unknown(span)
+    }
+
+    fn unknown_function(&mut self, function: &ast::Name, span: Span, given: usize) {
+        let name = function.text.as_str();
+        let mut arities = builtin::arities(name);
+        arities.extend(self.names.functions(name).iter().map(|declared| declared.params.len()));
+        if arities.is_empty() {
+            let finding = Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
+            let declared: Vec<&str> = self.names.function_names().collect();
+            let known = declared.into_iter().chain(builtin::names()).chain(crate::library::names());
+            let known: Vec<&str> = known.chain(super::print::NAMES.iter().copied()).collect();
+            return self.report_unknown(finding, name, known);
+        }
+        arities.sort_unstable();
+        arities.dedup();
+        let last = arities.pop().unwrap_or_default();
+        let mut takes = arities.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        if !takes.is_empty() {
+            takes.push_str(" or ");
+        }
+        let message = format!("`{name}` takes {takes}{}, and here are {given}", count(last, "argument"));
+        let mut finding = Diagnostic::error("argument-count", span, message);
+        if let Some(declared) = self.names.functions(name).first()
+            && !self.names.in_library(declared.name.span)
+        {
+            finding = finding.with_secondary(declared.name.span, "defined here");
+        }
+        self.report(finding);
+    }
+
+    fn call_declared(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        declaration: &'a ast::Function,
+        args: &'a [ast::Expr],
+    ) -> Typed {
+        let id = self.call_target(declaration);
+        let mut given = Vec::with_capacity(args.len());
+        for (index, arg) in args.iter().enumerate() {
+            let typed = self.value(scope, arg);
+            let wanted = self.functions[id.0 as usize].params[index];
+            self.expect(&typed, wanted, || format!("argument {} of `{}`", index + 1, declaration.name.text));
+            given.push(typed.expr);
+        }
+        let call = build::expr(span, Type::Long, ExprKind::Call(id, given));
+        match self.functions[id.0 as usize].returns {
+            Some(ty) => Typed::of(call, ty),
+            None => Typed::void(call),
+        }
+    }
+
+    fn call_builtin(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        function: &'a ast::Name,
+        builtin: Builtin,
+        args: &'a [ast::Expr],
+    ) -> Typed {
+        let mut given = Vec::with_capacity(args.len());
+        for (index, (arg, wanted)) in args.iter().zip(builtin.params()).enumerate() {
+            let typed = self.value(scope, arg);
+            self.expect(&typed, Ty::Known(*wanted), || format!("argument {} of `{}`", index + 1, function.text));
+            given.push(typed.expr);
+        }
+        let mut given = given.into_iter();
+        let mut next = || given.next().unwrap_or_else(|| build::long(span, 0));
+        let context = |context: Context| build::expr(span, context.ty(), ExprKind::Context(context));
+        let scaled = |fact: Context, by: i64| match by {
+            1 => context(fact),
+            _ => build::binary(span, BinaryOp::Divide, context(fact), build::long(span, by)),
+        };
+        let expr = match builtin {
+            Builtin::Context(fact) => {
+                let pointer = (fact == Context::TaskCurrent).then(|| self.task_pointer(span)).flatten();
+                return Typed { pointer, ..Typed::new(context(fact)) };
+            }
+            Builtin::Scaled(fact, by) | Builtin::ScaledOfCpu(fact, by) => scaled(fact, by),
+            Builtin::Intrinsic(intrinsic) => {
+                let args = (0..intrinsic.signature().params.len()).map(|_| next()).collect();
+                return run(span, intrinsic, args);
+            }
+            Builtin::Read(space, width, signed) => {
+                build::load(span, next(), Load { offset: 0, width, signed, space, typed: false })
+            }
+            Builtin::Text { space, limited, fallback } => {
+                let (address, limit, fallback) =
+                    (next(), limited.then(&mut next), if fallback { Some(next()) } else { None });
+                let read = ReadText { address, limit, space, fallback };
+                build::expr(span, Type::Text, ExprKind::ReadText(Box::new(read)))
+            }
+            Builtin::Quoted(space) => build::quoted(span, build::read_text(span, next(), space, Some("<unknown>"))),
+            Builtin::CtimeNow => return run(span, Intrinsic::Ctime, vec![scaled(Context::RealtimeNs, 1_000_000_000)]),
+            Builtin::ThreadIndent => {
+                let facts = vec![next(), context(Context::Tid), context(Context::Execname)];
+                let now = scaled(Context::RealtimeNs, 1_000);
+                return run(span, Intrinsic::ThreadIndent, facts.into_iter().chain([now]).collect());
+            }
+            Builtin::Indent => {
+                let delta = next();
+                return run(span, Intrinsic::Indent, vec![delta, scaled(Context::RealtimeNs, 1_000)]);
+            }
+            Builtin::Log => return line(span, next(), true),
+            Builtin::PrintBacktrace => return line(span, context(Context::StackSymbols), false),
+            Builtin::PrintStack => return line(span, run(span, Intrinsic::StackText, vec![next()]).expr, false),
+            Builtin::Pp | Builtin::Pn => return self.probe_point(scope, span, builtin == Builtin::Pp),
+        };
+        Typed::new(expr)
+    }
+
+    fn probe_point(&mut self, scope: &Scope<'a>, span: Span, resolved: bool) -> Typed {
+        let Some(facts) = scope.probe() else {
+            let name = if resolved { "pp" } else { "pn" };
+            self.report(
+                Diagnostic::error(
+                    "outside-a-handler",
+                    span,
+                    format!("`{name}()` is only known in a handler, not in a function"),
+                )
+                .with_help("pass it to the function as an argument"),
+            );
+            return Typed::unknown(span);
+        };
+        Typed::new(build::text(span, if resolved { facts.point.as_str() } else { facts.name.as_str() }))
+    }
+
+    /// The type of `task_current()`, if the kernel tells types; not an error otherwise, since few look behind it.
+    fn task_pointer(&mut self, span: Span) -> Option<CType> {
+        let mut found = None;
+        self.succeeds(|this| found = this.struct_named(span, "task_struct"));
+        found.map(CType::PointerTo)
+    }
+}
+
+fn run(span: Span, intrinsic: Intrinsic, args: Vec<Expr>) -> Typed {
+    let kind = ExprKind::Intrinsic(intrinsic, args);
+    match intrinsic.signature().returns {
+        Some(ty) => Typed::new(build::expr(span, ty, kind)),
+        None => Typed::void(build::expr(span, Type::Long, kind)),
+    }
+}
+
+/// Output of a string, perhaps with a newline.
+fn line(span: Span, text: Expr, newline: bool) -> Typed {
+    let mut pieces = vec![build::plain(ConversionKind::Text)];
+    if newline {
+        pieces.push(Piece::Text(b"\n".to_vec()));
+    }
+    Typed::void(build::expr(span, Type::Long, ExprKind::Print(Format { pieces }, vec![text])))
+}

@@ -1,0 +1,264 @@
+//! Expressions by kind. What has a file of its own (operators, calls, assignments, aggregates, output) is only handed on.
+
+use super::Typed;
+use crate::build;
+use crate::elaboration::Elaboration;
+use crate::scope::{Scope, Site};
+use crate::types::Ty;
+use systap_diagnostics::{Diagnostic, Span, nearest};
+use systap_ir::program::{Constant, Expr, ExprKind, GlobalId, LocalId, Place, Type};
+use systap_syntax::ast;
+
+/// How many expressions and statements may be open: twice what the parser lets through, since prologues of aliases and
+/// the like add some.
+const MOST_DEPTH: u32 = 600;
+
+/// What a bare word is.
+pub(crate) enum Word {
+    Local(LocalId),
+    Global(GlobalId),
+    /// A variable that the probe point offers.
+    Offered(Typed),
+}
+
+impl<'a> Elaboration<'a> {
+    /// An expression that must give a value.
+    pub(crate) fn value(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Typed {
+        let typed = self.expr(scope, e, true);
+        if typed.void {
+            let finding = Diagnostic::error("no-value", e.span, "this gives no value").with_label("used as a value");
+            self.report(finding);
+            return Typed::unknown(e.span);
+        }
+        typed
+    }
+
+    /// An expression that must be a long; `what` names its place.
+    pub(crate) fn long(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr, what: &str) -> Expr {
+        let typed = self.value(scope, e);
+        self.expect(&typed, Ty::LONG, || what.to_string());
+        typed.expr
+    }
+
+    /// An expression; `used` says whether anything looks at its value.
+    pub(crate) fn expr(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr, used: bool) -> Typed {
+        if self.depth >= MOST_DEPTH {
+            self.report(Diagnostic::error("nested-too-deep", e.span, "this is nested too deeply"));
+            return Typed::unknown(e.span);
+        }
+        self.depth += 1;
+        let typed = self.expr_of_kind(scope, e, used);
+        self.depth -= 1;
+        typed
+    }
+
+    fn expr_of_kind(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr, used: bool) -> Typed {
+        use ast::ExprKind as Kind;
+        let span = e.span;
+        match &e.kind {
+            Kind::Literal(literal) => Typed::new(literal_expr(span, literal)),
+            Kind::Name(name) => self.read_name(scope, name, span),
+            Kind::Index { .. } => self.read_element(scope, e),
+            Kind::Call { function, args } => self.call(scope, span, function, args),
+            Kind::Unary { op, operand } => self.unary(scope, span, *op, operand),
+            Kind::Binary { op, left, right } => self.binary(scope, span, *op, left, right),
+            Kind::Logical { and, left, right } => self.logical(scope, span, *and, left, right),
+            Kind::Ternary { condition, then, otherwise } => self.ternary(scope, span, condition, then, otherwise),
+            Kind::Assign { op, target, value } => self.assign(scope, span, *op, target, value, used),
+            Kind::Accumulate { target, value } => self.accumulate(scope, span, target, value),
+            Kind::Step { increment, prefix, target } => self.step(scope, span, *increment, *prefix, target, used),
+            Kind::In { keys, array } => self.contains(scope, span, keys, array),
+            Kind::Aggregate { function, stat, shift } => {
+                self.aggregate(scope, span, *function, stat, shift.as_deref())
+            }
+            Kind::Histogram { stat, linear, bucket } => match bucket {
+                Some(bucket) => self.bucket(scope, span, stat, *linear, bucket),
+                None => {
+                    let message = "a histogram is no value: print it, index it, or go over it with `foreach`";
+                    self.report(Diagnostic::error("histogram-misuse", span, message));
+                    Typed::unknown(span)
+                }
+            },
+            Kind::Target(target) => self.target(scope, span, target),
+            Kind::Defined(inner) => {
+                let defined = self.is_defined(scope, inner);
+                Typed::new(build::long(span, i64::from(defined)))
+            }
+            Kind::Entry(_) => self.unsupported(span, "`@entry`"),
+            Kind::AtCall { name, args } => self.at_call(scope, span, name, args),
+            Kind::Embedded(_) => self.unsupported(span, "embedded C"),
+            Kind::Missing => Typed::unknown(span),
+        }
+    }
+
+    fn at_call(&mut self, scope: &mut Scope<'a>, span: Span, name: &'a ast::Name, args: &'a [ast::Expr]) -> Typed {
+        if let ("@choose_defined" | "choose_defined", [first, second]) = (name.text.as_str(), args) {
+            let chosen = if self.is_defined(scope, first) { first } else { second };
+            return self.value(scope, chosen);
+        }
+        let shown = name.text.trim_start_matches('@');
+        self.unsupported(span, &format!("`@{shown}`"))
+    }
+
+    /// Whether the thing exists on this kernel, at this probe point.
+    pub(crate) fn is_defined(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> bool {
+        if let ast::ExprKind::Name(name) = &e.kind {
+            let known = scope.find(name).is_some() || self.names.global(name).is_some();
+            return known || self.offered(scope, name, e.span).is_some();
+        }
+        let locals = scope.locals.len();
+        let defined = self.succeeds(|this| {
+            this.value(scope, e);
+        });
+        scope.truncate(locals);
+        defined
+    }
+
+    /// The truth of a condition that only asks what exists, so that what it excludes need not make sense.
+    pub(crate) fn decided(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Option<bool> {
+        match &e.kind {
+            ast::ExprKind::Defined(inner) => Some(self.is_defined(scope, inner)),
+            ast::ExprKind::Unary { op: ast::UnaryOp::Not, operand } => self.decided(scope, operand).map(|yes| !yes),
+            ast::ExprKind::Logical { and, left, right } => match (self.decided(scope, left), and) {
+                (Some(false), true) => Some(false),
+                (Some(true), false) => Some(true),
+                (Some(_), _) => self.decided(scope, right),
+                (None, _) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What a bare word is; a local is made for one that nothing else claims.
+    pub(crate) fn word(&mut self, scope: &mut Scope<'a>, name: &str, span: Span) -> Word {
+        if let Some(local) = scope.find(name) {
+            return Word::Local(local);
+        }
+        if let Some(global) = self.global(name) {
+            return Word::Global(global);
+        }
+        if let Some(typed) = self.offered(scope, name, span) {
+            return Word::Offered(typed);
+        }
+        if matches!(scope.site, Site::Condition) {
+            let message = format!("there is no global `{name}`: a probe point's condition can only ask globals");
+            let finding = Diagnostic::error("local-in-condition", span, message);
+            self.report_unknown(finding, name, self.names.global_names().collect::<Vec<_>>());
+            return Word::Offered(Typed::unknown(span));
+        }
+        let ty = self.types.fresh();
+        Word::Local(scope.declare(name, span, ty))
+    }
+
+    fn read_name(&mut self, scope: &mut Scope<'a>, name: &'a str, span: Span) -> Typed {
+        match self.word(scope, name, span) {
+            Word::Offered(typed) => typed,
+            Word::Local(id) => {
+                let local = scope.local(id);
+                local.read.get_or_insert(span);
+                let (ty, pointer) = (local.ty, local.pointer);
+                let read = build::expr(span, Type::Long, ExprKind::Read(Place::Local(id)));
+                Typed { pointer, ..Typed::of(read, ty) }
+            }
+            Word::Global(id) => {
+                let fits = self.as_scalar(id, span) && self.not_aggregate(id, span, "has no value of its own");
+                let state = self.state(id);
+                state.read = true;
+                if !fits {
+                    return Typed::unknown(span);
+                }
+                let ty = state.value;
+                Typed::of(build::expr(span, Type::Long, ExprKind::Read(Place::Global(id))), ty)
+            }
+        }
+    }
+
+    fn read_element(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Typed {
+        let Some((place, id)) = self.element(scope, e) else { return Typed::unknown(e.span) };
+        self.state(id).read = true;
+        if !self.not_aggregate(id, e.span, "its elements have no value of their own") {
+            return Typed::unknown(e.span);
+        }
+        Typed::of(build::expr(e.span, Type::Long, ExprKind::Read(place)), self.globals[id.0 as usize].value)
+    }
+
+    /// The element that `a[k, ...]` names. Keys are gone through even if the array is wrong, for their own errors.
+    pub(crate) fn element(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Option<(Place, GlobalId)> {
+        let ast::ExprKind::Index { array, keys } = &e.kind else { return None };
+        let (id, keys) = self.slice(scope, array, keys, e.span)?;
+        let mut given = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(key) = key else {
+                let message = "`*` stands for a key only in `delete`, `foreach` and `in`";
+                self.report(Diagnostic::error("misplaced-wildcard", e.span, message));
+                return None;
+            };
+            given.push(key);
+        }
+        Some((Place::Element(id, given), id))
+    }
+
+    /// The array and the keys of `a[k, *]`, of which `None` stands for `*`.
+    pub(crate) fn slice(
+        &mut self,
+        scope: &mut Scope<'a>,
+        array: &'a ast::Name,
+        keys: &'a [Option<ast::Expr>],
+        span: Span,
+    ) -> Option<(GlobalId, Vec<Option<Expr>>)> {
+        let id = self.array(scope, array);
+        let types = id.and_then(|id| self.as_array(id, keys.len(), span));
+        let mut given = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            given.push(match key {
+                Some(key) => {
+                    let typed = self.value(scope, key);
+                    if let Some(ty) = types.as_ref().and_then(|types| types.get(index)) {
+                        self.expect(&typed, *ty, || format!("key {} of `{}`", index + 1, array.text));
+                    }
+                    Some(typed.expr)
+                }
+                None => None,
+            });
+        }
+        types?;
+        Some((id?, given))
+    }
+
+    /// The global that a name with keys stands for.
+    pub(crate) fn array(&mut self, scope: &Scope<'a>, array: &'a ast::Name) -> Option<GlobalId> {
+        if scope.find(&array.text).is_none()
+            && let Some(id) = self.global(&array.text)
+        {
+            return Some(id);
+        }
+        let finding = Diagnostic::error("unknown-array", array.span, format!("there is no array `{}`", array.text));
+        let near = nearest(&array.text, self.names.global_names());
+        self.report(match near {
+            Some(near) => finding.with_label(format!("did you mean `{near}`?")),
+            None => finding.with_help(format!("declare it: `global {}`", array.text)),
+        });
+        None
+    }
+
+    fn contains(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        keys: &'a [Option<ast::Expr>],
+        array: &'a ast::Name,
+    ) -> Typed {
+        let Some((global, keys)) = self.slice(scope, array, keys, span) else { return Typed::unknown(span) };
+        self.state(global).read = true;
+        Typed::new(build::expr(span, Type::Long, ExprKind::Contains { global, keys }))
+    }
+}
+
+fn literal_expr(span: Span, literal: &ast::Literal) -> Expr {
+    match literal {
+        ast::Literal::Number(number) => build::long(span, *number),
+        ast::Literal::String(bytes) => {
+            build::expr(span, Type::Text, ExprKind::Constant(Constant::Text(bytes.clone())))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Bodies: statements and expressions, from the syntax tree to the program's, with their types.
+//!
+//! Must never stop at an error: a part that is wrong becomes a value of unknown type, about which nothing more is said.
+
+mod aggregate;
+mod assignment;
+mod call;
+mod expression;
+mod foreach;
+pub(crate) mod function;
+mod operator;
+mod print;
+mod statement;
+
+use crate::build;
+use crate::elaboration::Elaboration;
+use crate::target::CType;
+use crate::types::{Conflict, Ty, word};
+use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::program::{Constant, Expr, ExprKind};
+
+/// An expression and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Typed {
+    pub(crate) expr: Expr,
+    pub(crate) ty: Ty,
+    /// The C type, where it is a pointer of the kernel's.
+    pub(crate) pointer: Option<CType>,
+    /// It gives no value: a call of `exit()`, `<<<`.
+    pub(crate) void: bool,
+}
+
+impl Typed {
+    /// An expression whose type is final.
+    pub(crate) fn new(expr: Expr) -> Self {
+        Typed { ty: Ty::Known(expr.ty), expr, pointer: None, void: false }
+    }
+
+    /// An expression of a type that may still be open; `expr.ty` is written at the end.
+    pub(crate) fn of(expr: Expr, ty: Ty) -> Self {
+        Typed { expr, ty, pointer: None, void: false }
+    }
+
+    /// What stands for an expression that is wrong.
+    pub(crate) fn unknown(span: Span) -> Self {
+        Typed { expr: build::long(span, 0), ty: Ty::Unknown, pointer: None, void: false }
+    }
+
+    pub(crate) fn void(expr: Expr) -> Self {
+        Typed { void: true, ..Typed::new(expr) }
+    }
+
+    /// Its value, if it is a number written out.
+    pub(crate) fn constant(&self) -> Option<i64> {
+        match &self.expr.kind {
+            ExprKind::Constant(Constant::Long(value)) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+impl Elaboration<'_> {
+    /// Unifies the type of `found` with what its place needs; `what` names the place: `an operand of `+``.
+    pub(crate) fn expect(&mut self, found: &Typed, wanted: Ty, what: impl FnOnce() -> String) -> bool {
+        let at = found.expr.span;
+        match self.types.unify(found.ty, wanted, at) {
+            Ok(()) => true,
+            Err(conflict) => {
+                self.report_conflict(at, &conflict, &what());
+                false
+            }
+        }
+    }
+
+    pub(crate) fn report_conflict(&mut self, at: Span, conflict: &Conflict, what: &str) {
+        let (wanted, found) = (word(conflict.wanted), word(conflict.found));
+        let mut finding =
+            Diagnostic::error("type-mismatch", at, format!("{what} must be a {wanted}, and this is a {found}"))
+                .with_label(format!("a {found}"));
+        if let Some(since) = conflict.wanted_since.filter(|since| *since != at && !self.names.in_library(*since)) {
+            finding = finding.with_secondary(since, format!("a {wanted} since here"));
+        }
+        if let Some(since) = conflict.found_since.filter(|since| *since != at && !self.names.in_library(*since)) {
+            finding = finding.with_secondary(since, format!("a {found} since here"));
+        }
+        self.report(finding);
+    }
+
+    /// Reports a construct of the language that is not there yet.
+    pub(crate) fn unsupported(&mut self, at: Span, what: &str) -> Typed {
+        self.report(Diagnostic::error("unsupported-construct", at, format!("{what} is not supported")));
+        Typed::unknown(at)
+    }
+}
+
+/// `1 key`, `2 keys`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,210 @@
+//! Statements by kind. `foreach` has a file of its own.
+
+use super::expression::Word;
+use crate::build;
+use crate::elaboration::Elaboration;
+use crate::scope::{Scope, Site};
+use crate::types::Ty;
+use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::program::{ExprKind, LocalId, Place, Stmt, StmtKind, Type};
+use systap_syntax::ast;
+
+impl<'a> Elaboration<'a> {
+    pub(crate) fn block(&mut self, scope: &mut Scope<'a>, block: &'a ast::Block) -> Vec<Stmt> {
+        let mut statements = Vec::with_capacity(block.statements.len());
+        for each in &block.statements {
+            self.statement(scope, each, &mut statements);
+        }
+        statements
+    }
+
+    /// A statement as a block of its own.
+    pub(super) fn body(&mut self, scope: &mut Scope<'a>, statement: &'a ast::Statement) -> Vec<Stmt> {
+        let mut statements = vec![];
+        self.statement(scope, statement, &mut statements);
+        statements
+    }
+
+    fn statement(&mut self, scope: &mut Scope<'a>, statement: &'a ast::Statement, into: &mut Vec<Stmt>) {
+        if self.depth >= 600 {
+            self.report(Diagnostic::error("nested-too-deep", statement.span, "this is nested too deeply"));
+            return;
+        }
+        self.depth += 1;
+        self.statement_of_kind(scope, statement, into);
+        self.depth -= 1;
+    }
+
+    fn statement_of_kind(&mut self, scope: &mut Scope<'a>, statement: &'a ast::Statement, into: &mut Vec<Stmt>) {
+        use ast::StatementKind as Kind;
+        let span = statement.span;
+        let kind = match &statement.kind {
+            Kind::Empty => return,
+            Kind::Expr(e) => StmtKind::Expr(self.expr(scope, e, false).expr),
+            Kind::Block(block) => {
+                into.extend(self.block(scope, block));
+                return;
+            }
+            Kind::If { condition, then, otherwise } => {
+                if let Some(truth) = self.decided(scope, condition) {
+                    // What `@defined` excludes need not make sense.
+                    if let Some(taken) = if truth { Some(then) } else { otherwise.as_ref() } {
+                        self.statement(scope, taken, into);
+                    }
+                    return;
+                }
+                let condition = self.long(scope, condition, "a condition");
+                let then = self.body(scope, then);
+                let otherwise = otherwise.as_ref().map(|otherwise| self.body(scope, otherwise)).unwrap_or_default();
+                StmtKind::If { condition, then, otherwise }
+            }
+            Kind::While { condition, body } => {
+                let condition = Some(self.long(scope, condition, "a condition"));
+                let body = self.loop_body(scope, body);
+                StmtKind::Loop { condition, step: None, body }
+            }
+            Kind::For { init, condition, step, body } => {
+                if let Some(init) = init {
+                    let init = self.expr(scope, init, false).expr;
+                    into.push(build::statement(init.span, init));
+                }
+                let condition = condition.as_ref().map(|condition| self.long(scope, condition, "a condition"));
+                let body = self.loop_body(scope, body);
+                let step = step.as_ref().map(|step| self.expr(scope, step, false).expr);
+                StmtKind::Loop { condition, step, body }
+            }
+            Kind::Foreach(foreach) => return self.foreach(scope, span, foreach, into),
+            Kind::Break | Kind::Continue if scope.loops == 0 => {
+                let word = if statement.kind == Kind::Break { "break" } else { "continue" };
+                self.report(Diagnostic::error("outside-a-loop", span, format!("`{word}` is not in a loop")));
+                return;
+            }
+            Kind::Break => StmtKind::Break,
+            Kind::Continue => StmtKind::Continue,
+            Kind::Next => {
+                if !matches!(scope.site, Site::Probe(_)) {
+                    self.unsupported(span, "`next` in a function");
+                    return;
+                }
+                StmtKind::Next
+            }
+            Kind::Return(value) => match self.return_value(scope, span, value.as_ref()) {
+                Some(kind) => kind,
+                None => return,
+            },
+            Kind::Delete(e) => match self.delete(scope, e) {
+                Some(kind) => kind,
+                None => return,
+            },
+            Kind::Try { body, variable, handler } => {
+                let body = self.block(scope, body);
+                let (message, first) = match variable {
+                    Some(name) => {
+                        let (id, first) = self.binding(scope, name, Ty::TEXT);
+                        (Some(id), first)
+                    }
+                    None => (None, None),
+                };
+                let handler = first.into_iter().chain(self.block(scope, handler)).collect();
+                StmtKind::Try { body, message, handler }
+            }
+        };
+        into.push(Stmt { span, kind });
+    }
+
+    pub(super) fn loop_body(&mut self, scope: &mut Scope<'a>, body: &'a ast::Statement) -> Vec<Stmt> {
+        scope.loops += 1;
+        let body = self.body(scope, body);
+        scope.loops -= 1;
+        body
+    }
+
+    /// The local that a `foreach` or `catch` fills for the variable `name`, which must be of type `ty`; for a global one,
+    /// with the statement that hands the value on.
+    pub(super) fn binding(&mut self, scope: &mut Scope<'a>, name: &ast::Name, ty: Ty) -> (LocalId, Option<Stmt>) {
+        let span = name.span;
+        match self.word(scope, &name.text, span) {
+            Word::Local(id) => {
+                let local = scope.local(id);
+                local.assigned = true;
+                local.pointer = None;
+                let known = local.ty;
+                if let Err(conflict) = self.types.unify(ty, known, span) {
+                    self.report_conflict(span, &conflict, &format!("`{}`", name.text));
+                }
+                (id, None)
+            }
+            Word::Global(global) => {
+                let id = scope.hidden(&name.text, span, ty);
+                let fits = self.as_scalar(global, span)
+                    && self.not_aggregate(global, span, "nothing can be assigned to it");
+                let state = self.state(global);
+                state.written = true;
+                let known = state.value;
+                if !fits {
+                    return (id, None);
+                }
+                if let Err(conflict) = self.types.unify(ty, known, span) {
+                    self.report_conflict(span, &conflict, &format!("`{}`", name.text));
+                }
+                let value = build::expr(span, Type::Long, ExprKind::Read(Place::Local(id)));
+                (id, Some(build::assign(span, Place::Global(global), value)))
+            }
+            Word::Offered(_) => (scope.hidden(&name.text, span, ty), None),
+        }
+    }
+
+    fn return_value(&mut self, scope: &mut Scope<'a>, span: Span, value: Option<&'a ast::Expr>) -> Option<StmtKind> {
+        let Site::Function { index } = scope.site else {
+            if let Some(value) = value {
+                self.value(scope, value);
+            }
+            self.report(
+                Diagnostic::error("outside-a-function", span, "`return` is not in a function")
+                    .with_help("`next` leaves a handler"),
+            );
+            return None;
+        };
+        let Some(value) = value else { return Some(StmtKind::Return(None)) };
+        let typed = self.value(scope, value);
+        let state = &self.functions[index];
+        let (wanted, name) = (state.returns, &state.declaration.name.text);
+        if let Some(wanted) = wanted {
+            self.expect(&typed, wanted, || format!("what `{name}` returns"));
+        }
+        Some(StmtKind::Return(Some(typed.expr)))
+    }
+
+    fn delete(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Option<StmtKind> {
+        match &e.kind {
+            ast::ExprKind::Name(name) => {
+                if scope.find(name).is_none()
+                    && let Some(global) = self.global(name)
+                {
+                    self.writable(scope, global, e.span);
+                    self.state(global).written = true;
+                    return Some(StmtKind::Delete { global, keys: vec![] });
+                }
+                let finding = Diagnostic::error("unknown-global", e.span, format!("there is no global `{name}` to delete"));
+                self.report_unknown(finding, name, self.names.global_names().collect::<Vec<_>>());
+                None
+            }
+            ast::ExprKind::Index { array, keys } => {
+                let (global, slice) = self.slice(scope, array, keys, e.span)?;
+                self.writable(scope, global, e.span);
+                self.state(global).written = true;
+                if slice.iter().all(Option::is_some) {
+                    let keys = slice.into_iter().flatten().collect();
+                    return Some(StmtKind::Delete { global, keys });
+                }
+                Some(StmtKind::DeleteSlice { global, slice })
+            }
+            ast::ExprKind::Missing => None,
+            _ => {
+                let message = "only a global, an array's element or a slice of an array can be deleted";
+                self.report(Diagnostic::error("not-deletable", e.span, message));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The state of one elaboration, and its order: names, probes, what they call, what nothing calls, types.
+//!
+//! Must never report the same finding twice: a handler is elaborated once for each point that it is resolved to.
+
+use crate::Elaborated;
+use crate::Input;
+use crate::check::function::FunctionState;
+use crate::global::GlobalState;
+use crate::library::Library;
+use crate::names::Names;
+use crate::scope::LocalState;
+use crate::settle;
+use crate::types::{Ty, Types};
+use std::collections::HashSet;
+use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
+use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
+use systap_kernel::{Kernel, KernelError};
+
+/// A handler whose locals do not have their final types yet.
+#[derive(Debug)]
+pub(crate) struct ProbeState {
+    pub(crate) probe: Probe,
+    pub(crate) locals: Vec<LocalState>,
+}
+
+/// Everything that elaboration knows while it goes on.
+#[derive(Debug)]
+pub(crate) struct Elaboration<'a> {
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) sources: &'a mut Sources,
+    pub(crate) library: &'a Library,
+    pub(crate) limits: Limits,
+    /// The kernel's ticks a second.
+    pub(crate) hz: u32,
+    pub(crate) types: Types,
+    pub(crate) names: Names<'a>,
+    pub(crate) globals: Vec<GlobalState<'a>>,
+    pub(crate) functions: Vec<FunctionState<'a>>,
+    pub(crate) probes: Vec<ProbeState>,
+    /// How many expressions and statements are open.
+    pub(crate) depth: u32,
+    /// Open trials: while there is one, errors are counted, not reported.
+    pub(crate) trials: u32,
+    pub(crate) trial_errors: u32,
+    diagnostics: Vec<Diagnostic>,
+    seen: HashSet<(&'static str, Option<Span>, String)>,
+}
+
+/// Elaborates a script.
+pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
+    let Input { files, sources, kernel, limits, globals_override, hz } = input;
+    let mut elaboration = Elaboration {
+        kernel,
+        sources,
+        library,
+        limits,
+        hz: hz.max(1),
+        types: Types::default(),
+        names: Names::default(),
+        globals: vec![],
+        functions: vec![],
+        probes: vec![],
+        depth: 0,
+        trials: 0,
+        trial_errors: 0,
+        diagnostics: vec![],
+        seen: HashSet::new(),
+    };
+    let mut findings = vec![];
+    for file in files {
+        elaboration.names.add(file, true, &mut findings);
+    }
+    findings.into_iter().for_each(|finding| elaboration.report(finding));
+    for probe in elaboration.names.probes.clone() {
+        elaboration.probe(probe);
+    }
+    elaboration.called_functions(0);
+    if elaboration.probes.is_empty() && !elaboration.failed() {
+        let finding = Diagnostic::error_without_place("no-probes", "the script probes nothing");
+        let finding = if elaboration.names.probes.is_empty() {
+            finding.with_help("write one: `probe begin { println(\"hello\") exit() }`")
+        } else {
+            finding.with_note("every probe point is optional, and none of them exists on this kernel")
+        };
+        elaboration.report(finding);
+    }
+    elaboration.override_globals(&globals_override);
+    elaboration.finish()
+}
+
+impl<'a> Elaboration<'a> {
+    /// Takes in a finding, unless it is known.
+    pub(crate) fn report(&mut self, finding: Diagnostic) {
+        if self.trials > 0 {
+            if finding.severity == Severity::Error {
+                self.trial_errors += 1;
+            }
+            return;
+        }
+        if self.seen.insert((finding.code, finding.span, finding.message.clone())) {
+            self.diagnostics.push(finding);
+        }
+    }
+
+    /// Reports an error, with the name among `known` that may have been meant.
+    pub(crate) fn report_unknown<'n>(
+        &mut self,
+        finding: Diagnostic,
+        wanted: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) {
+        self.report(match nearest(wanted, known) {
+            Some(near) if finding.label.is_empty() => finding.with_label(format!("did you mean `{near}`?")),
+            Some(near) => finding.with_help(format!("did you mean `{near}`?")),
+            None => finding,
+        });
+    }
+
+    /// Reports that the kernel does not tell what `at` needs.
+    pub(crate) fn report_kernel(&mut self, at: Span, error: &KernelError) {
+        let finding = Diagnostic::error("kernel-facts", at, error.to_string());
+        self.report(match error {
+            KernelError::NoBtf { .. } => {
+                finding.with_help("use a kernel that is built with CONFIG_DEBUG_INFO_BTF, as distributions' are")
+            }
+            KernelError::Tracefs { .. } => {
+                finding.with_help("run as root, or leave the subsystem away: `kernel.trace(\"sched_switch\")`")
+            }
+            KernelError::Unreadable { .. } => finding.with_help("run as root"),
+            _ => finding,
+        });
+    }
+
+    /// Whether an error has been reported.
+    pub(crate) fn failed(&self) -> bool {
+        self.diagnostics.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Runs `attempt` without reporting; whether it found no error.
+    pub(crate) fn succeeds(&mut self, attempt: impl FnOnce(&mut Self)) -> bool {
+        let before = self.trial_errors;
+        self.trials += 1;
+        attempt(self);
+        self.trials -= 1;
+        std::mem::replace(&mut self.trial_errors, before) == before
+    }
+
+    /// The type that something has in the end; an error if nothing settles it.
+    pub(crate) fn final_type(&mut self, ty: Ty, at: Span, what: impl FnOnce() -> String) -> Type {
+        if let Some(known) = self.types.known(ty) {
+            return known;
+        }
+        if self.types.is_open(ty) {
+            self.types.silence(ty);
+            // Where something else is wrong already, a type may be open only for that.
+            if !self.failed() {
+                let message = format!("nothing says whether {} is a long or a string", what());
+                self.report(Diagnostic::error("unresolved-type", at, message));
+            }
+        }
+        Type::Long
+    }
+
+    fn finish(mut self) -> Elaborated {
+        let mut probes = std::mem::take(&mut self.probes);
+        let locals: Vec<Vec<Local>> =
+            probes.iter().map(|state| self.finish_locals(&state.locals, state.probe.span, 0)).collect();
+        let used = (self.globals.len(), self.functions.len());
+        let mut functions = Vec::with_capacity(used.1);
+        for index in 0..used.1 {
+            let function = self.finish_function(index);
+            functions.push(function);
+        }
+        let mut program = Program { limits: self.limits, ..Program::default() };
+        program.globals = self.finish_globals(used.0);
+        for (state, locals) in probes.drain(..).zip(locals) {
+            program.probes.push(Probe { locals, ..state.probe });
+        }
+        program.functions = functions;
+        settle::program(&mut program);
+        self.check_uncalled(used.1);
+        self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
+        Elaborated { program, diagnostics: self.diagnostics }
+    }
+
+    /// The final types of a body's locals, of which the first `params` are parameters.
+    pub(crate) fn finish_locals(&mut self, states: &[LocalState], body: Span, params: usize) -> Vec<Local> {
+        let mut locals = Vec::with_capacity(states.len());
+        for (index, state) in states.iter().enumerate() {
+            if index >= params && !state.assigned {
+                self.never_assigned(state, states);
+            }
+            let (name, open) = (&state.name, state.ty);
+            let at = if self.names.in_library(state.span) { body } else { state.span };
+            let what = if index < params { "the parameter" } else { "the local variable" };
+            let ty = self.final_type(open, at, || format!("{what} `{name}`"));
+            locals.push(Local { name: name.clone(), ty });
+        }
+        locals
+    }
+
+    /// A local that is read and never given a value: probably a slip.
+    fn never_assigned(&mut self, local: &LocalState, others: &[LocalState]) {
+        let name = local.name.as_str();
+        let at = local.read.unwrap_or(local.span);
+        let finding = if self.types.is_open(local.ty) {
+            self.types.silence(local.ty);
+            let message = format!("`{name}` is never given a value, and nothing says whether it is a long or a string");
+            Diagnostic::error("unresolved-type", at, message)
+        } else {
+            let message = format!("the local variable `{name}` is read and never given a value");
+            Diagnostic::warning("never-assigned", at, message)
+        };
+        if !self.names.functions(name).is_empty() || crate::builtin::find(name, 0).is_some() || self.library.has(name) {
+            return self.report(finding.with_help(format!("call it: `{name}()`")));
+        }
+        let known: Vec<&str> = self
+            .names
+            .global_names()
+            .chain(others.iter().filter(|other| other.assigned).map(|other| other.name.as_str()))
+            .collect();
+        match nearest(name, known) {
+            Some(near) => self.report(finding.with_help(format!("did you mean `{near}`?"))),
+            None => match nearest(name, crate::builtin::names().filter(|name| crate::builtin::find(name, 0).is_some())) {
+                Some(near) => self.report(finding.with_help(format!("did you mean `{near}()`?"))),
+                None => self.report(finding),
+            },
+        }
+    }
+
+    /// Looks at the functions that nothing calls, for their errors only.
+    fn check_uncalled(&mut self, used: usize) {
+        for function in self.names.script_functions.clone() {
+            if !self.names.called.contains_key(&(function.name.text.as_str(), function.params.len())) {
+                self.call_target(function);
+            }
+        }
+        self.called_functions(used);
+    }
+
+    /// The function with the final types of its locals, its body taken out of its state.
+    fn finish_function(&mut self, index: usize) -> Function {
+        let state = &mut self.functions[index];
+        let (body, locals) = (std::mem::take(&mut state.body), std::mem::take(&mut state.locals));
+        let (name, returns, params) = (&state.declaration.name, state.returns, state.params.len());
+        let (name, span) = (name.text.clone(), name.span);
+        let returns = returns.map(|ty| self.final_type(ty, span, || format!("what `{name}` returns")));
+        let locals = self.finish_locals(&locals, span, params);
+        Function { name, span, params: params as u32, returns, locals, body }
+    }
+}

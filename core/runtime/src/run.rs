@@ -1,0 +1,259 @@
+//! A run from its beginning to its end, in order.
+//!
+//! Everything is loaded; `begin` handlers run; probes are attached; the target is let go; the loop serves what comes;
+//! probes are detached; the last record is delivered; `end` or `error` handlers run; globals are printed; counts are
+//! read. It must never leave anything behind: whatever way it ends, programs, maps and children are gone.
+
+use std::time::{Duration, Instant};
+
+use systap_bpf::artifact::Artifact;
+use systap_ir::placed::{Placed, control};
+use systap_ir::program::Event;
+use systap_kernel::Kernel;
+use systap_sys::bpf::SharedWords;
+use systap_sys::clock;
+use systap_sys::event::{Signal, SignalFd};
+use systap_sys::{RingBuffer, SysError};
+
+use crate::attach::attach;
+use crate::counters::Counts;
+use crate::error::RunError;
+use crate::globals;
+use crate::load::{Loaded, load, points_of};
+use crate::output::Output;
+use crate::report::{End, ProbeReport, ProgramReport, Report, Side, SiteLoss, Timing};
+use crate::session::Session;
+use crate::sink::{Notice, Sink, Step};
+use crate::store::MapStore;
+use crate::target::{Target, Watched};
+use crate::timer::{SHORTEST, Timers};
+use crate::watch::{Watch, serve_rest};
+use crate::world::{Ending, World};
+
+/// What is to be run, and how.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// The program.
+    pub placed: &'a Placed,
+    /// Its kernel part; `None` if nothing runs in the kernel, and then no privilege is needed.
+    pub artifact: Option<&'a Artifact>,
+    /// The running kernel.
+    pub kernel: &'a Kernel,
+    /// The process that the run is about.
+    pub target: Target,
+    /// When the run ends at the latest, from when probes are attached.
+    pub time_limit: Option<Duration>,
+    /// Ticks of the kernel's clock a second (`CONFIG_HZ`), for `jiffies()`.
+    pub hz: u32,
+}
+
+/// Carries out a plan.
+///
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT for the calling thread, which keeps them blocked: call it from the main
+/// thread before there are others. The first of these signals ends the run in order, the third at once.
+///
+/// # Errors
+/// See [`RunError`]. What a script does wrong is no error here but goes to the sink and into the report.
+pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
+    let start = Instant::now();
+    let signals = SignalFd::block(&[Signal::INTERRUPT, Signal::TERMINATE, Signal::HANGUP, Signal::QUIT])?;
+    let mut output = Output::new(sink);
+    // The child is made first, while there is the least memory to copy.
+    let mut watched = Watched::new(&plan.target)?;
+    let target = watched.as_ref().map_or(0, Watched::pid);
+    let mut timing = Timing::default();
+    let loaded = plan.artifact.map(|artifact| load(artifact, plan.placed, plan.kernel)).transpose()?;
+    if let Some(loaded) = &loaded {
+        timing.load = start.elapsed();
+        let (maps, programs) = (loaded.maps.len(), loaded.programs.len());
+        output.trace(&Step::Loaded { maps, programs, took: timing.load });
+    }
+    let words = loaded.as_ref().and_then(|loaded| loaded.words.as_ref());
+    set_control_words(words, target)?;
+    let mut ring = loaded.as_ref().map(Loaded::open_ring).transpose()?.flatten();
+    let store = MapStore::new(plan.placed, loaded.as_ref())?;
+    let world = World::new(output, Ending::new(signals), plan.kernel, plan.hz, target);
+    let mut session = Session::new(plan.placed, plan.artifact, words, store, world);
+
+    session.run_ordered(
+        |event| if let Event::Begin(order) = event { Some(*order) } else { None },
+        |session| session.end().is_none(),
+    );
+    session.world.output.flush();
+    session.world.take_signals();
+    let outcome = match session.end() {
+        Some(end) => Ok(end),
+        None => serve_all(plan, &mut session, loaded.as_ref(), ring.as_mut(), watched.as_mut(), start, &mut timing),
+    };
+    // Whatever happened, what was printed until then is written.
+    session.world.output.flush();
+    let end = outcome?;
+    if let Some(watched) = &mut watched
+        && end != End::TargetEnded
+    {
+        watched.terminate();
+    }
+    session.world.ending.in_end = true;
+    if let Some(ring) = &mut ring {
+        serve_rest(ring, &mut session);
+    }
+    let end = run_last_handlers(plan.placed, &mut session, end);
+    session.world.output.flush();
+    let exit = watched.and_then(Watched::reap).filter(|_| end == End::TargetEnded);
+    let mut report = account(plan, &session, loaded.as_ref(), ring.as_mut(), end);
+    report.target = exit;
+    report.timing = timing;
+    match session.world.output.into_failure() {
+        Some(error) => Err(RunError::Output(error)),
+        None => Ok(report),
+    }
+}
+
+/// Says to kernel-side programs what is constant in a run.
+fn set_control_words(words: Option<&SharedWords>, target: u32) -> Result<(), SysError> {
+    if let Some(words) = words {
+        words.store(control::TARGET as usize, i64::from(target));
+        words.store(control::OWN as usize, i64::from(std::process::id()));
+        let offset = clock::tai_offset_seconds()?.saturating_mul(1_000_000_000);
+        words.store(control::TAI_OFFSET as usize, offset);
+    }
+    Ok(())
+}
+
+/// Attaches, lets the target go, serves what comes, and detaches.
+fn serve_all(
+    plan: &Plan<'_>,
+    session: &mut Session<'_>,
+    loaded: Option<&Loaded>,
+    ring: Option<&mut RingBuffer>,
+    mut watched: Option<&mut Watched>,
+    start: Instant,
+    timing: &mut Timing,
+) -> Result<End, RunError> {
+    let mut watch = Watch::new(session, ring.as_deref(), watched.as_deref())?;
+    let attaching = Instant::now();
+    let links = match (plan.artifact, loaded) {
+        (Some(artifact), Some(loaded)) => attach(artifact, plan.placed, loaded)?,
+        _ => vec![],
+    };
+    timing.attach = attaching.elapsed();
+    timing.armed = start.elapsed();
+    if !links.is_empty() {
+        session.world.output.trace(&Step::Attached { links: links.len(), took: timing.attach });
+    }
+    let now = clock::monotonic_ns();
+    let limit = plan.time_limit.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+    session.world.ending.deadline = limit.map(|limit| now.saturating_add(limit));
+    let mut timers = Timers::new(&plan.placed.user, now, now);
+    tell_of_short_periods(plan.placed, session);
+    if let Some(watched) = &mut watched
+        && watched.release()?
+    {
+        session.world.output.trace(&Step::Started { pid: watched.pid() });
+    }
+    let end = watch.until_end(session, ring, &mut timers)?;
+    // Several attachments do not go at once; programs that look do nothing more from here on.
+    session.stop_kernel_side();
+    let detaching = Instant::now();
+    let any = !links.is_empty();
+    drop(links);
+    if any {
+        session.world.output.trace(&Step::Detached { took: detaching.elapsed() });
+    }
+    Ok(end)
+}
+
+fn tell_of_short_periods(placed: &Placed, session: &mut Session<'_>) {
+    for handler in &placed.user {
+        if let Event::Timer { period, .. } = handler.event
+            && Duration::from_nanos(period) < SHORTEST
+        {
+            let (point, span) = (handler.point.clone(), handler.span);
+            session.world.output.warning(&Notice::TimerFloor { point, span, floor: SHORTEST });
+        }
+    }
+}
+
+/// Runs what belongs to the end, and prints what is printed then; gives the reason of the end, which an error meanwhile
+/// can change.
+fn run_last_handlers(placed: &Placed, session: &mut Session<'_>, end: End) -> End {
+    let failed = |session: &Session<'_>| session.faults.are_too_many();
+    session.run_ordered(
+        |event| if let Event::End(order) = event { Some(*order) } else { None },
+        |session| !session.is_given_up() && !failed(session),
+    );
+    if failed(session) {
+        session.run_ordered(
+            |event| if let Event::Error(order) = event { Some(*order) } else { None },
+            |session| !session.is_given_up(),
+        );
+    } else if !session.is_given_up() {
+        let Session { store, world, .. } = session;
+        for notice in world.output.append(|buffer| globals::print(placed, store, buffer)) {
+            world.output.warning(&notice);
+        }
+    }
+    for notice in session.faults.repeated() {
+        session.world.output.warning(&notice);
+    }
+    let worse = [(session.is_given_up(), session.end()), (failed(session), Some(End::Error))];
+    worse.into_iter().find_map(|(is, end)| end.filter(|_| is)).unwrap_or(end)
+}
+
+/// Puts the report together from what was counted on both sides.
+fn account(
+    plan: &Plan<'_>,
+    session: &Session<'_>,
+    loaded: Option<&Loaded>,
+    ring: Option<&mut RingBuffer>,
+    end: End,
+) -> Report {
+    let mut counts = match (plan.artifact, loaded) {
+        (Some(artifact), Some(loaded)) => Counts::read(artifact, loaded),
+        _ => Counts::default(),
+    };
+    if let Some(ring) = ring {
+        // A program that was running on another CPU when it was detached may have come after the last look.
+        ring.drain(usize::MAX, &mut |record| {
+            let site = crate::record::header(record).map_or(usize::MAX, |(site, ..)| site as usize);
+            if let Some(lost) = counts.lost.get_mut(site) {
+                *lost += 1;
+            }
+        });
+    }
+    let lost = counts.lost.iter().enumerate().filter(|(_, records)| **records > 0).filter_map(|(site, records)| {
+        let (span, point) = session.place_of(site)?;
+        Some(SiteLoss { span, point: point.to_owned(), records: *records })
+    });
+    let kernel_side = plan.placed.kernel.iter().enumerate().map(|(index, handler)| ProbeReport {
+        point: handler.point.clone(),
+        span: handler.span,
+        side: Side::Kernel,
+        hits: counts.hits.get(index).copied(),
+        skipped: counts.skipped.get(index).copied().unwrap_or(0),
+    });
+    let user_side = plan.placed.user.iter().enumerate().map(|(index, handler)| ProbeReport {
+        point: handler.point.clone(),
+        span: handler.span,
+        side: Side::User,
+        hits: session.hits.get(index).copied(),
+        skipped: session.skipped.get(index).copied().unwrap_or(0),
+    });
+    let programs = plan.artifact.into_iter().flat_map(|artifact| &artifact.programs);
+    let programs = programs.zip(loaded.into_iter().flat_map(|loaded| &loaded.programs)).map(|(of, program)| {
+        let recursion_misses = program.info().map_or(0, |info| info.recursion_misses);
+        ProgramReport { name: of.name.clone(), points: points_of(of, plan.placed), recursion_misses }
+    });
+    Report {
+        end,
+        target: None,
+        probes: kernel_side.chain(user_side).collect(),
+        lost: lost.collect(),
+        programs: programs.collect(),
+        errors: session.faults.total(),
+        arrays_full: session.faults.arrays_full(),
+        malformed: session.malformed,
+        abandoned: session.abandoned,
+        timing: Timing::default(),
+    }
+}

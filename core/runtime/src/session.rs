@@ -1,0 +1,262 @@
+//! A run as it stands between its beginning and its end: handlers are run, records delivered, errors counted.
+//!
+//! It must never attach, detach or wait: that is [`crate::run`]'s and [`crate::watch`]'s.
+
+use systap_bpf::artifact::{Artifact, Site, SiteKind};
+use systap_diagnostics::Span;
+use systap_ir::format::Format;
+use systap_ir::graph::Body;
+use systap_ir::placed::{Placed, control};
+use systap_ir::program::{Event, Global};
+use systap_sys::bpf::SharedWords;
+
+use crate::faults::Faults;
+use crate::record::{self, Fields, Malformed, Value};
+use crate::report::End;
+use crate::sink::Notice;
+use crate::store::MapStore;
+use crate::text;
+use crate::text::format::Operand;
+use crate::user::{Datum, ErrorKind, Interpreter, RuntimeError};
+use crate::world::World;
+
+/// A run.
+pub(crate) struct Session<'a> {
+    placed: &'a Placed,
+    sites: &'a [Site],
+    words: Option<&'a SharedWords>,
+    interpreter: Interpreter<'a>,
+    pub(crate) store: MapStore<'a>,
+    pub(crate) world: World<'a>,
+    pub(crate) faults: Faults,
+    /// How often each user-side handler ran.
+    pub(crate) hits: Vec<u64>,
+    /// How many ticks of each user-side handler came too late.
+    pub(crate) skipped: Vec<u64>,
+    /// Records without the form of their site.
+    pub(crate) malformed: u64,
+    /// Records that came after the run was given up.
+    pub(crate) abandoned: u64,
+    pub(crate) target_ended: bool,
+}
+
+/// Fields of a record that need no allocation.
+const FEW: usize = 12;
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        placed: &'a Placed,
+        artifact: Option<&'a Artifact>,
+        words: Option<&'a SharedWords>,
+        store: MapStore<'a>,
+        world: World<'a>,
+    ) -> Self {
+        let globals: Vec<Global> = placed.globals.iter().map(|(global, _)| global.clone()).collect();
+        Session {
+            placed,
+            sites: artifact.map_or(&[], |artifact| &artifact.sites),
+            words,
+            interpreter: Interpreter::new(&placed.functions, placed.limits),
+            store,
+            world,
+            faults: Faults::new(globals, placed.limits.errors),
+            hits: vec![0; placed.user.len()],
+            skipped: vec![0; placed.user.len()],
+            malformed: 0,
+            abandoned: 0,
+            target_ended: false,
+        }
+    }
+
+    /// Why the run is to end, if it is.
+    pub(crate) fn end(&self) -> Option<End> {
+        let ending = &self.world.ending;
+        let reasons = [
+            (ending.is_forced(), End::Forced),
+            (ending.abort, End::Aborted),
+            (self.faults.are_too_many(), End::Error),
+            (ending.exit, End::Exit),
+            (self.world.output.is_closed(), End::OutputClosed),
+            (ending.signalled > 0, End::Interrupted),
+            (ending.is_over(), End::TimeLimit),
+            (self.target_ended, End::TargetEnded),
+        ];
+        reasons.into_iter().find_map(|(is, end)| is.then_some(end))
+    }
+
+    /// Whether nothing more may run, not even what belongs to an end.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.world.ending.abort || self.world.ending.is_forced()
+    }
+
+    /// Runs the user-side handlers that `order` gives a number for, in ascending order, those of one number in script
+    /// order, for as long as `go_on` holds.
+    pub(crate) fn run_ordered(&mut self, order: impl Fn(&Event) -> Option<i64>, go_on: impl Fn(&Self) -> bool) {
+        let numbered = self.placed.user.iter().enumerate();
+        let mut handlers: Vec<(i64, usize)> =
+            numbered.filter_map(|(index, handler)| Some((order(&handler.event)?, index))).collect();
+        handlers.sort_unstable();
+        for (_, index) in handlers {
+            if !go_on(self) {
+                return;
+            }
+            self.run_user(index);
+        }
+    }
+
+    /// Runs a user-side handler.
+    pub(crate) fn run_user(&mut self, index: usize) {
+        let placed = self.placed;
+        if let (Some(handler), Some(hits)) = (placed.user.get(index), self.hits.get_mut(index)) {
+            *hits += 1;
+            self.run_body(&handler.body, &[], &handler.point);
+        }
+    }
+
+    fn run_body(&mut self, body: &Body, args: &[Datum], point: &str) {
+        match self.interpreter.run(body, args, &mut self.store, &mut self.world) {
+            Ok(()) => {}
+            Err(RuntimeError { kind: ErrorKind::Interrupted, span }) => {
+                self.world.output.warning(&Notice::Stopped { point: point.to_owned(), span });
+            }
+            Err(error) => self.fault(error, point),
+        }
+        if self.world.ending.exit || self.world.ending.abort {
+            self.stop_kernel_side();
+        }
+    }
+
+    fn fault(&mut self, error: RuntimeError, point: &str) {
+        if let Some(report) = self.faults.count(error, point) {
+            self.world.output.error(report);
+        }
+        if self.faults.are_too_many() {
+            self.stop_kernel_side();
+        }
+    }
+
+    /// Kernel-side handlers do nothing more from now on, those that look at all.
+    pub(crate) fn stop_kernel_side(&self) {
+        if let Some(words) = self.words {
+            words.store(control::STOP as usize, 1);
+        }
+    }
+
+    /// Does what a record asks for.
+    pub(crate) fn deliver(&mut self, bytes: &[u8]) {
+        if self.is_given_up() {
+            self.abandoned += 1;
+        } else if let Err(error) = self.try_deliver(bytes) {
+            self.malformed += 1;
+            if self.malformed == 1 {
+                self.world.output.warning(&Notice::Malformed { reason: error.to_string() });
+            }
+        }
+    }
+
+    fn try_deliver(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        let (number, _cpu, body) = record::header(bytes)?;
+        let malformed = Malformed { bytes: bytes.len() };
+        let site = self.sites.get(number as usize).ok_or(malformed)?;
+        let fields = Fields::new(body, &site.fields)?;
+        match &site.kind {
+            SiteKind::Print(format) => self.print(format, site, fields)?,
+            SiteKind::Continue(number) => {
+                let placed = self.placed;
+                let continuation = placed.continuations.get(*number as usize).ok_or(malformed)?;
+                let args = self.data(fields)?;
+                let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
+                self.run_body(&continuation.body, &args, point);
+            }
+            SiteKind::Exit => self.world.ending.exit = true,
+            SiteKind::Error(fault) => {
+                let kind = ErrorKind::of_fault(fault, &self.data(fields)?);
+                self.fault(RuntimeError { kind, span: site.span }, self.point_of(site));
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, format: &Format, site: &Site, fields: Fields<'_, '_>) -> Result<(), Malformed> {
+        let mut few = [Value::Long(0); FEW];
+        let mut many = vec![];
+        let values = take(fields, site.fields.len(), Value::Long(0), &mut few, &mut many)?;
+        let texts: Vec<Option<Vec<u8>>> = if values.iter().all(is_plain) {
+            vec![]
+        } else {
+            values.iter().map(|value| self.rendered(value)).collect()
+        };
+        let operands = values.iter().enumerate().map(|(index, value)| {
+            Ok(match (value, texts.get(index)) {
+                (Value::Long(long), _) => Operand::Long(*long),
+                (Value::Text(text), _) => Operand::Text(text),
+                (_, Some(Some(text))) => Operand::Text(text),
+                _ => Operand::Text(&[]),
+            })
+        });
+        let mut few = [Operand::Long(0); FEW];
+        let mut many = vec![];
+        let operands = take(operands, values.len(), Operand::Long(0), &mut few, &mut many)?;
+        let printed = self.world.output.append(|buffer| text::format::render(format, operands, buffer));
+        if printed.is_err() {
+            let kind = ErrorKind::MemoryIsGone(systap_ir::program::Space::Kernel);
+            self.fault(RuntimeError { kind, span: site.span }, self.point_of(site));
+        }
+        Ok(())
+    }
+
+    /// The fields as values of the language.
+    fn data(&mut self, fields: Fields<'_, '_>) -> Result<Vec<Datum>, Malformed> {
+        let datum = |value: Value<'_>| match value {
+            Value::Long(long) => Datum::Long(long),
+            Value::Text(text) => Datum::text(text),
+            rendered => Datum::text(&self.rendered(&rendered).unwrap_or_default()),
+        };
+        fields.map(|value| value.map(datum)).collect()
+    }
+
+    /// The text of a value that travels as raw facts.
+    fn rendered(&self, value: &Value<'_>) -> Option<Vec<u8>> {
+        match value {
+            Value::Long(_) | Value::Text(_) => None,
+            Value::Stack(addresses) => Some(text::stack::hex(&addresses.iter().collect::<Vec<u64>>()).into_bytes()),
+            Value::Syscall(call) => {
+                Some(text::syscall::arguments(call.number(), &call.arguments(), &call.strings()).into_bytes())
+            }
+        }
+    }
+
+    fn point_of(&self, site: &Site) -> &'a str {
+        self.placed.kernel.get(site.handler).map_or("", |handler| &handler.point)
+    }
+
+    /// The place and the probe point of a site, for a loss to be told by.
+    pub(crate) fn place_of(&self, site: usize) -> Option<(Span, &'a str)> {
+        let site = self.sites.get(site)?;
+        Some((site.span, self.point_of(site)))
+    }
+}
+
+fn is_plain(value: &Value<'_>) -> bool {
+    matches!(value, Value::Long(_) | Value::Text(_))
+}
+
+/// Collects `count` items into `few` if they fit there, else into `many`.
+fn take<'m, T: Copy, E>(
+    items: impl Iterator<Item = Result<T, E>>,
+    count: usize,
+    filler: T,
+    few: &'m mut [T; FEW],
+    many: &'m mut Vec<T>,
+) -> Result<&'m [T], E> {
+    let room = if count <= FEW {
+        &mut few[..count]
+    } else {
+        many.resize(count, filler);
+        &mut many[..]
+    };
+    for (place, item) in room.iter_mut().zip(items) {
+        *place = item?;
+    }
+    Ok(room)
+}

@@ -1,0 +1,170 @@
+//! The loop of a run: waits for records, timers, signals and the target's end, and serves each.
+//!
+//! It must never let one of them starve another: records are served in slices, and between two slices everything else
+//! gets its turn. It must never wait busily, either.
+
+use std::time::{Duration, Instant};
+
+use systap_sys::event::{Poller, TimerFd};
+use systap_sys::{RingBuffer, SysError, clock};
+
+use crate::report::End;
+use crate::session::Session;
+use crate::target::Watched;
+use crate::timer::Timers;
+
+/// Between two looks into the ring while records come: programs submit them without waking us, since a wake-up costs
+/// more than the record does.
+const ACTIVE: Duration = Duration::from_millis(5);
+/// The same when none have come for long.
+const IDLE: Duration = Duration::from_millis(50);
+/// How long records are served before everything else gets its turn.
+const SLICE: Duration = Duration::from_millis(5);
+/// How many records are served between two looks at the clock.
+const BATCH: usize = 512;
+
+const RECORDS: u64 = 0;
+const SIGNALS: u64 = 1;
+const TIMERS: u64 = 2;
+const TARGET: u64 = 3;
+const OUTPUT: u64 = 4;
+
+/// What the loop waits for.
+pub(crate) struct Watch {
+    poller: Poller,
+    timer: TimerFd,
+    armed_for: Option<u64>,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        session: &Session<'_>,
+        ring: Option<&RingBuffer>,
+        watched: Option<&Watched>,
+    ) -> Result<Self, SysError> {
+        let poller = Poller::new()?;
+        let timer = TimerFd::new()?;
+        poller.add(&timer, TIMERS)?;
+        poller.add(&session.world.ending.signals, SIGNALS)?;
+        if let Some(ring) = ring {
+            poller.add(ring, RECORDS)?;
+        }
+        if let Some(watched) = watched {
+            poller.add(&watched.pidfd, TARGET)?;
+        }
+        if let Some(descriptor) = session.world.output.sink().descriptor() {
+            // A regular file cannot be waited for, and needs not be.
+            let _ = poller.add_hangup(descriptor, OUTPUT);
+        }
+        Ok(Watch { poller, timer, armed_for: None })
+    }
+
+    /// Serves everything until there is a reason to end.
+    pub(crate) fn until_end(
+        &mut self,
+        session: &mut Session<'_>,
+        mut ring: Option<&mut RingBuffer>,
+        timers: &mut Timers,
+    ) -> Result<End, SysError> {
+        let mut pause = ACTIVE;
+        loop {
+            let served = ring.as_mut().map_or(Served::None, |ring| serve(ring, session));
+            pause = if served == Served::None { (pause * 2).min(IDLE) } else { ACTIVE };
+            for (handler, missed) in timers.take_due(clock::monotonic_ns()) {
+                if let Some(skipped) = session.skipped.get_mut(handler) {
+                    *skipped += missed;
+                }
+                session.run_user(handler);
+                if session.end().is_some() {
+                    break;
+                }
+            }
+            if let Some(end) = session.end() {
+                return Ok(end);
+            }
+            let timeout = match served {
+                Served::All | Served::None => {
+                    session.world.output.flush();
+                    ring.is_some().then_some(pause)
+                }
+                Served::Some => Some(Duration::ZERO),
+            };
+            self.arm(earliest(timers.next_due(), session.world.ending.deadline))?;
+            self.wait(timeout, session)?;
+        }
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>, session: &mut Session<'_>) -> Result<(), SysError> {
+        for token in self.poller.wait(timeout)? {
+            match *token {
+                SIGNALS => session.world.take_signals(),
+                TIMERS => {
+                    // What is due is known by the clock; reading makes the descriptor quiet.
+                    self.timer.expirations()?;
+                    self.armed_for = None;
+                }
+                TARGET => session.target_ended = true,
+                OUTPUT => session.world.output.close(),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn arm(&mut self, due: Option<u64>) -> Result<(), SysError> {
+        if due != self.armed_for {
+            match due {
+                Some(at) => self.timer.arm_at(at)?,
+                None => self.timer.disarm()?,
+            }
+            self.armed_for = due;
+        }
+        Ok(())
+    }
+}
+
+fn earliest(left: Option<u64>, right: Option<u64>) -> Option<u64> {
+    left.into_iter().chain(right).min()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Served {
+    /// There were no records.
+    None,
+    /// All that there were.
+    All,
+    /// There may be more.
+    Some,
+}
+
+/// Delivers records for a slice of time.
+fn serve(ring: &mut RingBuffer, session: &mut Session<'_>) -> Served {
+    let start = Instant::now();
+    let mut served = Served::None;
+    loop {
+        match ring.drain(BATCH, &mut |record| session.deliver(record)) {
+            BATCH if start.elapsed() < SLICE => served = Served::All,
+            BATCH => return Served::Some,
+            0 => return served,
+            _ => return Served::All,
+        }
+    }
+}
+
+/// How long a record that a program has begun may stay unfinished.
+const UNFINISHED: Duration = Duration::from_millis(100);
+
+/// Delivers all that is left after programs were detached, to the last record.
+pub(crate) fn serve_rest(ring: &mut RingBuffer, session: &mut Session<'_>) {
+    let mut since = Instant::now();
+    loop {
+        if ring.drain(BATCH, &mut |record| session.deliver(record)) > 0 {
+            since = Instant::now();
+            session.world.take_signals();
+        } else if ring.is_empty() || since.elapsed() > UNFINISHED {
+            return;
+        } else {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+}

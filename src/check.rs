@@ -1,0 +1,131 @@
+//! `systap check`: says what is wrong with scripts, or shows what becomes of them; loads nothing, so it needs no privilege.
+
+use std::io::Write;
+
+use systap_diagnostics::{FileId, Sources};
+use systap_ir::placed::Placed;
+use systap_ir::text;
+use systap_kernel::Kernel;
+
+use crate::cli::{CheckOptions, Form, Stage};
+use crate::compile::{Compilation, Settings, Stop};
+use crate::outcome::Status;
+use crate::script::{self, Unreadable};
+use crate::terminal;
+
+/// Checks every script; all are checked even if one is wrong.
+pub(crate) fn check(options: &CheckOptions) -> Status {
+    let settings = match Settings::new(&options.script, options.args.clone()) {
+        Ok(settings) => settings,
+        Err(sentence) => {
+            terminal::complain(&sentence);
+            return Status::Usage;
+        }
+    };
+    if options.script.text.is_none() && options.files.is_empty() {
+        terminal::complain("nothing to check: name a script, or give one with -e");
+        return Status::Usage;
+    }
+    let mut worst = Status::Done;
+    let mut sources = Sources::default();
+    let mut files: Vec<Result<FileId, Unreadable>> = vec![];
+    files.extend(options.script.text.iter().map(|text| Ok(script::from_text(text, &mut sources))));
+    for path in &options.files {
+        files.push(script::read(path, &mut sources));
+    }
+    let kernel = Kernel::running();
+    for file in files {
+        let status = match file {
+            Ok(file) => check_one(file, options, &settings, &kernel, &mut sources),
+            Err(Unreadable(sentence)) => {
+                terminal::complain(&sentence);
+                Status::ScriptError
+            }
+        };
+        if status != Status::Done {
+            worst = status;
+        }
+    }
+    worst
+}
+
+fn check_one(
+    file: FileId,
+    options: &CheckOptions,
+    settings: &Settings,
+    kernel: &Kernel,
+    sources: &mut Sources,
+) -> Status {
+    let mut compilation = Compilation::new(sources, settings, kernel);
+    let shown = show_stages(&mut compilation, file, options);
+    let diagnostics = std::mem::take(&mut compilation.diagnostics);
+    let wrong = terminal::show(&diagnostics, sources, options.script.format, options.script.color);
+    match shown {
+        Ok(text) if !wrong => match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => Status::Done,
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Status::Done,
+            Err(error) => {
+                terminal::complain(&format!("cannot write the output: {error}"));
+                Status::ScriptError
+            }
+        },
+        Ok(_) | Err(Stop::Script) => Status::ScriptError,
+        Err(stop) => crate::run::explain_stop(&stop),
+    }
+}
+
+/// Goes as far as asked; gives what is to be shown.
+fn show_stages(compilation: &mut Compilation<'_>, file: FileId, options: &CheckOptions) -> Result<String, Stop> {
+    let wanted = |form: Form| options.print == Some(form);
+    let tree = compilation.parse(file)?;
+    if wanted(Form::Ast) {
+        return Ok(systap_syntax::print(&tree, compilation.sources));
+    }
+    if options.until == Stage::Parse && options.print.is_none() {
+        return Ok(String::new());
+    }
+    let program = compilation.elaborate(tree)?;
+    if wanted(Form::Program) {
+        return Ok(text::program(&program));
+    }
+    if options.until == Stage::Resolve && options.print.is_none() {
+        return Ok(String::new());
+    }
+    let unit = compilation.lower(&program)?;
+    if wanted(Form::Ir) {
+        return Ok(text::unit(&unit));
+    }
+    let placed = compilation.place(&unit)?;
+    if wanted(Form::Placed) {
+        return Ok(text::placed(&placed));
+    }
+    let artifact = compilation.generate(&placed)?;
+    if wanted(Form::Bpf) {
+        return Ok(artifact.map_or("nothing of this script runs in the kernel\n".to_owned(), |artifact| {
+            systap_bpf::print(&artifact)
+        }));
+    }
+    Ok(if options.verbose { where_it_runs(&placed, compilation.sources) } else { String::new() })
+}
+
+/// For `-v`: the side of each handler, and why a part of one left the kernel.
+fn where_it_runs(placed: &Placed, sources: &Sources) -> String {
+    let mut text = String::new();
+    for (number, handler) in placed.kernel.iter().enumerate() {
+        text += &format!("{}: in the kernel\n", handler.point);
+        for continuation in placed.continuations.iter().filter(|continuation| continuation.handler == number) {
+            let (reason, span) = &continuation.reason;
+            let place = sources.place(*span);
+            text += &format!(
+                "    from {}:{}:{} on the user side, when the record arrives: {reason}\n",
+                sources.file(span.file).name,
+                place.line,
+                place.column
+            );
+        }
+    }
+    for handler in &placed.user {
+        text += &format!("{}: on the user side\n", handler.point);
+    }
+    text
+}

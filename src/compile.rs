@@ -1,0 +1,147 @@
+//! The road of a script, stage by stage, from text to what can be loaded. Prints nothing: it gives what a stage made, or
+//! what is wrong.
+
+use systap_bpf::artifact::Artifact;
+use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
+use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
+use systap_elaborate::limits;
+use systap_ir::graph::Unit;
+use systap_ir::placed::{Capabilities, Placed};
+use systap_ir::program::{Limits, Program};
+use systap_kernel::{Kernel, KernelError, Version};
+use systap_syntax::{ParseOptions, ast};
+
+use crate::cli::ScriptOptions;
+
+/// What a script is compiled with, besides its text.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) args: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) globals: Vec<(String, String)>,
+    pub(crate) count_hits: bool,
+    pub(crate) ring_bytes: Option<u32>,
+}
+
+impl Settings {
+    /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
+    pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
+        let mut settings = Settings { args, ..Settings::default() };
+        for definition in &options.limits {
+            limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
+        }
+        for definition in &options.globals {
+            let (name, value) =
+                definition.split_once('=').ok_or_else(|| format!("-G {definition}: expected NAME=VALUE"))?;
+            settings.globals.push((name.to_owned(), value.to_owned()));
+        }
+        Ok(settings)
+    }
+}
+
+/// Why compilation ended early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The script is wrong; the diagnostics say how.
+    Script,
+    /// The kernel's facts cannot be read.
+    Kernel(KernelError),
+    /// A mistake in systap.
+    Internal(GenerateError),
+}
+
+/// A compilation as far as it has come. Diagnostics of all stages collect here.
+pub(crate) struct Compilation<'a> {
+    pub(crate) sources: &'a mut Sources,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    settings: &'a Settings,
+    kernel: &'a Kernel,
+}
+
+impl<'a> Compilation<'a> {
+    pub(crate) fn new(sources: &'a mut Sources, settings: &'a Settings, kernel: &'a Kernel) -> Self {
+        Compilation { sources, diagnostics: vec![], settings, kernel }
+    }
+
+    fn unless_wrong<T>(&self, made: T) -> Result<T, Stop> {
+        if self.diagnostics.iter().any(|found| found.severity == Severity::Error) {
+            Err(Stop::Script)
+        } else {
+            Ok(made)
+        }
+    }
+
+    /// Text to tree.
+    pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
+        let options = ParseOptions { args: self.settings.args.clone(), ..ParseOptions::default() };
+        let parsed = systap_syntax::parse(self.sources, file, &options);
+        self.diagnostics.extend(parsed.diagnostics);
+        self.unless_wrong(parsed.file)
+    }
+
+    /// Tree to typed program.
+    pub(crate) fn elaborate(&mut self, file: ast::File) -> Result<Program, Stop> {
+        let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
+            files: &[file],
+            sources: self.sources,
+            kernel: self.kernel,
+            limits: self.settings.limits,
+            globals_override: self.settings.globals.clone(),
+            hz: systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ),
+        });
+        self.diagnostics.extend(elaborated.diagnostics);
+        self.unless_wrong(elaborated.program)
+    }
+
+    /// Program to graphs, optimized.
+    pub(crate) fn lower(&mut self, program: &Program) -> Result<Unit, Stop> {
+        match systap_ir::lower(program) {
+            Ok(mut unit) => {
+                systap_ir::optimize(&mut unit);
+                Ok(unit)
+            }
+            Err(found) => {
+                self.diagnostics.extend(found);
+                Err(Stop::Script)
+            }
+        }
+    }
+
+    /// Graphs to a divided program.
+    pub(crate) fn place(&mut self, unit: &Unit) -> Result<Placed, Stop> {
+        let capabilities = Capabilities { open_loops: self.kernel_is_at_least(6, 9) };
+        systap_ir::place(unit, &capabilities).map_err(|found| {
+            self.diagnostics.extend(found);
+            Stop::Script
+        })
+    }
+
+    /// The kernel's part to bytecode; `None` if there is no such part.
+    pub(crate) fn generate(&mut self, placed: &Placed) -> Result<Option<Artifact>, Stop> {
+        if placed.kernel.is_empty() {
+            return Ok(None);
+        }
+        let layout = KernelLayout::of(self.kernel, Needs::of(placed)).map_err(Stop::Kernel)?;
+        let options = Options {
+            count_hits: self.settings.count_hits,
+            may_goto: self.kernel_is_at_least(6, 9),
+            ..Options::default()
+        };
+        systap_bpf::generate(placed, &layout, &options).map(Some).map_err(Stop::Internal)
+    }
+
+    /// The whole road.
+    pub(crate) fn compile(&mut self, file: FileId) -> Result<(Placed, Option<Artifact>), Stop> {
+        let tree = self.parse(file)?;
+        let program = self.elaborate(tree)?;
+        let unit = self.lower(&program)?;
+        let placed = self.place(&unit)?;
+        let artifact = self.generate(&placed)?;
+        Ok((placed, artifact))
+    }
+
+    fn kernel_is_at_least(&self, major: u32, minor: u32) -> bool {
+        let wanted = Version { major, minor, patch: 0 };
+        self.kernel.version().is_ok_and(|version| version >= wanted)
+    }
+}

@@ -1,0 +1,154 @@
+//! `systap run`: compiles a script and runs it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use systap_diagnostics::{FileId, Sources};
+use systap_kernel::Kernel;
+use systap_runtime::{Plan, Report, RunError, Target};
+
+use crate::cli::{Format, RunOptions};
+use crate::compile::{Compilation, Settings, Stop};
+use crate::outcome::Status;
+use crate::script::{self, Unreadable};
+use crate::sink::{Destination, Voice};
+use crate::{summary, terminal};
+
+/// Runs a script.
+pub(crate) fn run(options: &RunOptions) -> Status {
+    let mut sources = Sources::default();
+    let (file, settings, time_limit) = match prepare(options, &mut sources) {
+        Ok(prepared) => prepared,
+        Err((status, sentence)) => {
+            terminal::complain(&sentence);
+            return status;
+        }
+    };
+    let kernel = Kernel::running();
+    let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
+    let compiled = compilation.compile(file);
+    let mut diagnostics = std::mem::take(&mut compilation.diagnostics);
+    if options.quiet && compiled.is_ok() {
+        diagnostics.clear();
+    }
+    terminal::show(&diagnostics, &sources, options.script.format, options.script.color);
+    let (placed, artifact) = match compiled {
+        Ok(compiled) => compiled,
+        Err(stop) => return explain_stop(&stop),
+    };
+    let destination = match &options.output {
+        None => Destination::Stdout(std::io::stdout()),
+        Some(path) => match File::create(path) {
+            Ok(file) => Destination::File(file),
+            Err(error) => {
+                terminal::complain(&format!("cannot write to `{}`: {error}", path.display()));
+                return Status::Usage;
+            }
+        },
+    };
+    let form = (options.script.format, options.script.color);
+    let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), &sources);
+    let plan =
+        Plan { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, target: target(options), time_limit };
+    match systap_runtime::run(plan, &mut voice) {
+        Ok(report) => finish(&report, options, &mut voice, &sources),
+        Err(error) => explain_failure(&error),
+    }
+}
+
+type Prepared = (FileId, Settings, Option<Duration>);
+
+/// Reads the script and the options that go with it.
+fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Status, String)> {
+    let usage = |sentence: String| (Status::Usage, sentence);
+    let words = |words: &[OsString]| -> Result<Vec<String>, (Status, String)> {
+        let word = |word: &OsString| {
+            word.to_str().map(str::to_owned).ok_or_else(|| usage(format!("the argument {word:?} is not UTF-8")))
+        };
+        words.iter().map(word).collect()
+    };
+    let (file, args) = match (&options.script.text, options.file_and_args.split_first()) {
+        (Some(text), _) => (script::from_text(text, sources), words(&options.file_and_args)?),
+        (None, Some((path, rest))) => {
+            let file = script::read(Path::new(path), sources).map_err(|Unreadable(why)| (Status::ScriptError, why))?;
+            (file, words(rest)?)
+        }
+        (None, None) => return Err(usage("nothing to run: name a script, or give one with -e".to_owned())),
+    };
+    let mut settings = Settings::new(&options.script, args).map_err(usage)?;
+    settings.count_hits = options.summary || options.script.format == Format::Json;
+    settings.ring_bytes = options.kernel_buffer;
+    let time_limit = match options.seconds {
+        Some(seconds) => {
+            let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
+            Some(limit.ok_or_else(|| usage(format!("-T {seconds}: expected a number of seconds greater than 0")))?)
+        }
+        None => None,
+    };
+    Ok((file, settings, time_limit))
+}
+
+fn target(options: &RunOptions) -> Target {
+    match (&options.command, options.process) {
+        (Some(command), _) => Target::Command(command.clone()),
+        (None, Some(pid)) => Target::Process(pid),
+        (None, None) => Target::None,
+    }
+}
+
+/// Tells what the run came to, and gives its status.
+fn finish(report: &Report, options: &RunOptions, voice: &mut Voice<'_>, sources: &Sources) -> Status {
+    let closed = report.end == systap_runtime::End::OutputClosed;
+    if options.script.format == Format::Json && !closed {
+        // A reader that has gone away since then is no failure of the run.
+        _ = voice.finish().and_then(|()| voice.object(&summary::object(report)));
+    } else {
+        let mut text = summary::losses(report, sources);
+        if options.summary {
+            text += &summary::table(report);
+        }
+        terminal::write_to_stderr(text.as_bytes());
+    }
+    if report.end == systap_runtime::End::Error {
+        Status::ScriptError
+    } else if options.strict_loss && report.lost_records() + report.missed_hits() > 0 {
+        Status::Lost
+    } else {
+        Status::Done
+    }
+}
+
+/// Says why there is nothing to run, unless diagnostics have said it.
+pub(crate) fn explain_stop(stop: &Stop) -> Status {
+    match stop {
+        Stop::Script => Status::ScriptError,
+        Stop::Kernel(error) => {
+            terminal::complain(&error.to_string());
+            Status::Refused
+        }
+        Stop::Internal(error) => {
+            terminal::complain(&format!("{error}; this is a mistake in systap, please report it with the script"));
+            Status::Internal
+        }
+    }
+}
+
+/// Says why the run did not take place, and what can be done about it.
+fn explain_failure(error: &RunError) -> Status {
+    let mut text = error.to_string();
+    for remedy in error.remedies() {
+        text += &format!("\n  help: {remedy}");
+    }
+    if error.is_internal() {
+        text += "\n  this is a mistake in systap: please report it with the script";
+    }
+    terminal::complain(&text);
+    match error {
+        _ if error.is_internal() => Status::Internal,
+        RunError::NoSuchProcess { .. } | RunError::Command { .. } => Status::Usage,
+        RunError::Output(_) => Status::ScriptError,
+        _ => Status::Refused,
+    }
+}

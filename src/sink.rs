@@ -1,0 +1,160 @@
+//! Where a run's words go: output to standard output or a file, everything else to standard error; as text or as JSON, an
+//! object a line.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use serde_json::json;
+use systap_diagnostics::{Diagnostic, Sources, Span, render};
+use systap_runtime::{Notice, RuntimeReport, Sink, Step};
+
+use crate::cli::{Colour, Format};
+use crate::terminal;
+
+/// Takes what a run says.
+pub(crate) struct Voice<'a> {
+    destination: Destination,
+    format: Format,
+    coloured: bool,
+    verbose: u8,
+    quiet: bool,
+    sources: &'a Sources,
+    /// The start of a line whose end has not come, in JSON.
+    line: Vec<u8>,
+}
+
+/// Where output goes.
+pub(crate) enum Destination {
+    Stdout(io::Stdout),
+    File(File),
+}
+
+impl Destination {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Destination::Stdout(stdout) => {
+                let mut stdout = stdout.lock();
+                stdout.write_all(bytes)?;
+                stdout.flush()
+            }
+            Destination::File(file) => file.write_all(bytes),
+        }
+    }
+}
+
+impl<'a> Voice<'a> {
+    pub(crate) fn new(
+        destination: Destination,
+        (format, colour): (Format, Colour),
+        (verbose, quiet): (u8, bool),
+        sources: &'a Sources,
+    ) -> Self {
+        let coloured = terminal::coloured(colour);
+        Voice { destination, format, coloured, verbose, quiet, sources, line: vec![] }
+    }
+
+    /// Writes one JSON object as a line of output.
+    pub(crate) fn object(&mut self, object: &serde_json::Value) -> io::Result<()> {
+        let mut line = object.to_string().into_bytes();
+        line.push(b'\n');
+        self.destination.write(&line)
+    }
+
+    /// Writes what is left of a line without an end.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        if self.line.is_empty() {
+            return Ok(());
+        }
+        let line = std::mem::take(&mut self.line);
+        self.object(&output_object(&line))
+    }
+
+    fn place(&self, span: Span) -> (String, u32, u32) {
+        let place = self.sources.place(span);
+        (self.sources.file(span.file).name.clone(), place.line, place.column)
+    }
+
+    fn say(&mut self, text: &str) {
+        let (on, off) = if self.coloured { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
+        terminal::write_to_stderr(format!("{on}WARNING:{off} {text}\n").as_bytes());
+    }
+}
+
+/// A piece of output as an object: its text, or its bytes where it is not UTF-8, so that nothing is lost.
+fn output_object(piece: &[u8]) -> serde_json::Value {
+    match std::str::from_utf8(piece) {
+        Ok(text) => json!({"type": "output", "text": text}),
+        Err(_) => json!({"type": "output", "bytes": piece}),
+    }
+}
+
+impl Sink for Voice<'_> {
+    fn output(&mut self, text: &[u8]) -> io::Result<()> {
+        if self.format == Format::Text {
+            return self.destination.write(text);
+        }
+        let mut out = vec![];
+        for piece in text.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                out.extend_from_slice(output_object(&self.line).to_string().as_bytes());
+                out.push(b'\n');
+                self.line.clear();
+            }
+        }
+        self.destination.write(&out)
+    }
+
+    fn warning(&mut self, notice: &Notice) {
+        match (self.format, notice) {
+            (Format::Json, notice) => {
+                // A broken output is found, and told, by the next piece of output.
+                _ = self.object(&json!({"type": "warning", "message": notice.to_string()}));
+            }
+            (Format::Text, Notice::Script(text)) => self.say(&String::from_utf8_lossy(text)),
+            (Format::Text, notice) if !self.quiet => self.say(&notice.to_string()),
+            (Format::Text, _) => {}
+        }
+    }
+
+    fn error(&mut self, error: &RuntimeReport) {
+        if self.format == Format::Json {
+            let (file, line, column) = self.place(error.span);
+            let object = json!({
+                "type": "error", "message": error.sentence, "point": error.point,
+                "file": file, "line": line, "column": column,
+            });
+            _ = self.object(&object);
+            return;
+        }
+        let diagnostic = Diagnostic::error("run-time-error", error.span, error.sentence.clone())
+            .with_note(format!("in the handler of `{}`", error.point));
+        let mut text = render::terminal(&diagnostic, self.sources, self.coloured);
+        text.push('\n');
+        terminal::write_to_stderr(text.as_bytes());
+    }
+
+    fn trace(&mut self, step: &Step) {
+        if self.verbose == 0 {
+            return;
+        }
+        let text = match step {
+            Step::Loaded { maps, programs, took } => {
+                format!("loaded {maps} maps and {programs} programs in {took:.1?}")
+            }
+            Step::Attached { links, took } => format!("attached {links} in {took:.1?}"),
+            Step::Started { pid } => format!("started the command, process {pid}"),
+            Step::Signalled(signal) => format!("got {signal:?}"),
+            Step::Detached { took } => format!("detached in {took:.1?}"),
+        };
+        terminal::complain(&text);
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.destination {
+            Destination::Stdout(stdout) => Some(stdout.as_fd()),
+            Destination::File(file) => Some(file.as_fd()),
+        }
+    }
+}

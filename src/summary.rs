@@ -1,0 +1,102 @@
+//! What a run came to, for people and as JSON: losses in any case, everything with `--summary`.
+
+use serde_json::json;
+use systap_diagnostics::Sources;
+use systap_runtime::{End, Report, Side};
+
+/// Why a run ended, as one word for programs.
+fn word(end: End) -> &'static str {
+    match end {
+        End::Exit => "exit",
+        End::Aborted => "aborted",
+        End::Interrupted => "interrupted",
+        End::Forced => "forced",
+        End::TimeLimit => "time-limit",
+        End::TargetEnded => "target-ended",
+        End::Error => "error",
+        End::OutputClosed => "output-closed",
+    }
+}
+
+/// The last line of JSON output.
+pub(crate) fn object(report: &Report) -> serde_json::Value {
+    let probes: Vec<_> = report
+        .probes
+        .iter()
+        .map(|probe| {
+            let side = if probe.side == Side::Kernel { "kernel" } else { "user" };
+            json!({"point": probe.point, "side": side, "hits": probe.hits, "skipped": probe.skipped})
+        })
+        .collect();
+    let lost: Vec<_> = report.lost.iter().map(|loss| json!({"point": loss.point, "records": loss.records})).collect();
+    json!({
+        "type": "end", "reason": word(report.end), "errors": report.errors,
+        "records_lost": report.lost_records(), "hits_missed": report.missed_hits(),
+        "lost": lost, "probes": probes,
+    })
+}
+
+/// What must be said in any case: what was not delivered, by place.
+pub(crate) fn losses(report: &Report, sources: &Sources) -> String {
+    let mut text = String::new();
+    for loss in &report.lost {
+        let place = sources.place(loss.span);
+        text += &format!(
+            "WARNING: {} records of `{}` at {}:{}:{} were lost; a larger --kernel-buffer holds more\n",
+            loss.records,
+            loss.point,
+            sources.file(loss.span.file).name,
+            place.line,
+            place.column
+        );
+    }
+    if report.abandoned > 0 {
+        text += &format!("WARNING: {} records were given up when the run was aborted\n", report.abandoned);
+    }
+    if report.malformed > 0 {
+        text += &format!("WARNING: {} records could not be read: a mistake in systap\n", report.malformed);
+    }
+    for (array, times) in &report.arrays_full {
+        text += &format!(
+            "WARNING: `{array}` had no room {times} times; give it a size (`global {array}[10000]`) or -D MAXMAPENTRIES=10000\n"
+        );
+    }
+    let missed = report.missed_hits();
+    if missed > 0 {
+        text +=
+            &format!("WARNING: {missed} hits were skipped, since a handler was running on that CPU (see --summary)\n");
+    }
+    text
+}
+
+/// The table of `--summary`.
+pub(crate) fn table(report: &Report) -> String {
+    let count = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+    let mut rows = vec![["probe", "side", "hits", "skipped"].map(str::to_owned)];
+    for probe in &report.probes {
+        let side = if probe.side == Side::Kernel { "kernel" } else { "user" };
+        rows.push([probe.point.clone(), side.to_owned(), count(probe.hits), probe.skipped.to_string()]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    let mut text = String::new();
+    for [probe, side, hits, skipped] in &rows {
+        let [first, second, third, fourth] = widths;
+        text += &format!("{probe:first$}  {side:second$}  {hits:>third$}  {skipped:>fourth$}\n");
+    }
+    for program in report.programs.iter().filter(|program| program.recursion_misses > 0) {
+        text +=
+            &format!("{} missed {} hits while it was running\n", program.points.join(", "), program.recursion_misses);
+    }
+    let timing = &report.timing;
+    text += &format!(
+        "records lost: {}; errors: {}; armed after {:.1?} (loading {:.1?}, attaching {:.1?}); ended by {}\n",
+        report.lost_records(),
+        report.errors,
+        timing.armed,
+        timing.load,
+        timing.attach,
+        word(report.end)
+    );
+    text
+}
