@@ -8,7 +8,7 @@ use systap_ir::text;
 use systap_kernel::Kernel;
 
 use crate::cli::{CheckOptions, Form, Stage};
-use crate::compile::{Compilation, Settings, Stop};
+use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
 use crate::outcome::Status;
 use crate::script::{self, Unreadable};
 use crate::terminal;
@@ -56,9 +56,12 @@ fn check_one(
     kernel: &Kernel,
     sources: &mut Sources,
 ) -> Status {
-    let mut compilation = Compilation::new(sources, settings, kernel);
-    let shown = show_stages(&mut compilation, file, options);
-    let diagnostics = std::mem::take(&mut compilation.diagnostics);
+    let done = on_deep_stack(|| {
+        let mut compilation = Compilation::new(sources, settings, kernel);
+        let shown = show_stages(&mut compilation, file, options);
+        (shown, compilation.diagnostics)
+    });
+    let Some((shown, diagnostics)) = done else { return Status::Internal };
     let wrong = terminal::show(&diagnostics, sources, options.script.format, options.script.color);
     match shown {
         Ok(text) if !wrong => match std::io::stdout().write_all(text.as_bytes()) {

@@ -8,10 +8,26 @@ use systap_elaborate::limits;
 use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
+use systap_kernel::syscall::{ArgKind, SyscallTable};
 use systap_kernel::{Kernel, KernelError, Version};
 use systap_syntax::{ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
+
+/// Bytes of the ring between kernel and user side, unless the user says.
+const DEFAULT_RING: u32 = 4 << 20;
+
+/// The compiler walks trees by recursion, as deep as the parser lets a script nest; there is room for that here. Pages that are
+/// never touched cost nothing.
+const STACK: usize = 128 << 20;
+
+/// Runs part of the road on a stack that holds any script; `None` if systap failed at it, which has been told.
+pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok()?;
+        thread.join().ok()
+    })
+}
 
 /// What a script is compiled with, besides its text.
 #[derive(Debug, Default)]
@@ -21,12 +37,15 @@ pub(crate) struct Settings {
     pub(crate) globals: Vec<(String, String)>,
     pub(crate) count_hits: bool,
     pub(crate) ring_bytes: Option<u32>,
+    /// The kernel's ticks a second.
+    pub(crate) hz: u32,
 }
 
 impl Settings {
     /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
-        let mut settings = Settings { args, ..Settings::default() };
+        let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
+        let mut settings = Settings { args, hz, ..Settings::default() };
         for definition in &options.limits {
             limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
         }
@@ -87,7 +106,7 @@ impl<'a> Compilation<'a> {
             kernel: self.kernel,
             limits: self.settings.limits,
             globals_override: self.settings.globals.clone(),
-            hz: systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ),
+            hz: self.settings.hz,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)
@@ -122,9 +141,16 @@ impl<'a> Compilation<'a> {
             return Ok(None);
         }
         let layout = KernelLayout::of(self.kernel, Needs::of(placed)).map_err(Stop::Kernel)?;
+        let table = self.kernel.syscalls();
+        let names: Vec<(u32, &str)> = table.iter().map(|call| (call.number, call.name)).collect();
         let options = Options {
+            ring_bytes: self.settings.ring_bytes.unwrap_or(DEFAULT_RING),
             count_hits: self.settings.count_hits,
             may_goto: self.kernel_is_at_least(6, 9),
+            version_4: self.kernel_is_at_least(6, 6),
+            syscall_names: &names,
+            string_arguments: &string_arguments(table),
+            hz: self.settings.hz,
             ..Options::default()
         };
         systap_bpf::generate(placed, &layout, &options).map(Some).map_err(Stop::Internal)
@@ -144,4 +170,18 @@ impl<'a> Compilation<'a> {
         let wanted = Version { major, minor, patch: 0 };
         self.kernel.version().is_ok_and(|version| version >= wanted)
     }
+}
+
+/// By number of a system call: which of its arguments are the addresses of strings, a bit for each.
+fn string_arguments(table: &SyscallTable) -> Vec<u8> {
+    let mut masks = vec![];
+    for call in table.iter() {
+        let number = call.number as usize;
+        if masks.len() <= number {
+            masks.resize(number + 1, 0);
+        }
+        let strings = call.args.iter().enumerate().filter(|(_, arg)| arg.kind == ArgKind::UserString);
+        masks[number] = strings.fold(0, |mask, (index, _)| mask | 1 << index);
+    }
+    masks
 }

@@ -19,22 +19,11 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
-/// The compiler walks trees by recursion, as deep as the parser lets a script nest; its thread has room for that. Pages that
-/// are never touched cost nothing.
-const STACK: usize = 256 << 20;
-
 fn main() -> ExitCode {
     let cli = Cli::parse_from(cli::with_default_verb(std::env::args_os()));
-    let work = move || match cli.command {
+    let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
-    };
-    let outcome = match std::thread::Builder::new().stack_size(STACK).spawn(work) {
-        Ok(thread) => thread.join().unwrap_or(outcome::Status::Internal),
-        Err(error) => {
-            terminal::complain(&format!("cannot start a thread: {error}"));
-            outcome::Status::Refused
-        }
     };
     outcome.into()
 }

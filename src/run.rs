@@ -10,7 +10,7 @@ use systap_kernel::Kernel;
 use systap_runtime::{Plan, Report, RunError, Target};
 
 use crate::cli::{Format, RunOptions};
-use crate::compile::{Compilation, Settings, Stop};
+use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
 use crate::outcome::Status;
 use crate::script::{self, Unreadable};
 use crate::sink::{Destination, Voice};
@@ -27,9 +27,12 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         }
     };
     let kernel = Kernel::running();
-    let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
-    let compiled = compilation.compile(file);
-    let mut diagnostics = std::mem::take(&mut compilation.diagnostics);
+    let compiled = on_deep_stack(|| {
+        let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
+        let compiled = compilation.compile(file);
+        (compiled, compilation.diagnostics)
+    });
+    let Some((compiled, mut diagnostics)) = compiled else { return Status::Internal };
     if options.quiet && compiled.is_ok() {
         diagnostics.clear();
     }
@@ -51,8 +54,8 @@ pub(crate) fn run(options: &RunOptions) -> Status {
     let form = (options.script.format, options.script.color);
     let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), &sources);
     let plan =
-        Plan { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, target: target(options), time_limit };
-    match systap_runtime::run(plan, &mut voice) {
+        Plan { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, target: target(options), time_limit, hz: settings.hz };
+    match systap_runtime::run(&plan, &mut voice) {
         Ok(report) => finish(&report, options, &mut voice, &sources),
         Err(error) => explain_failure(&error),
     }

@@ -110,7 +110,7 @@ impl KernelLayout {
             return Ok(KernelLayout::default());
         }
         let btf = kernel.btf()?;
-        let found = btf.find_many(&wanted)?;
+        let found = btf.find_many(&wanted).map_err(|source| KernelError::Btf { file: "vmlinux".into(), source })?;
         let id = |name: &str| {
             let at = wanted.iter().position(|(_, wanted)| *wanted == name)?;
             found.get(at).copied().flatten()

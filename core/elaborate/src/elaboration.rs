@@ -11,10 +11,10 @@ use crate::names::Names;
 use crate::scope::LocalState;
 use crate::settle;
 use crate::types::{Ty, Types};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
-use systap_kernel::{Kernel, KernelError};
+use systap_kernel::{Kernel, KernelError, TypeId};
 
 /// A handler whose locals do not have their final types yet.
 #[derive(Debug)]
@@ -37,6 +37,10 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) globals: Vec<GlobalState<'a>>,
     pub(crate) functions: Vec<FunctionState<'a>>,
     pub(crate) probes: Vec<ProbeState>,
+    /// Some point could not be resolved, so that its handler was not looked at.
+    pub(crate) handler_left_out: bool,
+    /// Types of the kernel that have been looked up by bare name.
+    pub(crate) structs: HashMap<String, TypeId>,
     /// How many expressions and statements are open.
     pub(crate) depth: u32,
     /// Open trials: while there is one, errors are counted, not reported.
@@ -60,6 +64,8 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         globals: vec![],
         functions: vec![],
         probes: vec![],
+        handler_left_out: false,
+        structs: HashMap::new(),
         depth: 0,
         trials: 0,
         trial_errors: 0,
@@ -97,7 +103,12 @@ impl<'a> Elaboration<'a> {
             }
             return;
         }
-        if self.seen.insert((finding.code, finding.span, finding.message.clone())) {
+        // What one of many points lacks is said of the first such point only.
+        let message = match finding.code {
+            "unknown-target-variable" | "unknown-variable" => String::new(),
+            _ => finding.message.clone(),
+        };
+        if self.seen.insert((finding.code, finding.span, message)) {
             self.diagnostics.push(finding);
         }
     }
@@ -118,17 +129,7 @@ impl<'a> Elaboration<'a> {
 
     /// Reports that the kernel does not tell what `at` needs.
     pub(crate) fn report_kernel(&mut self, at: Span, error: &KernelError) {
-        let finding = Diagnostic::error("kernel-facts", at, error.to_string());
-        self.report(match error {
-            KernelError::NoBtf { .. } => {
-                finding.with_help("use a kernel that is built with CONFIG_DEBUG_INFO_BTF, as distributions' are")
-            }
-            KernelError::Tracefs { .. } => {
-                finding.with_help("run as root, or leave the subsystem away: `kernel.trace(\"sched_switch\")`")
-            }
-            KernelError::Unreadable { .. } => finding.with_help("run as root"),
-            _ => finding,
-        });
+        self.report(kernel_finding(at, error));
     }
 
     /// Whether an error has been reported.
@@ -152,8 +153,8 @@ impl<'a> Elaboration<'a> {
         }
         if self.types.is_open(ty) {
             self.types.silence(ty);
-            // Where something else is wrong already, a type may be open only for that.
-            if !self.failed() {
+            // What a handler that was left out says of a type is not known.
+            if !self.handler_left_out {
                 let message = format!("nothing says whether {} is a long or a string", what());
                 self.report(Diagnostic::error("unresolved-type", at, message));
             }
@@ -247,5 +248,20 @@ impl<'a> Elaboration<'a> {
         let returns = returns.map(|ty| self.final_type(ty, span, || format!("what `{name}` returns")));
         let locals = self.finish_locals(&locals, span, params);
         Function { name, span, params: params as u32, returns, locals, body }
+    }
+}
+
+/// That the kernel does not tell what `at` needs, and what would help.
+pub(crate) fn kernel_finding(at: Span, error: &KernelError) -> Diagnostic {
+    let finding = Diagnostic::error("kernel-facts", at, error.to_string());
+    match error {
+        KernelError::NoBtf { .. } => {
+            finding.with_help("use a kernel that is built with CONFIG_DEBUG_INFO_BTF, as distributions' are")
+        }
+        KernelError::Tracefs { .. } => {
+            finding.with_help("run as root, or leave the subsystem away: `kernel.trace(\"sched_switch\")`")
+        }
+        KernelError::Unreadable { .. } => finding.with_help("run as root"),
+        _ => finding,
     }
 }

@@ -146,10 +146,6 @@ impl<'a> Elaboration<'a> {
         Some(keys)
     }
 
-    /// How many keys the array has, if that is known.
-    pub(crate) fn key_count(&self, id: GlobalId) -> Option<usize> {
-        self.globals[id.0 as usize].array.as_ref().map(|(_, keys)| keys.len())
-    }
 
     /// An error if the global is an aggregate, since `at` uses it as a plain value. True if it is none.
     pub(crate) fn not_aggregate(&mut self, id: GlobalId, at: Span, doing: &str) -> bool {
@@ -184,7 +180,7 @@ impl<'a> Elaboration<'a> {
                 self.report(Diagnostic::error("global-override", span, message));
                 continue;
             }
-            let wanted = self.types.known(self.state(id).value);
+            let wanted = self.types.known(self.globals[id.0 as usize].value);
             let number = parse_number(value);
             let constant = match (wanted, number) {
                 (Some(Type::Text), _) | (None, None) => Constant::Text(value.clone().into_bytes()),
@@ -284,7 +280,7 @@ fn parse_number(text: &str) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    if digits.starts_with(['+', '-']) {
+    if digits.contains(['+', '-']) {
         return None;
     }
     let value = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {

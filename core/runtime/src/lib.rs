@@ -14,7 +14,7 @@ mod faults;
 mod globals;
 mod load;
 mod output;
-mod record;
+pub mod record;
 mod refusal;
 mod report;
 mod run;

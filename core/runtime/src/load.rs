@@ -221,4 +221,4 @@ fn span_of(plan: &ProgramPlan, instruction: u32) -> Option<Span> {
 
 #[cfg(test)]
 #[path = "load_tests.rs"]
-mod tests;
+pub(crate) mod tests;

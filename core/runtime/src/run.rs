@@ -257,3 +257,10 @@ fn account(
         timing: Timing::default(),
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod process_tests;

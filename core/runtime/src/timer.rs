@@ -9,7 +9,7 @@ use systap_ir::placed::UserHandler;
 use systap_ir::program::Event;
 
 /// The shortest period. Below it the loop would do nothing but tick; SystemTap's own is 100 µs.
-pub const SHORTEST: Duration = Duration::from_micros(10);
+pub(crate) const SHORTEST: Duration = Duration::from_micros(10);
 
 /// The timers of a program.
 #[derive(Debug)]

@@ -18,11 +18,21 @@ impl Findings {
         if found.span.is_some() && self.list.iter().any(same) {
             return;
         }
-        if self.list.len() < LIMIT {
-            self.list.push(found);
+        if self.is_full() {
+            self.count();
         } else {
-            self.left_out += 1;
+            self.list.push(found);
         }
+    }
+
+    /// Whether one more would only be counted. Then [`Findings::count`] does, and nothing need be put into words.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= LIMIT
+    }
+
+    /// Counts one that is left out.
+    pub(crate) fn count(&mut self) {
+        self.left_out += 1;
     }
 
     /// In the order of the text, with a last one that counts those that were left out.

@@ -213,27 +213,105 @@ mod tests {
 
     #[test]
     fn words_and_dollars() {
-        insta::assert_snapshot!(shown("probe probes _a1 $x $x$ $$vars x$y $ $$ $1 $12x @1 $# @# @count @ foreach"), @"");
+        insta::assert_snapshot!(shown("probe probes _a1 $x $x$ $$vars x$y $ $$ $1 $12x @1 $# @# @count @ foreach"), @r#"
+        ProbeKw "probe"
+        Ident "probes"
+        Ident "_a1"
+        Ident "$x"
+        Ident "$x$"
+        Ident "$$vars"
+        Ident "x$y"
+        Dollar "$"
+        DollarDollar "$$"
+        Argument "$1"
+        Argument "$12"
+        Ident "x"
+        Argument "@1"
+        Argument "$#"
+        Argument "@#"
+        AtWord "@count"
+        Unknown "@"
+        ForeachKw "foreach"
+        "#);
     }
 
     #[test]
     fn numbers_and_strings() {
-        insta::assert_snapshot!(shown("1 0x1f 017 9abc 1.2 \"a\\\"b\" \"\" \"open\n 'x' \"end\\"), @"");
+        insta::assert_snapshot!(shown("1 0x1f 017 9abc 1.2 \"a\\\"b\" \"\" \"open\n 'x' \"end\\"), @r#"
+        Number "1"
+        Number "0x1f"
+        Number "017"
+        Number "9abc"
+        Number "1"
+        Dot "."
+        Number "2"
+        StringLiteral "\"a\\\"b\""
+        StringLiteral "\"\""
+        StringLiteral!"\"open"
+        SingleQuoted "'x'"
+        StringLiteral!"\"end\\"
+        "#);
     }
 
     #[test]
     fn comments_and_embedded_code() {
-        insta::assert_snapshot!(shown("a # b\nc // d\n/* e\n*/ f /**/ /*/ %{ x %y } %} %{ open"), @"");
+        insta::assert_snapshot!(shown("a # b\nc // d\n/* e\n*/ f /**/ /*/ %{ x %y } %} %{ open"), @r##"
+        Ident "a"
+        Comment "# b"
+        Ident "c"
+        Comment "// d"
+        Comment "/* e\n*/"
+        Ident "f"
+        Comment "/**/"
+        Comment!"/*/ %{ x %y } %} %{ open"
+        "##);
     }
 
     #[test]
     fn longest_operator_wins() {
-        insta::assert_snapshot!(shown("<<<=>>>=<<=>>=i+++ ++j a->b a%b %( %? %: %) !~ =~ .= . ** ?!"), @"");
+        insta::assert_snapshot!(shown("<<<=>>>=<<=>>=i+++ ++j a->b a%b %( %? %: %) !~ =~ .= . ** ?!"), @r#"
+        Accumulate "<<<"
+        Equals "="
+        ShiftRightLogical ">>>"
+        Equals "="
+        ShiftLeftEquals "<<="
+        ShiftRightEquals ">>="
+        Ident "i"
+        PlusPlus "++"
+        Plus "+"
+        PlusPlus "++"
+        Ident "j"
+        Ident "a"
+        Arrow "->"
+        Ident "b"
+        Ident "a"
+        Percent "%"
+        Ident "b"
+        ConditionOpen "%("
+        ConditionThen "%?"
+        ConditionElse "%:"
+        ConditionClose "%)"
+        BangTilde "!~"
+        EqualsTilde "=~"
+        DotEquals ".="
+        Dot "."
+        Star "*"
+        Star "*"
+        Question "?"
+        Bang "!"
+        "#);
     }
 
     #[test]
     fn strange_characters_are_one_token_a_run() {
-        insta::assert_snapshot!(shown("\u{feff}a €€ `b \\ \u{1}\u{2}é"), @"");
+        insta::assert_snapshot!(shown("\u{feff}a €€ `b \\ \u{1}\u{2}é"), @r#"
+        Ident "a"
+        Unknown "€€"
+        Unknown "`"
+        Ident "b"
+        Unknown "\\"
+        Unknown "\u{1}\u{2}é"
+        "#);
     }
 
     #[test]

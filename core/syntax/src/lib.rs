@@ -96,13 +96,15 @@ pub fn parse(sources: &mut Sources, file: FileId, options: &ParseOptions<'_>) ->
     }
     let preprocessed = preprocess::preprocess(sources, file, options, &mut findings);
     let tokens = preprocessed.tokens;
-    let parser::Outcome { mut events, halted } = parser::parse(&tokens, sources, options.max_depth, &mut findings);
+    // What is wrong with a part of a script is nothing to report: the rest might put it right.
+    let mut unsaid = Findings::default();
+    let heard = if preprocessed.cut { &mut unsaid } else { &mut findings };
+    let parser::Outcome { mut events, halted } = parser::parse(&tokens, sources, options.max_depth, heard);
     let kind_of = |index: u32| tokens.list.get(index as usize).map_or(SyntaxKind::EndOfFile, |token| token.kind);
     let outline = outline::Outline::build(&mut events, kind_of);
     drop(events);
-    // What is wrong with a half of something too deep is nothing to report.
-    let mut unsaid = Findings::default();
-    let tree = lower::lower(&outline, &tokens, sources, if halted { &mut unsaid } else { &mut findings });
+    let heard = if halted || preprocessed.cut { &mut unsaid } else { &mut findings };
+    let tree = lower::lower(&outline, &tokens, sources, heard);
     Parsed { file: tree, diagnostics: findings.finish(), arguments: preprocessed.uses, id: file }
 }
 

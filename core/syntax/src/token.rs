@@ -66,6 +66,7 @@ pub(crate) fn describe(token: &Token, sources: &Sources) -> String {
         SyntaxKind::EndOfFile => "the end of the script".to_owned(),
         SyntaxKind::StringLiteral => "a string".to_owned(),
         SyntaxKind::Embedded => "embedded C".to_owned(),
+        keyword if keyword.is_keyword() => format!("the keyword `{text}`"),
         _ if text.chars().count() > 40 => {
             let start: String = text.chars().take(37).collect();
             format!("`{start}...`")

@@ -9,11 +9,11 @@ use systap_ir::graph::{BlockId, Body, Jump, Op, Terminator, Value};
 
 use super::{Held, Lower, TextSource};
 use crate::artifact::{Fault, SiteKind};
-use crate::code::{Code, Label, Reg, Src};
+use crate::code::{Code, Label, Mem, Reg, Src, StackObject};
 use crate::emitter::Arg;
 use crate::error::GenerateError;
 use crate::insn::{AluOp, Cond};
-use crate::texts::room;
+use crate::texts::SHORT;
 
 /// The blocks that can be reached, each before those that only it leads to.
 pub(super) fn reverse_postorder(body: &Body) -> Vec<BlockId> {
@@ -173,7 +173,7 @@ impl<'a> Lower<'a, '_> {
             if self.is_text(*param) {
                 let mut source = self.text(*arg)?;
                 if params.contains(arg) {
-                    source = self.set_aside(source)?;
+                    source = self.set_aside(source, texts.len())?;
                 }
                 texts.push((*param, source));
                 continue;
@@ -202,12 +202,12 @@ impl<'a> Lower<'a, '_> {
         Ok(())
     }
 
-    /// Copies a text that is about to be overwritten to where keys are built.
-    fn set_aside(&mut self, source: TextSource) -> Result<TextSource, GenerateError> {
+    /// Copies a text that is about to be overwritten; `number`: how many were copied before at most.
+    fn set_aside(&mut self, source: TextSource, number: usize) -> Result<TextSource, GenerateError> {
         match source {
-            TextSource::Memory(mem, size) if size <= 64 => {
-                self.em.stack.need(crate::code::StackObject::Read, room(size));
-                let aside = crate::code::Mem::Stack(crate::code::StackObject::Read, 0);
+            TextSource::Memory(mem, size) if size <= SHORT && number < 2 => {
+                self.em.stack.need(StackObject::Read, 2 * SHORT);
+                let aside = Mem::Stack(StackObject::Read, (number as u32 * SHORT) as i16);
                 self.copy_text(aside, size, size, &TextSource::Memory(mem, size));
                 Ok(TextSource::Memory(aside, size))
             }

@@ -55,9 +55,10 @@ impl<'a> Elaboration<'a> {
         arities.extend(self.names.functions(name).iter().map(|declared| declared.params.len()));
         if arities.is_empty() {
             let finding = Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
+            let mut known: Vec<&str> = builtin::names().chain(crate::library::names()).collect();
+            known.extend(super::print::NAMES);
             let declared: Vec<&str> = self.names.function_names().collect();
-            let known = declared.into_iter().chain(builtin::names()).chain(crate::library::names());
-            let known: Vec<&str> = known.chain(super::print::NAMES.iter().copied()).collect();
+            known.extend(declared.iter().map(|name| &**name));
             return self.report_unknown(finding, name, known);
         }
         arities.sort_unstable();

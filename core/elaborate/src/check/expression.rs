@@ -1,6 +1,6 @@
 //! Expressions by kind. What has a file of its own (operators, calls, assignments, aggregates, output) is only handed on.
 
-use super::Typed;
+use super::{MOST_DEPTH, Typed};
 use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::{Scope, Site};
@@ -8,10 +8,6 @@ use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span, nearest};
 use systap_ir::program::{Constant, Expr, ExprKind, GlobalId, LocalId, Place, Type};
 use systap_syntax::ast;
-
-/// How many expressions and statements may be open: twice what the parser lets through, since prologues of aliases and
-/// the like add some.
-const MOST_DEPTH: u32 = 600;
 
 /// What a bare word is.
 pub(crate) enum Word {
@@ -103,8 +99,11 @@ impl<'a> Elaboration<'a> {
     /// Whether the thing exists on this kernel, at this probe point.
     pub(crate) fn is_defined(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> bool {
         if let ast::ExprKind::Name(name) = &e.kind {
-            let known = scope.find(name).is_some() || self.names.global(name).is_some();
-            return known || self.offered(scope, name, e.span).is_some();
+            if scope.find(name).is_some() || self.names.global(name).is_some() {
+                return true;
+            }
+            let mut offered = None;
+            return self.succeeds(|this| offered = this.offered(scope, name, e.span)) && offered.is_some();
         }
         let locals = scope.locals.len();
         let defined = self.succeeds(|this| {

@@ -19,6 +19,9 @@ use crate::types::{Conflict, Ty, word};
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{Constant, Expr, ExprKind};
 
+/// How many expressions and statements may be open: twice what the parser lets through.
+pub(crate) const MOST_DEPTH: u32 = 600;
+
 /// An expression and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Typed {

@@ -26,7 +26,7 @@ impl<'a> Elaboration<'a> {
     }
 
     fn statement(&mut self, scope: &mut Scope<'a>, statement: &'a ast::Statement, into: &mut Vec<Stmt>) {
-        if self.depth >= 600 {
+        if self.depth >= super::MOST_DEPTH {
             self.report(Diagnostic::error("nested-too-deep", statement.span, "this is nested too deeply"));
             return;
         }

@@ -26,16 +26,7 @@ pub(super) fn divide(
     if reasons.is_empty() {
         return Ok(vec![]);
     }
-    let user_side = reachable_from(body, reasons.keys().copied());
-    let mut entries = BTreeSet::new();
-    if user_side.contains(&BlockId::ENTRY) {
-        entries.insert(BlockId::ENTRY);
-    }
-    for block in Flow::of(body).order {
-        if !user_side.contains(&block) {
-            entries.extend(body.block(block).term.jumps().map(|jump| jump.to).filter(|to| user_side.contains(to)));
-        }
-    }
+    let entries = where_to_leave(body, &reasons);
     let mut continuations = vec![];
     let mut diagnostics = vec![];
     let mut bridges = BTreeMap::new();
@@ -134,6 +125,32 @@ fn reachable_from(body: &Body, from: impl Iterator<Item = BlockId>) -> BTreeSet<
         }
     }
     found
+}
+
+/// The blocks at which the kernel is left: the first on a path from which on something denied has been passed or can follow
+/// again.
+///
+/// A block that can follow something denied, but from which nothing denied can be reached, is run by whichever side comes to it:
+/// what a filter lets through goes on in the kernel, to its end, without a record.
+fn where_to_leave(body: &Body, reasons: &BTreeMap<BlockId, (String, Span)>) -> BTreeSet<BlockId> {
+    let after = reachable_from(body, reasons.keys().copied());
+    let flow = Flow::of(body);
+    let mut before = BTreeSet::new();
+    let mut work: Vec<BlockId> = reasons.keys().copied().collect();
+    while let Some(block) = work.pop() {
+        if before.insert(block) {
+            work.extend(&flow.predecessors[block.0 as usize]);
+        }
+    }
+    let leaves = |block: &BlockId| after.contains(block) && before.contains(block);
+    let mut entries = BTreeSet::new();
+    if leaves(&BlockId::ENTRY) {
+        entries.insert(BlockId::ENTRY);
+    }
+    for block in flow.order.iter().filter(|block| !leaves(block)) {
+        entries.extend(body.block(*block).term.jumps().map(|jump| jump.to).filter(leaves));
+    }
+    entries
 }
 
 fn first_reason(body: &Body, entry: BlockId, reasons: &BTreeMap<BlockId, (String, Span)>) -> (String, Span) {

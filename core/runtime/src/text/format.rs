@@ -35,8 +35,8 @@ impl<'a> From<&'a Datum> for Operand<'a> {
 #[error("%m and %M need the memory's bytes, which only the kernel side can read")]
 pub struct NeedsMemory;
 
-/// Appends the formatted text. Operands are in the format's order, each `*` before the value it is for; one that is missing or
-/// of the wrong type counts as 0 or "".
+/// Appends the formatted text. Operands are in the format's order, each `*` before the value it is for; one that is
+/// missing or of the wrong type counts as 0 or "".
 ///
 /// # Errors
 /// [`NeedsMemory`]; what came before is in `out` then.
@@ -212,8 +212,8 @@ fn padded(field: Field, bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends bytes as they would stand between the quotes of a C string: printable ASCII as it is, the rest escaped, by a letter
-/// where there is one, else by three octal digits.
+/// Appends bytes as they would stand between the quotes of a C string: printable ASCII as it is, the rest escaped, by a
+/// letter where there is one, else by three octal digits.
 pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     for &byte in bytes {
         let letter = match byte {

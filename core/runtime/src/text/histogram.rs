@@ -1,9 +1,10 @@
-//! Histograms as SystemTap's users know them: a row for each bucket, a bar of `@` and the count. It must never choose buckets:
-//! see [`crate::user::Aggregate`].
+//! Histograms as SystemTap's users know them: a row for each bucket, a bar of `@` and the count. It must never choose
+//! buckets: see [`crate::user::Aggregate`].
 //!
-//! The look, from the examples in SystemTap's documentation: bars at most 50 wide, each `@` standing for the same whole number
-//! of values; rows without values are left out but for two on either side of those with some, and a `~` stands for those left
-//! out in between; the rows for what lies outside a linear histogram's range appear only if there is something.
+//! The look, from the examples in SystemTap's documentation: bars at most 50 wide, each `@` standing for the same whole
+//! number of values; rows without values are left out but for two on either side of those with some, and a `~` stands
+//! for those left out in between; the rows for what lies outside a linear histogram's range appear only if there is
+//! something.
 
 use std::io::Write;
 
@@ -111,32 +112,102 @@ mod tests {
     fn packet_lengths() {
         // The bars and columns of a published run of this histogram: 41 values for each `@`, so 49 for 2033.
         let drawn = logarithmic(&[(70, 1601), (71, 52), (72, 46), (73, 164), (74, 140), (75, 2033)]);
-        insta::assert_snapshot!(drawn, @"");
+        insta::assert_snapshot!(drawn, @r#"
+        value |-------------------------------------------------- count
+            8 |                                                      0
+           16 |                                                      0
+           32 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@            1601
+           64 |@                                                    52
+          128 |@                                                    46
+          256 |@@@@                                                164
+          512 |@@@                                                 140
+         1024 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@  2033
+         2048 |                                                      0
+         4096 |                                                      0
+        "#);
     }
 
     #[test]
     fn negative_values_and_a_gap() {
-        insta::assert_snapshot!(logarithmic(&[(62, 3), (64, 7), (72, 50)]), @"");
+        insta::assert_snapshot!(logarithmic(&[(62, 3), (64, 7), (72, 50)]), @r#"
+        value |-------------------------------------------------- count
+           -8 |                                                    0
+           -4 |                                                    0
+           -2 |@@@                                                 3
+           -1 |                                                    0
+            0 |@@@@@@@                                             7
+            1 |                                                    0
+            2 |                                                    0
+            ~
+           32 |                                                    0
+           64 |                                                    0
+          128 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@ 50
+          256 |                                                    0
+          512 |                                                    0
+        "#);
     }
 
     #[test]
     fn the_ends_of_the_range() {
-        insta::assert_snapshot!(logarithmic(&[(0, 1), (127, 100)]), @"");
+        insta::assert_snapshot!(logarithmic(&[(0, 1), (127, 100)]), @r#"
+                       value |-------------------------------------------------- count
+        -9223372036854775808 |                                                     1
+        -4611686018427387904 |                                                     0
+        -2305843009213693952 |                                                     0
+                           ~
+         1152921504606846976 |                                                     0
+         2305843009213693952 |                                                     0
+         4611686018427387904 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@ 100
+        "#);
     }
 
     #[test]
     fn a_run_of_four_is_not_worth_a_tilde() {
-        insta::assert_snapshot!(logarithmic(&[(65, 1), (70, 1)]), @"");
+        insta::assert_snapshot!(logarithmic(&[(65, 1), (70, 1)]), @r#"
+        value |-------------------------------------------------- count
+           -1 |                                                   0
+            0 |                                                   0
+            1 |@                                                  1
+            2 |                                                   0
+            4 |                                                   0
+            8 |                                                   0
+           16 |                                                   0
+           32 |@                                                  1
+           64 |                                                   0
+          128 |                                                   0
+        "#);
     }
 
     #[test]
     fn linear_with_nothing_outside() {
-        insta::assert_snapshot!(linear((0, 10, 1), &[(2, 1), (3, 1), (4, 1), (5, 1), (6, 1)]), @"");
+        insta::assert_snapshot!(linear((0, 10, 1), &[(2, 1), (3, 1), (4, 1), (5, 1), (6, 1)]), @r#"
+        value |-------------------------------------------------- count
+            0 |                                                   0
+            1 |@                                                  1
+            2 |@                                                  1
+            3 |@                                                  1
+            4 |@                                                  1
+            5 |@                                                  1
+            6 |                                                   0
+            7 |                                                   0
+        "#);
     }
 
     #[test]
     fn linear_with_both_outsides() {
-        insta::assert_snapshot!(linear((-10, 100, 10), &[(0, 2), (3, 100), (13, 4)]), @"");
+        insta::assert_snapshot!(linear((-10, 100, 10), &[(0, 2), (3, 100), (13, 4)]), @r#"
+        value |-------------------------------------------------- count
+         <-10 |@                                                    2
+          -10 |                                                     0
+            0 |                                                     0
+           10 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@ 100
+           20 |                                                     0
+           30 |                                                     0
+            ~
+           90 |                                                     0
+          100 |                                                     0
+         >100 |@@                                                   4
+        "#);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What `thread_indent` and `indent` remember: how deep each thread is, and when it was last at the outermost level. It must
-//! never ask a clock: times are given.
+//! What `thread_indent` and `indent` remember: how deep each thread is, and when it was last at the outermost level. It
+//! must never ask a clock: times are given.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,9 @@ struct Depth {
 const GREATEST: i64 = 256;
 
 impl Depth {
-    /// Moves by `delta`; gives the microseconds since the outermost level was entered, and how many spaces to write: those of
-    /// the inner level both on the way in and on the way out, so that the lines of a call and its return align.
+    /// Moves by `delta`; gives the microseconds since the outermost level was entered, and how many spaces to write:
+    /// those of the inner level both on the way in and on the way out, so that the lines of a call and its return
+    /// align.
     fn step(&mut self, delta: i64, microseconds: i64) -> (i64, usize) {
         if self.level == 0 {
             self.since = microseconds;
@@ -78,15 +79,24 @@ mod tests {
         ] {
             lines.push(format!("{}{word}", String::from_utf8(indents.thread(delta, tid, b"sh", at)).unwrap()));
         }
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+             0 sh(7):-> a
+             5 sh(7): -> b
+             0 sh(8):-> a
+            10 sh(7): <- b
+           100 sh(7):<- a
+             0 sh(7):-> a
+        1000000 sh(8):<- a
+             0 sh(9):<- lost
+        "#);
     }
 
     #[test]
     fn without_threads() {
         let mut indents = Indents::default();
-        let lines = [(1, 10), (1, 12), (0, 13), (-1, 14), (-1, 15)]
-            .map(|(delta, at)| format!("{}x", String::from_utf8(indents.whole(delta, at)).unwrap()));
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        let lines = [(1, 10), (1, 12), (0, 13), (-1, 14), (-1, 15), (0, 99)]
+            .map(|(delta, at)| String::from_utf8(indents.whole(delta, at)).unwrap());
+        assert_eq!(lines, ["     0:", "     2: ", "     3: ", "     4: ", "     5:", "     0:"]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Kernel stacks and addresses as text. It must never look a symbol up itself: whoever calls says what covers an address.
+//! Kernel stacks and addresses as text. It must never look a symbol up itself: whoever calls says what covers an
+//! address.
 
 use crate::user::Symbol;
 

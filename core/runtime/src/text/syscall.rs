@@ -1,5 +1,5 @@
-//! System calls as a C programmer would write them: name, arguments, result. It must never read the traced program's memory:
-//! the strings that arguments point to were recorded at the event.
+//! System calls as a C programmer would write them: name, arguments, result. It must never read the traced program's
+//! memory: the strings that arguments point to were recorded at the event.
 
 mod bits;
 mod notation;
@@ -33,8 +33,8 @@ pub fn name(number: i64) -> String {
     row(number).map_or_else(|| format!("syscall_{number}"), |row| row.name.to_owned())
 }
 
-/// The arguments, separated by `, `. `strings`: what those that are texts pointed to, as recorded; `None` where they were not
-/// or could not be. ASCII only.
+/// The arguments, separated by `, `. `strings`: what those that are texts pointed to, as recorded; `None` where they
+/// were not or could not be. ASCII only.
 pub fn arguments(number: i64, args: &[u64; 6], strings: &[Option<&[u8]>; 6]) -> String {
     let mut out = String::new();
     let Some(call) = row(number) else {
@@ -126,7 +126,9 @@ fn quoted(out: &mut String, bytes: &[u8]) {
 
 fn noted(out: &mut String, notation: &Notation, value: u64) {
     match notation {
-        Notation::Hex => pointer(out, value),
+        Notation::Address => pointer(out, value),
+        Notation::Hex if value == 0 => out.push('0'),
+        Notation::Hex => push(out, format_args!("{value:#x}")),
         Notation::Number(names) => match names.iter().find(|(number, _)| *number == value) {
             Some((_, name)) => out.push_str(name),
             None => push(out, format_args!("{value}")),

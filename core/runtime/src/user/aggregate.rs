@@ -1,5 +1,5 @@
-//! What an aggregate remembers of the values that were put into it. It must never forget a value: what a histogram has no
-//! bucket for counts in its first or last one.
+//! What an aggregate remembers of the values that were put into it. It must never forget a value: what a histogram has
+//! no bucket for counts in its first or last one.
 
 use systap_ir::placed::LOG_BUCKETS;
 use systap_ir::program::{AggregateFn, AggregateShape, Histogram, LinearBounds};
@@ -137,7 +137,8 @@ fn merge_buckets(mine: &mut Option<Box<[i64]>>, theirs: &Option<Box<[i64]>>) {
     }
 }
 
-/// The bucket of a value in a logarithmic histogram: 64 for 0, `64 + n` for 2^(n-1) to 2^n - 1, `64 - n` for their negatives.
+/// The bucket of a value in a logarithmic histogram: 64 for 0, `64 + n` for 2^(n-1) to 2^n - 1, `64 - n` for their
+/// negatives.
 pub fn logarithmic_bucket(value: i64) -> usize {
     let bits = (u64::BITS - value.unsigned_abs().leading_zeros()) as usize;
     if value < 0 { 64 - bits } else { 64 + bits }

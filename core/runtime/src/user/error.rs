@@ -79,8 +79,8 @@ impl ErrorKind {
         }
     }
 
-    /// The sentence: what `catch (message)` gives and what the error line says. Not UTF-8 where the script's own message is
-    /// not. `globals` are the program's, for their names.
+    /// The sentence: what `catch (message)` gives and what the error line says. Not UTF-8 where the script's own
+    /// message is not. `globals` are the program's, for their names.
     pub fn message(&self, globals: &[Global]) -> Vec<u8> {
         let named = |id: &GlobalId| globals.get(id.0 as usize);
         let name = |id: &GlobalId| named(id).map_or_else(|| format!("global {}", id.0), |global| global.name.clone());

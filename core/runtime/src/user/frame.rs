@@ -1,5 +1,5 @@
-//! Where the interpreter keeps values: one stack of longs and one of strings, with a stretch of each for every call that is
-//! under way. It must never grow without the interpreter counting the calls.
+//! Where the interpreter keeps values: one stack of longs and one of strings, with a stretch of each for every call
+//! that is under way. It must never grow without the interpreter counting the calls.
 
 use systap_ir::graph::{Body, Jump, Value};
 use systap_ir::program::{FunctionId, Type};

@@ -59,7 +59,8 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// Runs a body to its end; `args` are what block 0 takes. After `exit()` the body goes on; after `abort()` it does not.
+    /// Runs a body to its end; `args` are what block 0 takes. After `exit()` the body goes on; after `abort()` it does
+    /// not.
     ///
     /// # Errors
     /// The run-time error that ended it.

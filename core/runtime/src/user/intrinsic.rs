@@ -1,5 +1,5 @@
-//! The functions of the runtimes, as the user side does them. It must never read a clock or a kernel fact but through the
-//! host.
+//! The functions of the runtimes, as the user side does them. It must never read a clock or a kernel fact but through
+//! the host.
 
 use systap_ir::graph::Value;
 use systap_ir::intrinsic::Intrinsic;
@@ -97,8 +97,8 @@ fn replace(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     out
 }
 
-/// As C's: white space, a sign, in base 16 or 0 a `0x`, in base 0 a `0`; then digits as far as they go, and the nearest long
-/// where they go too far. A base that C does not know gives 0.
+/// As C's: white space, a sign, in base 16 or 0 a `0x`, in base 0 a `0`; then digits as far as they go, and the nearest
+/// long where they go too far. A base that C does not know gives 0.
 fn strtol(text: &[u8], base: i64) -> i64 {
     let text = text.trim_ascii_start();
     // Rust's white space lacks the vertical tab.

@@ -1,8 +1,8 @@
 //! The user side: an interpreter over the program's graphs, for the handlers and continuations that do not run in the
 //! kernel.
 //!
-//! It knows the language and nothing of where things are: globals are behind [`Store`], the world behind [`Host`]. It must
-//! never touch a map, a file, a clock or a terminal itself, so that every handler can be tested as a function.
+//! It knows the language and nothing of where things are: globals are behind [`Store`], the world behind [`Host`]. It
+//! must never touch a map, a file, a clock or a terminal itself, so that every handler can be tested as a function.
 
 mod aggregate;
 mod datum;
@@ -18,7 +18,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Aggregate, linear_bucket, logarithmic_bucket};
+pub use aggregate::{Aggregate, Spread, linear_bucket, logarithmic_bucket};
 pub use datum::{Datum, Text};
 pub use error::{ErrorKind, RuntimeError};
 pub use host::{Host, Symbol};

@@ -1,5 +1,5 @@
-//! The globals as the interpreter sees them, wherever they live. Implementations must never format, report or decide what
-//! an error means: they say that there is no room, and the interpreter says where.
+//! The globals as the interpreter sees them, wherever they live. Implementations must never format, report or decide
+//! what an error means: they say that there is no room, and the interpreter says where.
 
 use systap_ir::program::GlobalId;
 use thiserror::Error;
@@ -27,8 +27,8 @@ pub enum Entry {
     Aggregate(Aggregate),
 }
 
-/// The globals. Which operation fits which global is settled when the program is typed; a store may take it for granted, and
-/// answers what does not fit with [`StoreError::Refused`] of `EINVAL`.
+/// The globals. Which operation fits which global is settled when the program is typed; a store may take it for
+/// granted, and answers what does not fit with [`StoreError::Refused`] of `EINVAL`.
 pub trait Store {
     /// A scalar.
     ///

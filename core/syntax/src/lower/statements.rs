@@ -10,44 +10,72 @@ use crate::outline::At;
 
 impl Lowering<'_> {
     pub(super) fn block(&mut self, at: At) -> ast::Block {
-        let statements = self.nodes(at).map(|node| self.statement(node)).collect();
+        // Statements are large and blocks can be long: growing by doubling would take twice the memory.
+        let mut statements = Vec::with_capacity(self.nodes(at).count());
+        for node in self.nodes(at) {
+            statements.push(self.statement(node));
+        }
         ast::Block { span: self.span(at), statements }
     }
 
+    // Statements nest as deep as a script likes, up to the limit: the rules below keep their frames small, above all
+    // without optimization, where each value that a branch makes has a place of its own on the stack.
     pub(super) fn statement(&mut self, at: At) -> ast::Statement {
-        let kind = match self.kind(at) {
+        ast::Statement { span: self.span(at), kind: self.statement_kind(at) }
+    }
+
+    fn statement_kind(&mut self, at: At) -> StatementKind {
+        match self.kind(at) {
             K::Block => StatementKind::Block(self.block(at)),
-            K::ExprStmt => StatementKind::Expr(self.first_expr(at)),
             K::IfStmt => self.if_statement(at),
-            K::WhileStmt => {
-                let mut parts = self.nodes(at);
-                let condition = self.next_expr(&mut parts, at);
-                StatementKind::While { condition, body: Box::new(self.next_statement(&mut parts, at)) }
-            }
+            K::WhileStmt => self.while_statement(at),
             K::ForStmt => self.for_statement(at),
-            K::ForeachStmt => StatementKind::Foreach(Box::new(self.foreach(at))),
+            K::ForeachStmt => self.foreach_statement(at),
+            K::TryStmt => self.try_statement(at),
+            _ => self.flat_statement(at),
+        }
+    }
+
+    /// A statement that no other one is part of.
+    fn flat_statement(&mut self, at: At) -> StatementKind {
+        match self.kind(at) {
+            K::ExprStmt => StatementKind::Expr(self.first_expr(at)),
             K::BreakStmt => StatementKind::Break,
             K::ContinueStmt => StatementKind::Continue,
             K::NextStmt => StatementKind::Next,
             K::ReturnStmt => StatementKind::Return(self.nodes(at).next().map(|node| self.expr(node))),
             K::DeleteStmt => StatementKind::Delete(self.first_expr(at)),
-            K::TryStmt => self.try_statement(at),
             _ => StatementKind::Empty,
-        };
-        ast::Statement { span: self.span(at), kind }
+        }
     }
 
-    fn next_statement(&mut self, parts: &mut impl Iterator<Item = At>, at: At) -> ast::Statement {
+    fn while_statement(&mut self, at: At) -> StatementKind {
+        let mut parts = self.nodes(at);
+        let condition = self.next_expr(&mut parts, at);
+        StatementKind::While { condition, body: self.next_statement(&mut parts, at) }
+    }
+
+    fn foreach_statement(&mut self, at: At) -> StatementKind {
+        let mut foreach = self.foreach_head(at);
+        let is_head =
+            |node: &At| matches!(self.kind(*node), K::ForeachValue | K::ForeachKey | K::ForeachOver | K::ForeachLimit);
+        if let Some(body) = self.nodes(at).find(|node| !is_head(node)) {
+            foreach.body = self.statement(body);
+        }
+        StatementKind::Foreach(foreach)
+    }
+
+    fn next_statement(&mut self, parts: &mut impl Iterator<Item = At>, at: At) -> Box<ast::Statement> {
         match parts.next() {
-            Some(node) => self.statement(node),
-            None => ast::Statement { span: self.span(at), kind: StatementKind::Empty },
+            Some(node) => Box::new(self.statement(node)),
+            None => Box::new(ast::Statement { span: self.span(at), kind: StatementKind::Empty }),
         }
     }
 
     fn if_statement(&mut self, at: At) -> StatementKind {
         let mut parts = self.nodes(at);
         let condition = self.next_expr(&mut parts, at);
-        let then = Box::new(self.next_statement(&mut parts, at));
+        let then = self.next_statement(&mut parts, at);
         let otherwise = parts.next().map(|node| Box::new(self.statement(node)));
         StatementKind::If { condition, then, otherwise }
     }
@@ -61,7 +89,7 @@ impl Lowering<'_> {
             init: init.map(|node| self.expr(node)),
             condition: condition.map(|node| self.expr(node)),
             step: step.map(|node| self.expr(node)),
-            body: Box::new(self.next_statement(&mut body, at)),
+            body: self.next_statement(&mut body, at),
         }
     }
 
@@ -75,12 +103,12 @@ impl Lowering<'_> {
         StatementKind::Try { body, variable, handler }
     }
 
-    fn foreach(&mut self, at: At) -> ast::Foreach {
+    /// A `foreach` whose body is still empty.
+    fn foreach_head(&mut self, at: At) -> Box<ast::Foreach> {
         let mut value = None;
         let mut keys = Vec::new();
         let mut over = ast::ForeachOver::Array { name: self.name_in(at), slice: None };
         let mut limit = None;
-        let mut body = None;
         let mut marks = Vec::new();
         for part in self.nodes(at) {
             let mark = self.node_of(part, K::SortMark);
@@ -98,12 +126,12 @@ impl Lowering<'_> {
                     over = self.foreach_over(part);
                 }
                 K::ForeachLimit => limit = Some(self.first_expr(part)),
-                _ => body = Some(self.statement(part)),
+                _ => {}
             }
         }
         let sort = self.sort(&marks);
-        let body = body.unwrap_or_else(|| ast::Statement { span: self.span(at), kind: StatementKind::Empty });
-        ast::Foreach { value, keys, over, sort, limit, body }
+        let body = ast::Statement { span: self.span(at), kind: StatementKind::Empty };
+        Box::new(ast::Foreach { value, keys, over, sort, limit, body })
     }
 
     fn foreach_over(&mut self, at: At) -> ast::ForeachOver {

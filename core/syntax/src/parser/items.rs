@@ -44,7 +44,8 @@ impl Parser<'_> {
         let word = self.text(0).to_owned();
         let said = format!("expected a declaration, found {}", describe(&token, self.sources));
         let known = ["probe", "global", "private", "function"];
-        let near = (token.kind == Ident).then(|| nearest(&word, known)).flatten();
+        let is_other_probe = token.kind == Ident && matches!(self.nth(1), Colon | Dot);
+        let near = (token.kind == Ident && !is_other_probe).then(|| nearest(&word, known)).flatten();
         let help = match (token.kind, self.nth(1)) {
             _ if near.is_some() => None,
             (Ident, LeftBrace) if matches!(word.as_str(), "BEGIN" | "END" | "begin" | "end") => {
@@ -72,8 +73,7 @@ impl Parser<'_> {
         });
         let mut ahead = 1;
         let mut braces = usize::from(token.kind == LeftBrace);
-        loop {
-            let Some(token) = self.nth_token(ahead) else { break };
+        while let Some(token) = self.nth_token(ahead) {
             match token.kind {
                 EndOfFile => break,
                 ProbeKw | GlobalKw | PrivateKw | FunctionKw if braces == 0 || token.first_of_line => break,
@@ -202,7 +202,13 @@ impl Parser<'_> {
         if self.at(Colon) {
             let priority = self.start();
             self.bump();
-            if !self.eat(Number) && !self.eat(Argument) {
+            if matches!(self.kind(), LongKw | StringKw) {
+                self.report(|span| {
+                    Diagnostic::error("unexpected-token", span, "a function's type stands behind its name")
+                        .with_help("write `function name:long(...)`")
+                });
+                self.skip(1);
+            } else if !self.eat(Number) && !self.eat(Argument) {
                 self.error_expected("a priority, which is a number");
             }
             self.complete(priority, Priority);
@@ -242,7 +248,7 @@ impl Parser<'_> {
                 }
                 Equals | PlusEquals => {
                     if commas {
-                        let said = "an alias cannot take several points' place, only have several names";
+                        let said = "one name stands before each `=` of an alias";
                         self.report(|span| {
                             Diagnostic::error("unexpected-token", span, said)
                                 .with_help("write `probe name1 = name2 = point1, point2 { ... }`")

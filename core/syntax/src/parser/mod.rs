@@ -26,8 +26,18 @@ pub(crate) struct Outcome {
 /// Parses a whole file.
 pub(crate) fn parse(tokens: &Tokens, sources: &Sources, max_depth: usize, findings: &mut Findings) -> Outcome {
     let events = Vec::with_capacity(tokens.list.len() * 3);
-    let mut parser =
-        Parser { tokens, sources, findings, events, position: 0, depth: 0, max_depth, halted: false, errors: 0 };
+    let mut parser = Parser {
+        tokens,
+        sources,
+        findings,
+        events,
+        position: 0,
+        depth: 0,
+        max_depth,
+        halted: false,
+        errors: 0,
+        last_error: 0,
+    };
     parser.file();
     Outcome { events: parser.events, halted: parser.halted }
 }
@@ -44,6 +54,8 @@ struct Parser<'a> {
     halted: bool,
     /// How many errors were met, reported or not.
     errors: usize,
+    /// At which token the last one was met.
+    last_error: usize,
 }
 
 /// A node that has started.
@@ -159,9 +171,13 @@ impl Parser<'_> {
     /// Reports an error at the next token, unless that token is known to be broken.
     fn report(&mut self, make: impl FnOnce(Span) -> Diagnostic) {
         self.errors += 1;
+        self.last_error = self.position;
         let Some(token) = self.nth_token(0) else { return };
         if self.halted || token.kind == Argument {
             return;
+        }
+        if self.findings.is_full() {
+            return self.findings.count();
         }
         let mut span = self.tokens.span(token);
         if token.kind == Embedded {

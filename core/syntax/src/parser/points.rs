@@ -34,7 +34,8 @@ impl Parser<'_> {
         loop {
             match self.kind() {
                 kind if is_piece(kind) => self.component(),
-                LeftBrace => self.group(),
+                // What follows tells a group from the handler of a probe whose point is missing.
+                LeftBrace if is_piece(self.nth(1)) || self.nth(1) == LeftBrace => self.group(),
                 _ => {
                     self.error_expected("a probe point");
                     break;

@@ -63,7 +63,7 @@ impl Parser<'_> {
         self.report(|span| Diagnostic::error("unexpected-token", span, said).with_secondary(open, "to close this"));
     }
 
-    /// A statement; after an error in it, what is left of its line is skipped.
+    /// A statement; what cannot be read of it is skipped to the end of its line.
     fn statement_or_error(&mut self) {
         let errors = self.errors;
         let position = self.position;
@@ -72,14 +72,14 @@ impl Parser<'_> {
         } else {
             self.not_a_statement();
         }
-        if self.errors == errors || self.halted {
+        // A rule that went on behind the token at fault has recovered by itself.
+        if self.errors == errors || self.position > self.last_error || self.halted {
             return;
         }
         // The token that is at fault may begin a line itself: without a step there would be no end.
         let mut ahead = usize::from(self.position == position && !self.at(RightBrace));
         let mut braces = 0usize;
-        loop {
-            let Some(token) = self.nth_token(ahead) else { break };
+        while let Some(token) = self.nth_token(ahead) {
             match token.kind {
                 EndOfFile | ProbeKw | FunctionKw | GlobalKw | PrivateKw => break,
                 RightBrace if braces == 0 => break,

@@ -186,6 +186,10 @@ impl Pass<'_> {
             }
             return Some(value.clone());
         }
+        if self.findings.is_full() {
+            self.findings.count();
+            return None;
+        }
         let found = if index == 0 {
             Diagnostic::error("argument-missing", span, format!("there is no `{name}`: arguments count from 1"))
         } else {
@@ -296,7 +300,12 @@ fn complaint(kind: SyntaxKind, text: &str, span: Span) -> Option<Diagnostic> {
         }
         SyntaxKind::Unknown => {
             let shown: String = text.chars().take(20).flat_map(shown_character).collect();
-            Some(Diagnostic::error("unexpected-character", span, format!("`{shown}` means nothing here")))
+            let said = if shown == "`" {
+                "a back-quote means nothing here".to_owned()
+            } else {
+                format!("`{shown}` means nothing here")
+            };
+            Some(Diagnostic::error("unexpected-character", span, said))
         }
         _ => None,
     }

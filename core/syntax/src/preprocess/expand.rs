@@ -17,7 +17,7 @@ use crate::token::{Origin, Token, Tokens};
 const EXPANSION_LIMIT: usize = 1_000_000;
 
 /// The words after `@` that the language itself gives a meaning.
-const OPERATORS: [&str; 24] = [
+const OPERATORS: [&str; 21] = [
     "cast",
     "defined",
     "probewrite",
@@ -39,10 +39,15 @@ const OPERATORS: [&str; 24] = [
     "uderef",
     "enum",
     "enumname",
-    "define",
-    "return",
-    "arg",
 ];
+
+/// What the pass made of a file.
+pub(super) struct Expanded {
+    pub(super) tokens: Tokens,
+    pub(super) macros: Macros,
+    /// Whether an error kept tokens out.
+    pub(super) cut: bool,
+}
 
 /// The tokens with every macro and conditional resolved, and the macros that they defined.
 pub(super) fn expand(
@@ -50,17 +55,18 @@ pub(super) fn expand(
     tokens: Tokens,
     options: &ParseOptions<'_>,
     findings: &mut Findings,
-) -> (Tokens, Macros) {
+) -> Expanded {
     let Tokens { list, origins } = tokens;
     let left = list.len() + EXPANSION_LIMIT;
-    let mut expansion = Expansion { sources, origins, options, findings, macros: HashMap::new(), left, stopped: false };
+    let mut expansion =
+        Expansion { sources, origins, options, findings, macros: HashMap::new(), left, stopped: false, cut: false };
     let mut out = Vec::with_capacity(list.len());
     // The end of the file is no part of any macro or conditional.
     let (end, inside) = list.split_last().map_or((None, &[][..]), |(end, inside)| (Some(*end), inside));
     expansion.run(inside, None, 0, &mut out);
     out.extend(end);
-    let Expansion { origins, macros, .. } = expansion;
-    (Tokens { list: out, origins }, Macros { by_name: macros })
+    let Expansion { origins, macros, cut, .. } = expansion;
+    Expanded { tokens: Tokens { list: out, origins }, macros: Macros { by_name: macros }, cut }
 }
 
 struct Expansion<'a> {
@@ -73,6 +79,8 @@ struct Expansion<'a> {
     left: usize,
     /// Whether a limit was met; nothing more is expanded then.
     stopped: bool,
+    /// Whether tokens were left out after an error.
+    cut: bool,
 }
 
 /// The parameters of the macro whose body is being expanded, with the tokens they stand for.
@@ -123,6 +131,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn error(&mut self, code: &'static str, token: &Token, said: String) {
+        self.cut = true;
         self.findings.add(Diagnostic::error(code, self.span(token), said));
     }
 
@@ -277,8 +286,9 @@ impl<'a> Expansion<'a> {
         };
         let mut condition = Vec::new();
         self.run(tokens.get(at + 1..then).unwrap_or(&[]), scope, depth + 1, &mut condition);
-        // A condition on an argument that was not given: that has been said.
-        if condition.iter().any(|token| token.kind == SyntaxKind::Argument) {
+        // Half a condition, or one on an argument that was not given: that has been said.
+        if self.stopped || condition.iter().any(|token| token.kind == SyntaxKind::Argument) {
+            self.cut = true;
             return close + 1;
         }
         let words: Vec<Word<'_>> = condition
@@ -291,6 +301,7 @@ impl<'a> Expansion<'a> {
             Ok(true) => then + 1..otherwise,
             Ok(false) => otherwise + 1..close,
             Err(found) => {
+                self.cut = true;
                 self.findings.add(*found);
                 return close + 1;
             }

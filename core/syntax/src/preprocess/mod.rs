@@ -64,6 +64,8 @@ pub(crate) struct Preprocessed {
     pub(crate) tokens: Tokens,
     pub(crate) uses: ArgumentUse,
     pub(crate) macros: Macros,
+    /// Whether tokens are missing after an error, so that what the parser makes of the others is no one's fault.
+    pub(crate) cut: bool,
 }
 
 pub(crate) fn preprocess(
@@ -84,8 +86,8 @@ pub(crate) fn preprocess(
         kind => matches!(kind, SyntaxKind::ConditionOpen),
     });
     if !needs_work {
-        return Preprocessed { tokens, uses, macros: Macros::default() };
+        return Preprocessed { tokens, uses, macros: Macros::default(), cut: false };
     }
-    let (tokens, macros) = expand::expand(sources, tokens, options, findings);
-    Preprocessed { tokens, uses, macros }
+    let expand::Expanded { tokens, macros, cut } = expand::expand(sources, tokens, options, findings);
+    Preprocessed { tokens, uses, macros, cut }
 }

@@ -65,6 +65,8 @@ fn target(target: &Target) -> String {
         TargetBase::Var { name: (name, _), module } => {
             format!("(@var {}{})", bytes(name), module_text(module.as_deref()))
         }
+        // In parentheses, or the address of a member would look like the member of an address.
+        TargetBase::Value(value) if matches!(value.kind, ExprKind::Target(_)) => format!("({})", expr(value)),
         TargetBase::Value(value) => expr(value),
     };
     let mut text = if target.address { format!("&{base}") } else { base };

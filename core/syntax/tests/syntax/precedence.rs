@@ -71,5 +71,13 @@ fn unary_operators_are_tighter_than_binary_ones() {
 
 #[test]
 fn signs_and_steps() {
-    insta::assert_snapshot!(statements("i++ + ++j; a - -b; a-- - --b; -1; +x; a . b == c; x =~ \"a\" \"b\" && y !~ \"c\""), @"");
+    insta::assert_snapshot!(statements("i++ + ++j; a - -b; a-- - --b; -1; +x; a . b == c; x =~ \"a\" \"b\" && y !~ \"c\""), @r#"
+    (+ (_++ i) (++_ j))
+    (- a (- b))
+    (- (_-- a) (--_ b))
+    (- 1)
+    (+ x)
+    (== (. a b) c)
+    (&& (=~ x "ab") (!~ y "c"))
+    "#);
 }

@@ -23,7 +23,7 @@ pub(super) fn format(text: &str) -> Format {
                 _ => conversion.alternate = true,
             }
         }
-        let mut extent = |rest: &mut std::iter::Peekable<std::str::Chars<'_>>| {
+        let extent = |rest: &mut std::iter::Peekable<std::str::Chars<'_>>| {
             if rest.next_if_eq(&'*').is_some() {
                 return Extent::Operand;
             }

@@ -1,5 +1,5 @@
-//! The names of bits that arguments of system calls are made of. Values are x86_64's, from the kernel's headers for user space
-//! (`include/uapi`). Facts only; how they are put together is [`super::notation`]'s.
+//! The names of bits that arguments of system calls are made of. Values are x86_64's, from the kernel's headers for
+//! user space (`include/uapi`). Facts only; how they are put together is [`super::notation`]'s.
 
 /// Values and names, in the order in which they are written.
 pub(super) type Names = &'static [(u64, &'static str)];

@@ -1,5 +1,5 @@
-//! Which notation an argument of a system call is written in, by the call's and the argument's name. It must never ask what
-//! kind the argument is: that is the kernel's table's, and what is not listed here is written by its kind.
+//! Which notation an argument of a system call is written in, by the call's and the argument's name. It must never ask
+//! what kind the argument is: that is the kernel's table's, and what is not listed here is written by its kind.
 
 use super::bits::{self, Names};
 use super::numbers;
@@ -14,7 +14,9 @@ pub(super) enum Notation {
     Mixed { mask: u64, numbers: Names, bits: Names },
     /// A signal in the lowest byte, above it bits.
     Clone,
-    /// Hexadecimal.
+    /// An address in hexadecimal, or `NULL`.
+    Address,
+    /// Hexadecimal, but for 0.
     Hex,
 }
 
@@ -25,7 +27,7 @@ const FUTEX_COMMAND: u64 = !0x180;
 
 /// The notation of an argument, if it has one of its own.
 pub(super) fn of(call: &str, argument: &str) -> Option<Notation> {
-    use Notation::{Bits, Clone, Hex, Mixed, Number};
+    use Notation::{Address, Bits, Clone, Hex, Mixed, Number};
     Some(match (call, argument) {
         ("open" | "openat" | "open_by_handle_at", "flags") | ("mq_open", "oflag") => {
             Mixed { mask: 3, numbers: ACCESS_MODES, bits: bits::OPEN }
@@ -33,14 +35,11 @@ pub(super) fn of(call: &str, argument: &str) -> Option<Notation> {
         ("pipe2" | "dup3", "flags") => Bits(bits::OPEN, "0"),
         (_, "prot") => Bits(bits::PROT, "PROT_NONE"),
         ("mmap", "flags") => Mixed { mask: 0xf, numbers: numbers::MAP_KIND, bits: bits::MAP },
-        (
-            "mmap" | "mremap" | "mprotect" | "munmap" | "msync" | "madvise" | "brk",
-            "addr" | "start" | "brk" | "new_addr",
-        )
-        | ("mmap", "off")
-        | ("ioctl", "cmd" | "arg")
-        | ("arch_prctl", "arg2")
-        | ("clone", "newsp" | "tls") => Hex,
+        ("mmap" | "mremap" | "mprotect" | "munmap" | "msync" | "madvise", "addr" | "start" | "new_addr")
+        | ("brk", "brk")
+        | ("clone", "newsp" | "tls")
+        | ("arch_prctl", "arg2") => Address,
+        ("mmap", "off") | ("ioctl", "cmd" | "arg") => Hex,
         ("mremap", "flags") => Bits(bits::MREMAP, "0"),
         ("msync", "flags") => Bits(bits::MSYNC, "0"),
         ("mlockall", "flags") => Bits(bits::MLOCK, "0"),

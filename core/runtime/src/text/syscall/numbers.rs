@@ -1,5 +1,5 @@
-//! The names of numbers that arguments of system calls choose from. Values are x86_64's, from the kernel's headers for user space
-//! (`include/uapi`). Facts only; how they are put together is [`super::notation`]'s.
+//! The names of numbers that arguments of system calls choose from. Values are x86_64's, from the kernel's headers for
+//! user space (`include/uapi`). Facts only; how they are put together is [`super::notation`]'s.
 
 use super::bits::Names;
 

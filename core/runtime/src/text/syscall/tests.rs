@@ -50,7 +50,39 @@ fn calls_as_they_are_written() {
         call("sched_yield", &[], &[]),
         call("eventfd2", &[0, 0x8000_0000 | 0x80000], &[]),
     ];
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    openat(AT_FDCWD, "/etc/passwd", O_RDONLY|O_CLOEXEC)
+    openat(AT_FDCWD, "a \"b\"\n\303", O_WRONLY|O_CREAT|O_TRUNC, 0644)
+    openat(3, "/tmp", O_RDWR|O_TMPFILE, 0600)
+    open(0x1000, O_RDONLY|O_SYNC)
+    read(3, 0x7fff1234, 4096)
+    write(1, NULL, 18446744073709551615)
+    close(7)
+    mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)
+    mmap(0x70000000, 4096, PROT_READ|PROT_EXEC, MAP_PRIVATE|MAP_FIXED, 4, 0x3000)
+    mprotect(0x70000000, 4096, PROT_NONE)
+    madvise(0x70000000, 4096, MADV_DONTNEED)
+    kill(-1, SIGTERM)
+    rt_sigaction(SIGRT_2, 0x1000, NULL, 8)
+    lseek(5, -10, SEEK_END)
+    socket(AF_INET6, SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 6)
+    socket(99, 0xd|0x40, 0)
+    futex(0x1000, FUTEX_WAIT|FUTEX_PRIVATE_FLAG, 2, NULL, NULL, 0)
+    futex(0x1000, FUTEX_WAIT_BITSET|FUTEX_PRIVATE_FLAG|FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 4294967295)
+    clone(CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, NULL, NULL, 0x7f00, NULL)
+    unlinkat(AT_FDCWD, "d", AT_REMOVEDIR)
+    newfstatat(AT_FDCWD, "", 0x2000, AT_SYMLINK_NOFOLLOW)
+    access("/etc/ld.so.preload", F_OK)
+    fchown(3, -1, 100)
+    execve("/bin/true", 0x2000, 0x3000)
+    pipe2(0x1000, O_CLOEXEC)
+    chmod("x", 04755)
+    clock_gettime(CLOCK_MONOTONIC, 0x1000)
+    ioctl(0, 0x5401, 0x7ffd0000)
+    exit_group(-1)
+    sched_yield()
+    eventfd2(0, EFD_CLOEXEC|0x80000000)
+    "#);
 }
 
 #[test]

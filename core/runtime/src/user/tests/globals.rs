@@ -163,7 +163,30 @@ fn aggregates() {
     let drawn = b.give(Type::Text, Op::HistogramText(G0, vec![], Histogram::Linear(linear)));
     b.print(drawn);
     b.perform(Op::Aggregate(G1, vec![missing], AggregateFn::Avg));
-    insta::assert_snapshot!(world.output(&b.body), @"");
+    insta::assert_snapshot!(world.output(&b.body), @r#"
+    4
+    3
+    111
+    11
+    -1
+    -1
+    100
+    7
+    27
+    3
+    0
+    2
+    1
+    b=1 a=3 value |-------------------------------------------------- count
+       <0 |@                                                  1
+        0 |@@                                                 2
+       10 |                                                   0
+       20 |                                                   0
+       30 |                                                   0
+      >30 |@                                                  1
+
+    ERROR at 77: empty aggregate 'g1'
+    "#);
 }
 
 #[test]

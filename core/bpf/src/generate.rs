@@ -1,0 +1,210 @@
+//! The whole: handlers grouped by attach point, a program for each group, the maps they need.
+//!
+//! Must never load anything, nor ask a kernel: all that depends on one is in the layout and the options.
+
+use std::collections::{HashMap, HashSet};
+
+use systap_ir::placed::Placed;
+use systap_ir::program::{Event, GlobalId};
+
+use crate::allocate::allocate;
+use crate::artifact::{Artifact, Attach, Counters, ProgramPlan, Relocation};
+use crate::assembler::{Stack, assemble};
+use crate::code::{Code, Line};
+use crate::error::GenerateError;
+use crate::layout::KernelLayout;
+use crate::lower::dispatch::{Program, is_delicate};
+use crate::lower::Shared;
+use crate::maps::Maps;
+use crate::options::Options;
+
+/// Bytes of stack that a program has (`MAX_BPF_STACK`), and what `may_goto` takes of it.
+const STACK: u32 = 512;
+const MAY_GOTO_STACK: u32 = 16;
+
+/// Handlers that one program runs.
+struct Group {
+    attach: Attach,
+    handlers: Vec<usize>,
+}
+
+/// A program before its jumps are settled.
+struct Draft {
+    lines: Vec<Line>,
+    spill_slots: u32,
+    stack: Stack,
+}
+
+/// Generates the probe module of the kernel part of a program.
+///
+/// # Errors
+/// If the kernel side cannot do what the program asks, or the kernel lacks a type that it needs.
+pub fn generate(
+    placed: &Placed,
+    layout: &KernelLayout,
+    options: &Options<'_>,
+) -> Result<Artifact, GenerateError> {
+    let groups = group(placed, layout, options)?;
+    let mut spare = vec![false; groups.len()];
+    loop {
+        match attempt(placed, layout, options, &groups, &spare)? {
+            Outcome::Done(artifact) => return Ok(*artifact),
+            Outcome::StackFull(group, bytes, limit) => {
+                if spare[group] {
+                    let point = point(placed, &groups[group]);
+                    return Err(GenerateError::Stack { point, bytes, limit });
+                }
+                spare[group] = true;
+            }
+        }
+    }
+}
+
+enum Outcome {
+    Done(Box<Artifact>),
+    /// This group needs that many bytes of stack; there are fewer.
+    StackFull(usize, u32, u32),
+}
+
+fn attempt(
+    placed: &Placed,
+    layout: &KernelLayout,
+    options: &Options<'_>,
+    groups: &[Group],
+    spare: &[bool],
+) -> Result<Outcome, GenerateError> {
+    let maps = Maps::new(placed, options.ring_bytes);
+    let contended = contended(placed, groups);
+    let mut shared =
+        Shared { placed, layout, options, maps, sites: Vec::new(), contended, guarded: false };
+    let mut delicate = 0;
+    for (group, spare) in groups.iter().zip(spare) {
+        let mut any = false;
+        for index in &group.handlers {
+            any |= is_delicate(&mut shared, *index, *spare)?;
+        }
+        delicate += usize::from(any);
+    }
+    // A single program never interrupts itself: the kernel skips it then, and counts that.
+    shared.guarded = delicate > 1;
+    let mut drafts = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let typed = matches!(group.attach, Attach::Tracepoint { typed: true, .. })
+            || matches!(group.attach, Attach::Profile { .. }) && options.typed;
+        let code = Program::emit(&mut shared, &group.handlers, typed, spare[number])?;
+        let (lines, registers, stack) = code.finish();
+        let allocated = allocate(lines, registers);
+        let may_goto = allocated.lines.iter().any(|line| matches!(line.code, Code::MayGoto { .. }));
+        let limit = STACK - if may_goto { MAY_GOTO_STACK } else { 0 };
+        let bytes = stack.bytes(allocated.spill_slots);
+        if bytes > limit {
+            return Ok(Outcome::StackFull(number, bytes, limit));
+        }
+        drafts.push(Draft { lines: allocated.lines, spill_slots: allocated.spill_slots, stack });
+    }
+    finish(shared, groups, &drafts).map(|artifact| Outcome::Done(Box::new(artifact)))
+}
+
+fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Draft]) -> Result<Artifact, GenerateError> {
+    let Shared { placed, options, maps, sites, guarded, .. } = shared;
+    let handlers = placed.kernel.len() as u32;
+    let counters = Counters {
+        sites: sites.len() as u32,
+        skipped: if guarded { handlers } else { 0 },
+        hits: if options.count_hits { handlers } else { 0 },
+    };
+    let mut programs = Vec::new();
+    let mut used = Vec::new();
+    for (group, draft) in groups.iter().zip(drafts) {
+        let assembled = assemble(&draft.lines, &draft.stack, draft.spill_slots, counters, options.version_4)
+            .ok_or_else(|| GenerateError::TooLong {
+                point: point(placed, group),
+                instructions: draft.lines.len(),
+            })?;
+        for relocation in &assembled.relocations {
+            let at = relocation.map as usize;
+            if used.len() <= at {
+                used.resize(at + 1, false);
+            }
+            used[at] = true;
+        }
+        programs.push(ProgramPlan {
+            name: name(&group.attach),
+            attach: group.attach.clone(),
+            instructions: assembled.instructions,
+            relocations: assembled.relocations,
+            lines: assembled.lines,
+            handlers: group.handlers.clone(),
+        });
+    }
+    let (maps, numbers) = maps.finish(&used, counters.sites + counters.skipped + counters.hits);
+    for relocation in programs.iter_mut().flat_map(|program| &mut program.relocations) {
+        let Relocation { map, .. } = relocation;
+        *map = numbers.get(*map as usize).copied().unwrap_or_default();
+    }
+    Ok(Artifact { maps, programs, sites, counters })
+}
+
+/// The handlers by attach point, in the order of their first handlers.
+fn group(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Result<Vec<Group>, GenerateError> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, handler) in placed.kernel.iter().enumerate() {
+        let tracepoint = |name: &str, btf_id: u32| Attach::Tracepoint {
+            name: name.to_owned(),
+            btf_id,
+            typed: options.typed && btf_id != 0,
+        };
+        let attach = match &handler.event {
+            Event::Tracepoint { name, btf_id, .. } => tracepoint(name, *btf_id),
+            Event::SyscallEntry(_) => tracepoint("sys_enter", layout.sys_enter.unwrap_or(0)),
+            Event::SyscallReturn(_) => tracepoint("sys_exit", layout.sys_exit.unwrap_or(0)),
+            Event::Profile { hz } => Attach::Profile { hz: *hz },
+            other => {
+                return Err(GenerateError::Malformed {
+                    what: format!("{other:?} fires no handler in the kernel"),
+                    span: handler.span,
+                });
+            }
+        };
+        // System calls come apart from a script's own handlers of their tracepoints: what they are wrapped in differs.
+        let kind = |event: &Event| std::mem::discriminant(event);
+        let same = groups.iter_mut().find(|group| {
+            let first = group.handlers.first().map(|first| kind(&placed.kernel[*first].event));
+            group.attach == attach && first == Some(kind(&handler.event))
+        });
+        match same {
+            Some(group) => group.handlers.push(index),
+            None => groups.push(Group { attach, handlers: vec![index] }),
+        }
+    }
+    Ok(groups)
+}
+
+/// The globals that the handlers of more than one group touch.
+fn contended(placed: &Placed, groups: &[Group]) -> HashSet<GlobalId> {
+    let mut touched: HashMap<GlobalId, usize> = HashMap::new();
+    for group in groups {
+        let handlers = group.handlers.iter().map(|index| &placed.kernel[*index]);
+        let insts = handlers.flat_map(|handler| handler.body.blocks.iter().flat_map(|block| &block.insts));
+        let globals: HashSet<GlobalId> = insts.filter_map(|inst| inst.op.global()).collect();
+        for global in globals {
+            *touched.entry(global).or_default() += 1;
+        }
+    }
+    touched.into_iter().filter(|(_, groups)| *groups > 1).map(|(global, _)| global).collect()
+}
+
+/// A name that the kernel takes for a program.
+fn name(attach: &Attach) -> String {
+    let name = match attach {
+        Attach::Tracepoint { name, .. } => name.clone(),
+        Attach::Profile { hz } => format!("profile_{hz}"),
+    };
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' }).take(15).collect()
+}
+
+/// What the group's handlers probe, for messages.
+fn point(placed: &Placed, group: &Group) -> String {
+    let first = group.handlers.first().and_then(|index| placed.kernel.get(*index));
+    first.map(|handler| handler.point.clone()).unwrap_or_default()
+}

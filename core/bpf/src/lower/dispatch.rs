@@ -1,0 +1,329 @@
+//! One program from the handlers of one attach point: what comes before them, in which order they run, what each is
+//! wrapped in.
+//!
+//! Must never let the end of one handler keep the next from running, unless the run is to stop.
+
+use systap_diagnostics::Span;
+use systap_ir::graph::Op;
+use systap_ir::intrinsic::Intrinsic;
+use systap_ir::placed::{KernelHandler, control};
+use systap_ir::program::{BinaryOp, Event, SyscallSet};
+
+use super::{Lower, ProgramFacts, Shared};
+use crate::code::{Code, Counter, Label, Mem, Reg, Src};
+use crate::emitter::{Arg, Emitter, Index, after};
+use crate::error::GenerateError;
+use crate::insn::{AluOp, Cond, Helper, Size};
+
+/// Ranges of numbers with the same handler, ascending.
+type Ranges = Vec<(u32, u32, Label)>;
+
+/// The handler can set the word that stops all.
+pub(crate) fn can_stop(handler: &KernelHandler, errors_allowed: u32) -> bool {
+    let fallible = |op: &Op| match op {
+        Op::Binary(op, ..) => matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
+        Op::Load { .. } | Op::CheckRead { .. } | Op::ElementSet(..) | Op::ElementAdd(..) => true,
+        Op::Accumulate(_, keys, _) => !keys.is_empty(),
+        Op::ReadText { fallback, .. } => fallback.is_none(),
+        Op::Intrinsic(Intrinsic::Error, _) => true,
+        _ => false,
+    };
+    let mut insts = handler.body.blocks.iter().flat_map(|block| &block.insts);
+    let ends = insts.any(|inst| {
+        matches!(inst.op, Op::Intrinsic(Intrinsic::Exit, _)) || errors_allowed == 0 && fallible(&inst.op)
+    });
+    ends || handler.loops && errors_allowed == 0
+}
+
+/// The handler uses the frame, or changes per-CPU values that others change in more than one step.
+pub(crate) fn is_delicate(
+    shared: &mut Shared<'_>,
+    index: usize,
+    spare_stack: bool,
+) -> Result<bool, GenerateError> {
+    let handler = &shared.placed.kernel[index];
+    let mut insts = handler.body.blocks.iter().flat_map(|block| &block.insts);
+    if insts.any(|inst| matches!(&inst.op, Op::Accumulate(global, ..) if shared.contended.contains(global))) {
+        return Ok(true);
+    }
+    let mut em = Emitter::new(handler.span);
+    let end = em.label();
+    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, spare_stack };
+    Ok(Lower::new(shared, &mut em, facts, index, end)?.uses_frame())
+}
+
+/// The program of these handlers, which have one attach point.
+pub(crate) struct Program<'a, 's> {
+    shared: &'s mut Shared<'a>,
+    em: Emitter,
+    facts: ProgramFacts,
+    /// Where the program ends.
+    leave: Label,
+    /// Own system calls are told apart in each handler.
+    late_own: bool,
+}
+
+impl<'a, 's> Program<'a, 's> {
+    /// Emits the program.
+    pub(crate) fn emit(
+        shared: &'s mut Shared<'a>,
+        group: &[usize],
+        typed: bool,
+        spare_stack: bool,
+    ) -> Result<Emitter, GenerateError> {
+        let placed = shared.placed;
+        let span = group.first().map_or(Span::new(systap_diagnostics::FileId(0), 0, 0), |at| placed.kernel[*at].span);
+        let mut em = Emitter::new(span);
+        let context = em.fresh(Arg::Reg(Reg::R1));
+        let leave = em.label();
+        let facts = ProgramFacts { typed, context, pid_tgid: None, spare_stack };
+        let mut program = Program { shared, em, facts, leave, late_own: false };
+        program.before(group);
+        program.handlers(group)?;
+        program.em.place(program.leave);
+        program.em.mov(Reg::R0, Arg::Imm(0));
+        program.em.push(Code::Exit);
+        Ok(program.em)
+    }
+
+    fn handler(&self, index: usize) -> &'a KernelHandler {
+        let placed = self.shared.placed;
+        &placed.kernel[index]
+    }
+
+    fn numbers(&self, index: usize) -> Option<&'a [u32]> {
+        match &self.handler(index).event {
+            Event::SyscallEntry(SyscallSet::Numbers(numbers)) | Event::SyscallReturn(SyscallSet::Numbers(numbers)) => {
+                Some(numbers)
+            }
+            _ => None,
+        }
+    }
+
+    fn word(&mut self, index: u32) -> Mem {
+        let dst = self.em.reg();
+        self.em.push(Code::MapRef { dst, map: self.shared.maps.words, offset: Some(8 * index) });
+        Mem::Base(dst, 0)
+    }
+
+    /// What is done before any handler: is the run over, is it our own system call.
+    fn before(&mut self, group: &[usize]) {
+        let errors = self.shared.placed.limits.errors;
+        let stops = self.shared.placed.kernel.iter().any(|handler| can_stop(handler, errors));
+        let syscall = group
+            .iter()
+            .any(|index| matches!(self.handler(*index).event, Event::SyscallEntry(_) | Event::SyscallReturn(_)));
+        let own = syscall && self.shared.options.own_filter;
+        // Where every handler asks for numbers, those are cheaper to look at first.
+        let early = own && group.iter().any(|index| self.numbers(*index).is_none());
+        self.late_own = own && !early;
+        if early {
+            let both = self.own_facts();
+            let words = self.word(control::STOP);
+            if stops {
+                self.stopped(words);
+            }
+            self.own(both, after(words, 8 * (control::OWN - control::STOP)), self.leave);
+        } else if stops {
+            let words = self.word(control::STOP);
+            self.stopped(words);
+        }
+    }
+
+    fn stopped(&mut self, word: Mem) {
+        let stop = self.em.load(Size::B8, word);
+        self.em.branch(Cond::Ne, stop, Src::Imm(0), self.leave);
+    }
+
+    fn own_facts(&mut self) -> Reg {
+        let both = self.em.call_for(Helper::CurrentPidTgid, &[]);
+        self.facts.pid_tgid = Some(both);
+        both
+    }
+
+    /// Leaves if the thread group is systap's.
+    fn own(&mut self, both: Reg, word: Mem, leave: Label) {
+        let group = self.em.fresh(Arg::Reg(both));
+        self.em.alu(AluOp::Rsh, group, Src::Imm(32));
+        let own = self.em.load(Size::B8, word);
+        self.em.branch(Cond::Eq, group, Src::Reg(own), leave);
+    }
+
+    fn handlers(&mut self, group: &[usize]) -> Result<(), GenerateError> {
+        let number = match group.iter().any(|index| self.numbers(*index).is_some()) {
+            true => Some(self.number(group)?),
+            false => None,
+        };
+        let errors = self.shared.placed.limits.errors;
+        let mut may_be_over = false;
+        let mut rest = group;
+        while let Some(first) = rest.first() {
+            self.em.span = self.handler(*first).span;
+            if may_be_over {
+                let word = self.word(control::STOP);
+                self.stopped(word);
+            }
+            let taken = match (number, self.numbers(*first)) {
+                (Some(number), Some(_)) => {
+                    let run = self.disjoint(rest);
+                    self.dispatch(number, &rest[..run])?;
+                    run
+                }
+                _ => {
+                    let end = self.em.label();
+                    self.run(*first, end)?;
+                    self.em.place(end);
+                    1
+                }
+            };
+            may_be_over |= rest[..taken].iter().any(|index| can_stop(self.handler(*index), errors));
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    /// The number of the current system call.
+    fn number(&mut self, group: &[usize]) -> Result<Reg, GenerateError> {
+        let returns = group.iter().any(|index| matches!(self.handler(*index).event, Event::SyscallReturn(_)));
+        let raw = if returns {
+            let registers = self.shared.layout.registers.ok_or(GenerateError::Layout { what: "pt_regs" })?;
+            let regs = self.em.load(Size::B8, Mem::Base(self.facts.context, 0));
+            if self.facts.typed {
+                self.em.load(Size::B8, Mem::Base(regs, registers.orig_ax as i16))
+            } else {
+                let read = Mem::Stack(crate::code::StackObject::Read, 0);
+                self.em.stack.need(crate::code::StackObject::Read, 8);
+                self.em.alu(AluOp::Add, regs, Src::Imm(registers.orig_ax as i32));
+                self.em.call(Helper::ProbeReadKernel, &[Arg::Address(read), Arg::Imm(8), Arg::Reg(regs)]);
+                self.em.load(Size::B8, read)
+            }
+        } else {
+            self.em.load(Size::B8, Mem::Base(self.facts.context, 8))
+        };
+        let dst = self.em.reg();
+        self.em.push(Code::Alu { wide: false, op: AluOp::Mov, dst, src: Src::Reg(raw), signed: false });
+        Ok(dst)
+    }
+
+    /// How many of the first handlers ask for numbers, none for one that another asks for.
+    fn disjoint(&self, group: &[usize]) -> usize {
+        let mut seen = std::collections::HashSet::new();
+        let alone = |index: &usize| self.numbers(*index).is_some_and(|set| set.iter().all(|n| seen.insert(*n)));
+        group.iter().map_while({
+            let mut alone = alone;
+            move |index| alone(index).then_some(())
+        })
+        .count()
+        .max(1)
+    }
+
+    /// Runs the one handler of these that asks for the number, if there is one.
+    fn dispatch(&mut self, number: Reg, group: &[usize]) -> Result<(), GenerateError> {
+        let end = self.em.label();
+        let mut wanted: Vec<(u32, Label)> = Vec::new();
+        let mut starts = Vec::new();
+        for index in group {
+            let start = self.em.label();
+            starts.push((*index, start));
+            wanted.extend(self.numbers(*index).unwrap_or_default().iter().map(|number| (*number, start)));
+        }
+        wanted.sort_unstable_by_key(|(number, _)| *number);
+        let mut ranges: Ranges = Vec::new();
+        for (number, start) in wanted {
+            match ranges.last_mut() {
+                Some((_, last, same)) if *same == start && *last + 1 >= number => *last = number,
+                _ => ranges.push((number, number, start)),
+            }
+        }
+        self.search(number, &ranges, end);
+        for (index, start) in starts {
+            self.em.span = self.handler(index).span;
+            self.em.place(start);
+            self.run(index, end)?;
+            self.em.jump(end);
+        }
+        self.em.place(end);
+        Ok(())
+    }
+
+    fn search(&mut self, number: Reg, ranges: &[(u32, u32, Label)], none: Label) {
+        let imm = |number: u32| Src::Imm(number.min(i32::MAX as u32) as i32);
+        if ranges.len() > 3 {
+            let middle = ranges.len() / 2;
+            let below = self.em.label();
+            self.em.branch(Cond::Lt, number, imm(ranges[middle].0), below);
+            self.search(number, &ranges[middle..], none);
+            self.em.place(below);
+            self.search(number, &ranges[..middle], none);
+            return;
+        }
+        for (first, last, start) in ranges {
+            if first == last {
+                self.em.branch(Cond::Eq, number, imm(*first), *start);
+            } else {
+                self.em.branch(Cond::Lt, number, imm(*first), none);
+                self.em.branch(Cond::Le, number, imm(*last), *start);
+            }
+        }
+        self.em.jump(none);
+    }
+
+    /// One handler; control goes to `end` after it.
+    fn run(&mut self, index: usize, end: Label) -> Result<(), GenerateError> {
+        let pid_tgid = self.facts.pid_tgid;
+        let by_number = self.numbers(index).is_some();
+        if by_number && self.late_own {
+            let both = self.own_facts();
+            let word = self.word(control::OWN);
+            self.own(both, word, end);
+        }
+        let finish = self.em.label();
+        let delicate = self.shared.guarded && is_delicate(self.shared, index, self.facts.spare_stack)?;
+        let mut lower = Lower::new(self.shared, &mut self.em, self.facts, index, finish)?;
+        if by_number {
+            lower.if_compat(end)?;
+        }
+        let frame = (delicate || lower.uses_frame()).then(|| lower.enter(delicate, end));
+        lower.count_hit();
+        if let Some(frame) = frame {
+            lower.set_frame(frame);
+        }
+        lower.body()?;
+        self.em.place(finish);
+        if let Some(frame) = frame.filter(|_| delicate) {
+            self.em.store(Size::B8, Mem::Base(frame, 0), Src::Imm(0));
+        }
+        self.em.jump(end);
+        self.facts.pid_tgid = pid_tgid;
+        Ok(())
+    }
+}
+
+impl Lower<'_, '_> {
+    /// Gets the frame; with a guard, leaves and counts a skipped hit if another handler is at it on this CPU.
+    fn enter(&mut self, guard: bool, leave: Label) -> Reg {
+        let frame = self.em.array_entry(self.shared.maps.frame, Index::Known(0));
+        self.em.branch(Cond::Eq, frame, Src::Imm(0), leave);
+        if guard {
+            let skipped = self.em.label();
+            let busy = self.em.load(Size::B8, Mem::Base(frame, 0));
+            self.em.branch(Cond::Ne, busy, Src::Imm(0), skipped);
+            self.em.store(Size::B8, Mem::Base(frame, 0), Src::Imm(1));
+            let (counters, index) = (self.shared.maps.counters, self.index as u32);
+            self.seldom(|lower| {
+                lower.em.place(skipped);
+                lower.em.count(counters, Index::Counter(Counter::Skipped(index)));
+                lower.em.jump(leave);
+            });
+        }
+        frame
+    }
+
+    /// Counts a hit, if they are counted.
+    fn count_hit(&mut self) {
+        if self.shared.options.count_hits {
+            let (counters, index) = (self.shared.maps.counters, self.index as u32);
+            self.em.count(counters, Index::Counter(Counter::Hits(index)));
+        }
+    }
+}

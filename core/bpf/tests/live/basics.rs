@@ -1,0 +1,79 @@
+//! Counting, by hand-made graphs, attached to real tracepoints.
+
+use systap_ir::graph::Op;
+use systap_ir::intrinsic::Context;
+use systap_ir::placed::{Residence, Slot};
+use systap_ir::program::{Element, Event, GlobalId, GlobalShape, SyscallSet, Type};
+
+use crate::harness::*;
+use systap_bpf::Options;
+
+const N: GlobalId = GlobalId(0);
+
+fn table(keys: &[Slot], per_cpu: bool) -> (systap_ir::program::Global, Residence) {
+    let types = keys.iter().map(|slot| slot.ty).collect();
+    let shape = GlobalShape::Array { keys: types, element: Element::Value(Type::Long), capacity: 2048, wrap: false };
+    let value = Some(Slot { ty: Type::Long, size: 8 });
+    global("n", shape, Residence::Table { keys: keys.to_vec(), value, per_cpu })
+}
+
+const LONG: Slot = Slot { ty: Type::Long, size: 8 };
+const NAME: Slot = Slot { ty: Type::Text, size: 16 };
+
+fn getppid(times: usize) {
+    for _ in 0..times {
+        let _ = std::os::unix::process::parent_id();
+    }
+}
+
+#[test]
+fn counts_system_calls_by_process() {
+    if !can_load("counts_system_calls_by_process") {
+        return;
+    }
+    for typed in [true, false] {
+        let mut graph = Graph::new();
+        let pid = graph.long(Op::Context(Context::Pid));
+        let one = graph.number(1);
+        graph.run(Op::ElementAdd(N, vec![pid], one));
+        let handler = graph.handler(Event::SyscallEntry(SyscallSet::Numbers(vec![110])));
+        let placed = program(vec![table(&[LONG], true)], vec![handler]);
+        let options = Options { typed, own_filter: false, ..Options::default() };
+        let live = Live::load(&placed, &options);
+        if std::env::var("SHOW").is_ok() { eprintln!("{}", systap_bpf::print(&live.artifact)); }
+        let links = live.attach();
+        getppid(1000);
+        drop(links);
+        let own = i64::from(std::process::id()).to_ne_bytes();
+        let entries = live.entries(N);
+        let count = entries.iter().find(|(key, _)| *key == own).map(|(_, count)| *count);
+        assert_eq!(count, Some(1000), "typed: {typed}");
+    }
+}
+
+#[test]
+fn counts_system_calls_by_name_of_thread() {
+    if !can_load("counts_system_calls_by_name_of_thread") {
+        return;
+    }
+    for typed in [true, false] {
+        let mut graph = Graph::new();
+        let name = graph.text(16, Op::Context(Context::Execname));
+        let one = graph.number(1);
+        graph.run(Op::ElementAdd(N, vec![name], one));
+        let handler = graph.handler(Event::SyscallEntry(SyscallSet::Numbers(vec![110])));
+        let placed = program(vec![table(&[NAME], true)], vec![handler]);
+        let options = Options { typed, own_filter: false, ..Options::default() };
+        let live = Live::load(&placed, &options);
+        if std::env::var("SHOW").is_ok() { eprintln!("{}", systap_bpf::print(&live.artifact)); }
+        let links = live.attach();
+        let thread = std::thread::Builder::new().name("named_thread".into());
+        thread.spawn(|| getppid(777)).unwrap().join().unwrap();
+        drop(links);
+        let entries = live.entries(N);
+        let mut key = b"named_thread".to_vec();
+        key.resize(16, 0);
+        let count = entries.iter().find(|(other, _)| *other == key).map(|(_, count)| *count);
+        assert_eq!(count, Some(777), "typed: {typed}, {entries:?}");
+    }
+}

@@ -1,0 +1,6 @@
+//! Generated programs on this kernel: what the verifier accepts and what they then do.
+//!
+//! Every test is skipped, aloud, where programs cannot be loaded.
+
+mod basics;
+mod harness;

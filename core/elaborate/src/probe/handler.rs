@@ -1,0 +1,49 @@
+//! Handlers: the blocks of a resolved point in one scope, with what the point offers them.
+
+use super::{Point, Resolved};
+use crate::build;
+use crate::elaboration::{Elaboration, ProbeState};
+use crate::scope::{ProbeFacts, Scope, Site};
+use std::rc::Rc;
+use systap_ir::intrinsic::Intrinsic;
+use systap_ir::program::{Expr, ExprKind, Probe, Type};
+
+impl<'a> Elaboration<'a> {
+    pub(super) fn handler(&mut self, point: &Point<'a>, resolved: Resolved) {
+        let Resolved { point: resolved, event, facts, exits } = resolved;
+        let facts = ProbeFacts {
+            point: resolved.clone(),
+            name: point.name.clone(),
+            event: facts,
+            assigned: point.words().assigned,
+        };
+        let condition = self.condition(point);
+        let mut scope = Scope::new(Site::Probe(Rc::new(facts)));
+        let mut body = self.offered_prologue(&mut scope, point.span);
+        for block in point.blocks() {
+            body.extend(self.block(&mut scope, block));
+        }
+        if exits {
+            let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
+            body.push(build::statement(point.span, build::expr(point.span, Type::Long, exit)));
+        }
+        let probe = Probe { span: point.span, point: resolved, event, condition, locals: vec![], body };
+        self.probes.push(ProbeState { probe, locals: scope.locals });
+    }
+
+    /// All conditions that led to the point, joined.
+    fn condition(&mut self, point: &Point<'a>) -> Option<Expr> {
+        let mut joined: Option<Expr> = None;
+        for condition in &point.conditions {
+            let next = self.long(&mut Scope::new(Site::Condition), condition, "a condition");
+            joined = Some(match joined {
+                Some(left) => {
+                    let kind = ExprKind::Logical { and: true, left: Box::new(left), right: Box::new(next) };
+                    build::expr(point.span, Type::Long, kind)
+                }
+                None => next,
+            });
+        }
+        joined
+    }
+}

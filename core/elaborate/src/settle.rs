@@ -1,0 +1,261 @@
+//! The end of elaboration: types of expressions, now that those of variables and functions are known, and formats of
+//! output whose operands are known only now.
+//!
+//! Must never report: what cannot be settled has been reported before.
+
+use systap_ir::format::{ConversionKind, Extent, Format, Piece};
+use systap_ir::program::{
+    AssignOp, Constant, Element, Expr, ExprKind, Global, GlobalId, GlobalShape, Local, Place, Program, Stmt, StmtKind,
+    Type,
+};
+
+/// Types of what can be referred to.
+struct Known<'a> {
+    globals: &'a [Global],
+    /// What each function returns.
+    returns: &'a [Option<Type>],
+    locals: &'a [Local],
+}
+
+/// Writes the final types into every expression of the program.
+pub(crate) fn program(program: &mut Program) {
+    let returns: Vec<Option<Type>> = program.functions.iter().map(|function| function.returns).collect();
+    let globals = &program.globals;
+    for function in &mut program.functions {
+        let known = Known { globals, returns: &returns, locals: &function.locals };
+        known.block(&mut function.body);
+    }
+    for probe in &mut program.probes {
+        let known = Known { globals, returns: &returns, locals: &probe.locals };
+        if let Some(condition) = &mut probe.condition {
+            known.expr(condition);
+        }
+        known.block(&mut probe.body);
+    }
+}
+
+impl Known<'_> {
+    fn global(&self, id: GlobalId) -> Type {
+        match self.globals.get(id.0 as usize).map(|global| &global.shape) {
+            Some(GlobalShape::Scalar(constant)) => crate::global::type_of(constant),
+            Some(GlobalShape::Array { element: Element::Value(ty), .. }) => *ty,
+            _ => Type::Long,
+        }
+    }
+
+    /// The type of a place, after the places of its keys.
+    fn place(&self, place: &mut Place) -> Type {
+        match place {
+            Place::Local(id) => self.locals.get(id.0 as usize).map_or(Type::Long, |local| local.ty),
+            Place::Global(id) => self.global(*id),
+            Place::Element(id, keys) => {
+                keys.iter_mut().for_each(|key| self.expr(key));
+                self.global(*id)
+            }
+        }
+    }
+
+    fn block(&self, block: &mut [Stmt]) {
+        for each in block {
+            self.statement(&mut each.kind);
+        }
+    }
+
+    fn statement(&self, kind: &mut StmtKind) {
+        match kind {
+            StmtKind::Expr(e) => self.expr(e),
+            StmtKind::If { condition, then, otherwise } => {
+                self.expr(condition);
+                self.block(then);
+                self.block(otherwise);
+            }
+            StmtKind::Loop { condition, step, body } => {
+                condition.iter_mut().chain(step).for_each(|e| self.expr(e));
+                self.block(body);
+            }
+            StmtKind::Foreach(foreach) => {
+                foreach.slice.iter_mut().flatten().chain(&mut foreach.limit).for_each(|e| self.expr(e));
+                self.block(&mut foreach.body);
+            }
+            StmtKind::Break | StmtKind::Continue | StmtKind::Next => {}
+            StmtKind::Return(value) => value.iter_mut().for_each(|e| self.expr(e)),
+            StmtKind::Delete { keys, .. } => keys.iter_mut().for_each(|e| self.expr(e)),
+            StmtKind::DeleteSlice { slice, .. } => slice.iter_mut().flatten().for_each(|e| self.expr(e)),
+            StmtKind::Try { body, handler, .. } => {
+                self.block(body);
+                self.block(handler);
+            }
+        }
+    }
+
+    fn expr(&self, e: &mut Expr) {
+        e.ty = match &mut e.kind {
+            ExprKind::Constant(Constant::Long(_)) => Type::Long,
+            ExprKind::Constant(Constant::Text(_)) => Type::Text,
+            ExprKind::Read(place) => self.place(place),
+            ExprKind::Assign { place, op, value } => {
+                self.expr(value);
+                match op {
+                    Some(AssignOp::Concat) => {
+                        self.place(place);
+                        Type::Text
+                    }
+                    _ => self.place(place),
+                }
+            }
+            ExprKind::Step { place, .. } | ExprKind::Aggregate { place, .. } => {
+                self.place(place);
+                Type::Long
+            }
+            ExprKind::Accumulate { place, value } => {
+                self.place(place);
+                self.expr(value);
+                Type::Long
+            }
+            ExprKind::Bucket { place, index, .. } => {
+                self.place(place);
+                self.expr(index);
+                Type::Long
+            }
+            ExprKind::HistogramText { place, .. } => {
+                self.place(place);
+                Type::Text
+            }
+            ExprKind::Contains { keys, .. } => {
+                keys.iter_mut().flatten().for_each(|e| self.expr(e));
+                Type::Long
+            }
+            ExprKind::Unary(_, operand) => {
+                self.expr(operand);
+                Type::Long
+            }
+            ExprKind::Binary(_, left, right)
+            | ExprKind::Compare(_, left, right)
+            | ExprKind::Logical { left, right, .. } => {
+                self.expr(left);
+                self.expr(right);
+                Type::Long
+            }
+            ExprKind::Ternary { condition, then, otherwise } => {
+                self.expr(condition);
+                self.expr(then);
+                self.expr(otherwise);
+                then.ty
+            }
+            ExprKind::Concat(left, right) => {
+                self.expr(left);
+                self.expr(right);
+                Type::Text
+            }
+            ExprKind::Format(format, operands) => {
+                operands.iter_mut().for_each(|e| self.expr(e));
+                splice(format, operands);
+                Type::Text
+            }
+            ExprKind::Print(format, operands) => {
+                operands.iter_mut().for_each(|e| self.expr(e));
+                splice(format, operands);
+                Type::Long
+            }
+            ExprKind::Call(id, args) => {
+                args.iter_mut().for_each(|e| self.expr(e));
+                self.returns.get(id.0 as usize).copied().flatten().unwrap_or(Type::Long)
+            }
+            ExprKind::Intrinsic(intrinsic, args) => {
+                args.iter_mut().for_each(|e| self.expr(e));
+                intrinsic.signature().returns.unwrap_or(Type::Long)
+            }
+            ExprKind::Context(context) => context.ty(),
+            ExprKind::Argument { .. } => Type::Long,
+            ExprKind::Extend { value, .. } => {
+                self.expr(value);
+                Type::Long
+            }
+            ExprKind::Load { base, .. } => {
+                self.expr(base);
+                Type::Long
+            }
+            ExprKind::ReadText(read) => {
+                self.expr(&mut read.address);
+                read.limit.iter_mut().chain(&mut read.fallback).for_each(|e| self.expr(e));
+                Type::Text
+            }
+        };
+    }
+}
+
+/// Gives a plain `%s` the conversion of a number where its operand is one, and takes what is known or is itself made by
+/// a format into the format, so that no string need be made for it where the probe runs.
+fn splice(format: &mut Format, operands: &mut Vec<Expr>) {
+    let mut pieces: Vec<Piece> = Vec::with_capacity(format.pieces.len());
+    let mut kept = Vec::with_capacity(operands.len());
+    let mut given = std::mem::take(operands).into_iter();
+    for piece in std::mem::take(&mut format.pieces) {
+        let conversion = match piece {
+            Piece::Text(text) => {
+                append(&mut pieces, text);
+                continue;
+            }
+            Piece::Conversion(conversion) => conversion,
+        };
+        for _ in 1..conversion.operands() {
+            kept.extend(given.next());
+        }
+        let Some(operand) = given.next() else { continue };
+        let plain = !conversion.left
+            && !conversion.zero
+            && !conversion.plus
+            && !conversion.space
+            && !conversion.alternate
+            && conversion.width == Extent::None
+            && conversion.precision == Extent::None;
+        match conversion.kind {
+            ConversionKind::Text if plain => put(operand, &mut pieces, &mut kept),
+            _ => {
+                pieces.push(Piece::Conversion(conversion));
+                kept.push(operand);
+            }
+        }
+    }
+    *operands = kept;
+    format.pieces = pieces;
+}
+
+/// Adds an operand of a plain `%s`.
+fn put(operand: Expr, pieces: &mut Vec<Piece>, kept: &mut Vec<Expr>) {
+    let Expr { span, ty, kind } = operand;
+    match kind {
+        ExprKind::Constant(Constant::Text(text)) => append(pieces, text),
+        ExprKind::Constant(Constant::Long(number)) => append(pieces, number.to_string().into_bytes()),
+        ExprKind::Concat(left, right) => {
+            put(*left, pieces, kept);
+            put(*right, pieces, kept);
+        }
+        ExprKind::Format(format, operands) => {
+            // Has been spliced itself, since operands are settled first.
+            for piece in format.pieces {
+                match piece {
+                    Piece::Text(text) => append(pieces, text),
+                    conversion => pieces.push(conversion),
+                }
+            }
+            kept.extend(operands);
+        }
+        kind => {
+            let conversion = if ty == Type::Text { ConversionKind::Text } else { ConversionKind::Signed };
+            pieces.push(crate::build::plain(conversion));
+            kept.push(Expr { span, ty, kind });
+        }
+    }
+}
+
+/// Adds literal text to what is there.
+fn append(pieces: &mut Vec<Piece>, text: Vec<u8>) {
+    if text.is_empty() {
+        return;
+    }
+    match pieces.last_mut() {
+        Some(Piece::Text(last)) => last.extend(text),
+        _ => pieces.push(Piece::Text(text)),
+    }
+}

@@ -1,0 +1,220 @@
+//! Where a chain starts: `$name` of a tracepoint or a system call, and the summaries `$$vars`, `$$parms`, `$$name`.
+
+use super::place::Located;
+use super::{CType, member};
+use crate::build::{self, Load};
+use crate::check::Typed;
+use crate::elaboration::Elaboration;
+use crate::scope::{EventFacts, Scope, SyscallFacts};
+use systap_diagnostics::{Diagnostic, Span, nearest};
+use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
+use systap_ir::program::{Expr, ExprKind, Space, Type, Width};
+use systap_kernel::btf::Type as Btf;
+use systap_kernel::syscall::{Syscall, SyscallArg};
+use systap_kernel::{Arch, Param};
+use systap_syntax::ast::{Name, Target};
+
+/// The members of `struct pt_regs` that hold the arguments of a system call, in order, and its number
+/// (`arch/x86/entry/calling.h`, `arch/x86/include/asm/syscall.h`).
+const X86_64_ARGUMENTS: [&str; 6] = ["di", "si", "dx", "r10", "r8", "r9"];
+const X86_64_NUMBER: &str = "orig_ax";
+
+/// Which register of a system call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Register {
+    Argument(usize),
+    Number,
+}
+
+/// Where a register is in `struct pt_regs`, in bytes.
+fn register_offset(this: &mut Elaboration<'_>, span: Span, register: Register) -> Option<i64> {
+    let name = match (this.kernel.arch(), register) {
+        (Arch::X86_64, Register::Argument(index)) => *X86_64_ARGUMENTS.get(index)?,
+        (Arch::X86_64, Register::Number) => X86_64_NUMBER,
+        (arch, _) => {
+            let message = format!("where {arch} has the arguments of system calls is not known");
+            this.report(Diagnostic::error("kernel-facts", span, message));
+            return None;
+        }
+    };
+    let registers = this.struct_named(span, "pt_regs")?;
+    let btf = this.btf(span)?;
+    let found = this.known(span, btf.member(registers, name))?;
+    if found.is_none() {
+        let message = format!("`struct pt_regs` of this kernel has no `{name}`");
+        this.report(Diagnostic::error("kernel-facts", span, message));
+    }
+    found.map(|found| i64::from(found.bit_offset / 8))
+}
+
+impl<'a> Elaboration<'a> {
+    /// `$$name` and its like: strings that are known or made of all variables. `None` for any other variable.
+    pub(super) fn summary(&mut self, scope: &mut Scope<'a>, name: &'a Name, target: &'a Target) -> Option<Typed> {
+        let word = name.text.strip_prefix("$$")?;
+        let span = name.span;
+        let facts = scope.probe()?;
+        let summary = match (word, &facts.event) {
+            ("name", EventFacts::Tracepoint { tracepoint, .. }) => build::text(span, tracepoint.name.as_str()),
+            ("system", EventFacts::Tracepoint { subsystem: Some(subsystem), .. }) => {
+                build::text(span, subsystem.as_str())
+            }
+            ("vars" | "parms", EventFacts::Tracepoint { tracepoint, .. }) => {
+                self.all_params(span, &tracepoint.params, target.pretty)?
+            }
+            ("vars" | "parms", EventFacts::Syscall(SyscallFacts { calls: Some(calls), .. })) if calls.len() == 1 => {
+                self.all_arguments(span, calls[0])?
+            }
+            ("locals", EventFacts::Tracepoint { .. } | EventFacts::Syscall(_)) => build::text(span, ""),
+            _ => return None,
+        };
+        if !target.path.is_empty() || target.address {
+            let message = format!("`{}` is a string, and has no parts", name.text);
+            self.report(Diagnostic::error("not-a-struct", span, message));
+            return Some(Typed::unknown(span));
+        }
+        Some(Typed::new(summary))
+    }
+
+    fn all_params(&mut self, span: Span, params: &[Param], pretty: u8) -> Option<Expr> {
+        let (mut pieces, mut operands) = (vec![], vec![]);
+        for (index, param) in params.iter().enumerate() {
+            let blank = if index > 0 { " " } else { "" };
+            pieces.push(Piece::Text(format!("{blank}{}=", param.name).into_bytes()));
+            let mut value = None;
+            self.succeeds(|this| value = this.param(span, index, param));
+            match value {
+                Some(located) if pretty > 0 => {
+                    let shown = self.pretty(span, located, pretty > 1)?;
+                    pieces.push(build::plain(ConversionKind::Text));
+                    operands.push(shown);
+                }
+                Some(located) => {
+                    operands.push(self.read(span, located)?.expr);
+                    pieces.extend(hexadecimal());
+                }
+                None => pieces.push(Piece::Text(b"?".to_vec())),
+            }
+        }
+        Some(build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, operands)))
+    }
+
+    fn all_arguments(&mut self, span: Span, call: &Syscall) -> Option<Expr> {
+        let (mut pieces, mut operands) = (vec![], vec![]);
+        for (index, arg) in call.args.iter().enumerate() {
+            let blank = if index > 0 { " " } else { "" };
+            pieces.push(Piece::Text(format!("{blank}{}=", arg.name).into_bytes()));
+            pieces.extend(hexadecimal());
+            operands.push(self.syscall_argument(span, index, arg)?);
+        }
+        Some(build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, operands)))
+    }
+
+    /// The value of `$name`.
+    pub(super) fn variable(&mut self, scope: &mut Scope<'a>, name: &'a Name) -> Option<Located> {
+        let span = name.span;
+        let Some(facts) = scope.probe() else {
+            self.unsupported(span, "a target variable outside a handler");
+            return None;
+        };
+        let word = name.text.trim_start_matches('$');
+        let single_dollar = name.text.len() == word.len() + 1;
+        let known: Vec<String> = match &facts.event {
+            EventFacts::Tracepoint { tracepoint, .. } => {
+                let params = &tracepoint.params;
+                if let Some(index) = params.iter().position(|param| single_dollar && param.name == word) {
+                    return self.param(span, index, &params[index]);
+                }
+                params.iter().map(|param| format!("${}", param.name)).collect()
+            }
+            EventFacts::Syscall(facts) => {
+                if single_dollar && word == "return" && facts.returns {
+                    return self.number(span, build::expr(span, Type::Long, argument(1, false)));
+                }
+                let call = facts.single();
+                let args = call.map_or(&[][..], |call| call.args);
+                if let Some(index) = args.iter().position(|arg| single_dollar && arg.name == word) {
+                    let value = self.syscall_argument(span, index, &args[index])?;
+                    return self.number(span, value);
+                }
+                let mut known: Vec<String> = args.iter().map(|arg| format!("${}", arg.name)).collect();
+                if facts.returns {
+                    known.push("$return".into());
+                }
+                known
+            }
+            EventFacts::Plain => vec![],
+        };
+        let point = &facts.point;
+        let finding =
+            Diagnostic::error("unknown-target-variable", span, format!("`{point}` has no `{}`", name.text));
+        let near = nearest(&name.text, known.iter().map(String::as_str));
+        self.report(match (near, known.as_slice()) {
+            (Some(near), _) => {
+                finding.with_label(format!("did you mean `{near}`?")).with_note(format!("it has {}", known.join(", ")))
+            }
+            (None, []) => finding.with_note("it has no target variables"),
+            (None, known) => finding.with_note(format!("it has {}", known.join(", "))),
+        });
+        None
+    }
+
+    /// An argument of a tracepoint.
+    fn param(&mut self, span: Span, index: usize, param: &Param) -> Option<Located> {
+        let btf = self.btf(span)?;
+        let (_, ty) = self.known(span, btf.get_resolved(param.ty))?;
+        let index = index as u32;
+        let raw = |pointer| build::expr(span, Type::Long, ExprKind::Argument { index, pointer });
+        let (expr, typed, space) = match ty {
+            Btf::Ptr(pointee) => {
+                let tags = self.known(span, member::tags(btf, pointee))?;
+                let (_, target) = self.known(span, btf.get_resolved(pointee))?;
+                let composite = matches!(target, Btf::Struct { .. } | Btf::Union { .. });
+                let pointer = composite && !tags.user && !tags.percpu;
+                (raw(pointer), pointer, if tags.user { Space::User } else { Space::Kernel })
+            }
+            Btf::Int { size, signed, .. } | Btf::Enum { size, signed, .. } | Btf::Enum64 { size, signed, .. }
+                if size <= 8 =>
+            {
+                (build::extend(span, raw(false), (size * 8) as u8, signed), false, Space::Kernel)
+            }
+            _ => {
+                let message = format!("`${}` is a `{}`, and no number", param.name, btf.describe(param.ty));
+                self.report(Diagnostic::error("not-a-number", span, message));
+                return None;
+            }
+        };
+        Some(Located::Value { expr, ty: CType::Id(param.ty), typed, space })
+    }
+
+    /// An argument of a system call, cut to its C type.
+    pub(super) fn syscall_argument(&mut self, span: Span, index: usize, arg: &SyscallArg) -> Option<Expr> {
+        let register = self.register(span, Register::Argument(index))?;
+        let (bits, signed) = arg.width();
+        Some(build::extend(span, register, bits, signed))
+    }
+
+    /// A register of the call, from the `struct pt_regs` that both events have as argument 0.
+    pub(super) fn register(&mut self, span: Span, register: Register) -> Option<Expr> {
+        let offset = register_offset(self, span, register)?;
+        let registers = build::expr(span, Type::Long, argument(0, true));
+        let load = Load { offset, width: Width::W8, signed: false, space: Space::Kernel, typed: true };
+        Some(build::load(span, registers, load))
+    }
+
+    /// A number whose C type does not matter.
+    fn number(&mut self, span: Span, expr: Expr) -> Option<Located> {
+        let btf = self.btf(span)?;
+        let long = self.known(span, btf.find(systap_kernel::Kind::Int, "long"))?;
+        let ty = CType::Id(long.unwrap_or(systap_kernel::TypeId::VOID));
+        Some(Located::Value { expr, ty, typed: false, space: Space::User })
+    }
+}
+
+pub(super) fn argument(index: u32, pointer: bool) -> ExprKind {
+    ExprKind::Argument { index, pointer }
+}
+
+/// `0x%x`
+fn hexadecimal() -> [Piece; 2] {
+    [Piece::Text(b"0x".to_vec()), Piece::Conversion(Conversion::plain(ConversionKind::Hex))]
+}

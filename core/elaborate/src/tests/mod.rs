@@ -1,0 +1,71 @@
+//! Scripts to programs and findings, as text. The kernel is a small one made by hand (`blob`), except where a test says
+//! that it is about the running one.
+
+mod blob;
+mod live;
+mod names;
+mod points;
+mod targets;
+mod values;
+
+use crate::{DEFAULT_HZ, Elaborated, Input, elaborate};
+use systap_diagnostics::{Severity, Sources};
+use systap_ir::program::Limits;
+use systap_kernel::Kernel;
+use systap_syntax::{ParseOptions, parse};
+
+/// Elaborates a script for a kernel. The script must parse.
+fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
+    let id = sources.add("t", script);
+    let parsed = parse(sources, id, &ParseOptions::default());
+    assert_eq!(parsed.diagnostics, [], "the script should parse");
+    let globals_override = globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let files = [parsed.file];
+    elaborate(Input { files: &files, sources, kernel, limits: Limits::default(), globals_override, hz: DEFAULT_HZ })
+}
+
+/// The findings, a line each with the text that they point at, then what else they say.
+fn findings(elaborated: &Elaborated, sources: &Sources) -> String {
+    let mut out = String::new();
+    for finding in &elaborated.diagnostics {
+        let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+        let place = finding.span.map(|span| {
+            let place = sources.place(span);
+            format!("{}:{}:{} `{}` ", sources.file(span.file).name, place.line, place.column, sources.text(span))
+        });
+        out += &format!("{}{severity}[{}]: {}\n", place.unwrap_or_default(), finding.code, finding.message);
+        if !finding.label.is_empty() {
+            out += &format!("  ^ {}\n", finding.label);
+        }
+        for label in &finding.secondary {
+            let place = sources.place(label.span);
+            out += &format!("  {}:{} `{}`: {}\n", place.line, place.column, sources.text(label.span), label.text);
+        }
+        for (word, texts) in [("note", &finding.notes), ("help", &finding.help)] {
+            for text in texts {
+                out += &format!("  {word}: {text}\n");
+            }
+        }
+    }
+    out
+}
+
+/// The findings, then the program if none is an error.
+fn show(script: &str) -> String {
+    show_for(script, &blob::kernel())
+}
+
+fn show_for(script: &str, kernel: &Kernel) -> String {
+    let mut sources = Sources::default();
+    let elaborated = run(script, kernel, &mut sources, &[]);
+    let found = findings(&elaborated, &sources);
+    if elaborated.diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
+        return found;
+    }
+    found + &systap_ir::text::program(&elaborated.program)
+}
+
+/// Each script with what becomes of it.
+fn all(scripts: &[&str]) -> String {
+    scripts.iter().map(|script| format!("{script}\n-----\n{}\n", show(script))).collect()
+}

@@ -1,0 +1,121 @@
+//! Snapshots of what lowering, optimizing and placing make of scripts.
+//!
+//! The scripts name only what every kernel has in the same place, so that the snapshots hold on any; those that need the
+//! kernel's types are skipped aloud where it does not show them.
+
+use systap_diagnostics::Sources;
+use systap_ir::graph::Unit;
+use systap_ir::placed::{Capabilities, Placed};
+use systap_ir::program::Limits;
+use systap_ir::{lower, optimize, place, text};
+use systap_kernel::Kernel;
+use systap_syntax::ParseOptions;
+
+fn unit_of(script: &str) -> Unit {
+    let mut sources = Sources::default();
+    let file = sources.add("test.stp", script);
+    let parsed = systap_syntax::parse(&mut sources, file, &ParseOptions::default());
+    assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
+    let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
+        files: &[parsed.file],
+        sources: &mut sources,
+        kernel: &Kernel::running(),
+        limits: Limits::default(),
+        globals_override: vec![],
+        hz: 250,
+    });
+    assert_eq!(elaborated.diagnostics, [], "{script}");
+    let mut unit = lower(&elaborated.program).unwrap();
+    optimize(&mut unit);
+    unit
+}
+
+fn placed_of(script: &str) -> Placed {
+    place(&unit_of(script), &Capabilities { open_loops: true }).unwrap()
+}
+
+fn kernel_has_types() -> bool {
+    let there = Kernel::running().btf().is_ok();
+    if !there {
+        eprintln!("skipped: this kernel does not show its types (BTF)");
+    }
+    there
+}
+
+#[test]
+fn loops_become_blocks_with_the_locals_they_change() {
+    let unit = unit_of(
+        "probe begin { s = 0; for (i = 0; i < 10; i++) { if (i == 3) continue; if (i == 7) break; s += i } println(s) }",
+    );
+    insta::assert_snapshot!(text::unit(&unit));
+}
+
+#[test]
+fn constants_fold_and_dead_branches_go() {
+    let unit = unit_of(
+        r#"probe begin { x = 2 + 3 * 4; if (x == 14) println("yes") else println("no"); y = x ? 1 : 2; println(y) }"#,
+    );
+    insta::assert_snapshot!(text::unit(&unit));
+}
+
+#[test]
+fn short_circuit_assigns_only_where_it_goes() {
+    let unit = unit_of("global g probe begin { a = 1; if (g && (a = 5)) g = a; println(a) }");
+    insta::assert_snapshot!(text::unit(&unit));
+}
+
+#[test]
+fn counting_stays_in_the_kernel_with_a_table_for_each_cpu() {
+    if !kernel_has_types() {
+        return;
+    }
+    let placed = placed_of(
+        "global n probe syscall.* { n[execname(), pid()]++ } probe end { foreach ([e, p] in n- limit 3) printf(\"%s %d %d\\n\", e, p, n[e, p]) }",
+    );
+    insta::assert_snapshot!(text::placed(&placed));
+}
+
+#[test]
+fn what_the_kernel_cannot_do_is_deferred_with_what_it_needs() {
+    if !kernel_has_types() {
+        return;
+    }
+    let placed = placed_of(
+        r#"global seen probe syscall.read { if (pid() == target()) { name = execname() . "!"; seen[name]++; printf("%s %d %d\n", name, tid(), cpu()) } }"#,
+    );
+    insta::assert_snapshot!(text::placed(&placed));
+}
+
+#[test]
+fn a_read_that_may_not_happen_travels_with_a_flag() {
+    if !kernel_has_types() {
+        return;
+    }
+    let placed = placed_of(
+        r#"probe kernel.trace("sched_switch") { s = sprintf("%d", cpu()); if (s == "0") s = s . sprintf("%d", kernel_int(7)); println(s) }"#,
+    );
+    insta::assert_snapshot!(text::placed(&placed));
+}
+
+#[test]
+fn a_read_that_comes_too_late_is_refused() {
+    if !kernel_has_types() {
+        return;
+    }
+    let script = r#"probe kernel.trace("sched_switch") { a = strtol(execname() . "0", 16); println(kernel_int(a)) }"#;
+    let found = place(&unit_of(script), &Capabilities { open_loops: true }).unwrap_err();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].code, "must-run-in-kernel");
+}
+
+#[test]
+fn loops_leave_a_kernel_that_cannot_run_them() {
+    if !kernel_has_types() {
+        return;
+    }
+    let script = "global n probe syscall.read { for (i = 0; i < pid(); i++) n += i }";
+    let old = place(&unit_of(script), &Capabilities { open_loops: false }).unwrap();
+    let new = place(&unit_of(script), &Capabilities { open_loops: true }).unwrap();
+    assert_eq!((old.continuations.len(), new.continuations.len()), (1, 0));
+    assert!(new.kernel[0].loops && !old.kernel[0].loops);
+}

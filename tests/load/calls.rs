@@ -1,0 +1,39 @@
+//! A program that makes a known number of system calls, for tests to count: `calls NAME COUNT [THREADS]`.
+//!
+//! It calls the kernel directly, so that no library adds calls of its own between the first and the last; what the start and end
+//! of a process add are other calls than these.
+
+#![expect(unsafe_code, reason = "it makes raw system calls")]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().collect();
+    let number = |index: usize| args.get(index).and_then(|text| text.parse::<u64>().ok());
+    let (Some(name), Some(count)) = (args.get(1), number(2)) else { return ExitCode::from(2) };
+    let Some(call) = call_named(name) else { return ExitCode::from(2) };
+    let threads: Vec<_> = (0..number(3).unwrap_or(1))
+        .map(|_| std::thread::spawn(move || (0..count).for_each(|_| call())))
+        .collect();
+    let failed = threads.into_iter().map(|thread| thread.join().is_err()).any(|failed| failed);
+    ExitCode::from(u8::from(failed))
+}
+
+/// One call that does no harm and that neither the loader nor the standard library makes by itself.
+fn call_named(name: &str) -> Option<fn()> {
+    Some(match name {
+        // SAFETY: takes nothing and cannot fail.
+        "getppid" => || _ = unsafe { libc::syscall(libc::SYS_getppid) },
+        // SAFETY: takes nothing and cannot fail.
+        "getpgrp" => || _ = unsafe { libc::syscall(libc::SYS_getpgrp) },
+        // SAFETY: the path is a string that ends in NUL; the call fails and changes nothing.
+        "chdir-nowhere" => || _ = unsafe { libc::syscall(libc::SYS_chdir, c"/no/such/place".as_ptr()) },
+        // SAFETY: the path is null, which the kernel answers with EFAULT.
+        "chdir-null" => || _ = unsafe { libc::syscall(libc::SYS_chdir, std::ptr::null::<u8>()) },
+        // SAFETY: there is no such descriptor, so the call fails and changes nothing.
+        "fchdir-bad" => || _ = unsafe { libc::syscall(libc::SYS_fchdir, -7) },
+        // SAFETY: gives up the processor, nothing else.
+        "sched_yield" => || _ = unsafe { libc::syscall(libc::SYS_sched_yield) },
+        _ => return None,
+    })
+}
