@@ -93,7 +93,9 @@ impl Program {
             return Err(format!("{name}: not done after {} s", limit.as_secs()));
         }
         if !output.status.success() {
-            let reason = stderr.lines().next_back().unwrap_or("no message");
+            // What a traced command says comes after the tracer's error.
+            let error = stderr.lines().find(|line| line.starts_with("error"));
+            let reason = error.or(stderr.lines().next_back()).unwrap_or("no message");
             return Err(format!("{name}: {}: {reason}", output.status));
         }
         Ok(Run { time, stdout, stderr })

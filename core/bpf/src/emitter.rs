@@ -11,8 +11,10 @@ use crate::insn::{AluOp, Cond, Helper, Size};
 /// The code of one program while it grows.
 pub(crate) struct Emitter {
     often: Vec<Line>,
+    /// The seldom-run part as far as it is complete.
     seldom: Vec<Line>,
-    in_seldom: bool,
+    /// Pieces of the seldom-run part that are being emitted, one within another.
+    pieces: Vec<Vec<Line>>,
     next_register: u32,
     next_label: u32,
     /// Where what is emitted comes from.
@@ -53,7 +55,7 @@ impl Emitter {
         Emitter {
             often: Vec::new(),
             seldom: Vec::new(),
-            in_seldom: false,
+            pieces: Vec::new(),
             next_register: Reg::VIRTUAL,
             next_label: 0,
             span,
@@ -78,13 +80,20 @@ impl Emitter {
     }
 
     pub(crate) fn push(&mut self, code: Code) {
-        let line = Line { code, span: self.span, cold: self.in_seldom };
-        if self.in_seldom { self.seldom.push(line) } else { self.often.push(line) }
+        let line = Line { code, span: self.span, cold: !self.pieces.is_empty() };
+        self.pieces.last_mut().unwrap_or(&mut self.often).push(line);
     }
 
-    /// Whether what is emitted now goes to the seldom-run part.
-    pub(crate) fn set_seldom(&mut self, seldom: bool) -> bool {
-        std::mem::replace(&mut self.in_seldom, seldom)
+    /// What is emitted until [`Emitter::end_seldom`] goes to the seldom-run part; it must end in a jump.
+    pub(crate) fn begin_seldom(&mut self) {
+        self.pieces.push(Vec::new());
+    }
+
+    /// Ends the innermost piece of the seldom-run part.
+    pub(crate) fn end_seldom(&mut self) {
+        if let Some(mut piece) = self.pieces.pop() {
+            self.seldom.append(&mut piece);
+        }
     }
 
     pub(crate) fn place(&mut self, label: Label) {

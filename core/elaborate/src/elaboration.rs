@@ -81,7 +81,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         elaboration.probe(probe);
     }
     elaboration.called_functions(0);
-    if elaboration.probes.is_empty() && !elaboration.failed() {
+    if elaboration.probes.is_empty() && elaboration.errors() == 0 {
         let finding = Diagnostic::error_without_place("no-probes", "the script probes nothing");
         let finding = if elaboration.names.probes.is_empty() {
             finding.with_help("write one: `probe begin { println(\"hello\") exit() }`")
@@ -120,7 +120,7 @@ impl<'a> Elaboration<'a> {
         wanted: &str,
         known: impl IntoIterator<Item = &'n str>,
     ) {
-        self.report(match nearest(wanted, known) {
+        self.report(match likely(wanted, known) {
             Some(near) if finding.label.is_empty() => finding.with_label(format!("did you mean `{near}`?")),
             Some(near) => finding.with_help(format!("did you mean `{near}`?")),
             None => finding,
@@ -132,9 +132,9 @@ impl<'a> Elaboration<'a> {
         self.report(kernel_finding(at, error));
     }
 
-    /// Whether an error has been reported.
-    pub(crate) fn failed(&self) -> bool {
-        self.diagnostics.iter().any(|finding| finding.severity == Severity::Error)
+    /// How many errors have been reported.
+    pub(crate) fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).count()
     }
 
     /// Runs `attempt` without reporting; whether it found no error.
@@ -220,12 +220,14 @@ impl<'a> Elaboration<'a> {
             .global_names()
             .chain(others.iter().filter(|other| other.assigned).map(|other| other.name.as_str()))
             .collect();
-        match nearest(name, known) {
+        match likely(name, known) {
             Some(near) => self.report(finding.with_help(format!("did you mean `{near}`?"))),
-            None => match nearest(name, crate::builtin::names().filter(|name| crate::builtin::find(name, 0).is_some())) {
-                Some(near) => self.report(finding.with_help(format!("did you mean `{near}()`?"))),
-                None => self.report(finding),
-            },
+            None => {
+                match likely(name, crate::builtin::names().filter(|name| crate::builtin::find(name, 0).is_some())) {
+                    Some(near) => self.report(finding.with_help(format!("did you mean `{near}()`?"))),
+                    None => self.report(finding),
+                }
+            }
         }
     }
 
@@ -249,6 +251,11 @@ impl<'a> Elaboration<'a> {
         let locals = self.finish_locals(&locals, span, params);
         Function { name, span, params: params as u32, returns, locals, body }
     }
+}
+
+/// The name that may have been meant. One of a letter or two could be anything.
+pub(crate) fn likely<'n>(wanted: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    if wanted.chars().count() < 3 { None } else { nearest(wanted, known) }
 }
 
 /// That the kernel does not tell what `at` needs, and what would help.

@@ -6,9 +6,7 @@ use crate::check::{Typed, count};
 use crate::elaboration::Elaboration;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
-use systap_ir::program::{
-    AggregateShape, Constant, Element, Global, GlobalId, GlobalShape, LinearBounds, Type,
-};
+use systap_ir::program::{AggregateShape, Constant, Element, Global, GlobalId, GlobalShape, LinearBounds, Type};
 use systap_syntax::ast;
 
 /// The greatest number of keys of an array, as SystemTap has it.
@@ -146,18 +144,16 @@ impl<'a> Elaboration<'a> {
         Some(keys)
     }
 
-
     /// An error if the global is an aggregate, since `at` uses it as a plain value. True if it is none.
     pub(crate) fn not_aggregate(&mut self, id: GlobalId, at: Span, doing: &str) -> bool {
         let state = &self.globals[id.0 as usize];
         let Some(since) = state.aggregate else { return true };
         let name = &state.declaration.name.text;
-        let finding =
-            Diagnostic::error("aggregate-misuse", at, format!("`{name}` is an aggregate, and {doing}"))
-                .with_secondary(since, "values are accumulated here")
-                .with_help(format!(
-                    "ask for `@count({name})`, `@sum`, `@min`, `@max`, `@avg`, `@hist_log` or `@hist_linear`"
-                ));
+        let finding = Diagnostic::error("aggregate-misuse", at, format!("`{name}` is an aggregate, and {doing}"))
+            .with_secondary(since, "values are accumulated here")
+            .with_help(format!(
+                "ask for `@count({name})`, `@sum`, `@min`, `@max`, `@avg`, `@hist_log` or `@hist_linear`"
+            ));
         self.report(finding);
         false
     }
@@ -165,17 +161,19 @@ impl<'a> Elaboration<'a> {
     /// Applies `-G name=value`.
     pub(crate) fn override_globals(&mut self, given: &[(String, String)]) {
         for (name, value) in given {
-            let Some(id) = self.global(name) else {
-                let finding = Diagnostic::error_without_place("unknown-global", format!("there is no global `{name}` to set"));
+            if self.names.global(name).is_none() {
+                let finding =
+                    Diagnostic::error_without_place("unknown-global", format!("there is no global `{name}` to set"));
                 let near = systap_diagnostics::nearest(name, self.names.global_names());
                 self.report(match near {
                     Some(near) => finding.with_help(format!("did you mean `{near}`?")),
                     None => finding,
                 });
                 continue;
-            };
+            }
+            let Some(id) = self.names.used_globals.get(name.as_str()).copied() else { continue };
             let span = self.state(id).declaration.name.span;
-            if self.state(id).aggregate.is_some() || !self.as_scalar(id, span) {
+            if self.state(id).aggregate.is_some() || self.state(id).array.is_some() {
                 let message = format!("`{name}` holds more than one value, and cannot be set from outside");
                 self.report(Diagnostic::error("global-override", span, message));
                 continue;
@@ -218,9 +216,9 @@ impl<'a> Elaboration<'a> {
             let (is_aggregate, value, init) = (state.aggregate.is_some(), state.value, state.init.clone());
             let shape = match state.array.clone() {
                 Some((since, keys)) => {
-                    let types = (1..).zip(keys).map(|(number, key)| {
-                        self.final_type(key, since, || format!("key {number} of `{name}`"))
-                    });
+                    let types = (1..)
+                        .zip(keys)
+                        .map(|(number, key)| self.final_type(key, since, || format!("key {number} of `{name}`")));
                     let keys: Vec<Type> = types.collect();
                     let element = if is_aggregate {
                         Element::Aggregate(aggregate)

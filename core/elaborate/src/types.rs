@@ -111,12 +111,9 @@ impl Types {
     pub(crate) fn unify(&mut self, found: Ty, wanted: Ty, at: Span) -> Result<(), Conflict> {
         match (self.known(found), self.known(wanted)) {
             (Some(a), Some(b)) if a == b => Ok(()),
-            (Some(a), Some(b)) => Err(Conflict {
-                found: a,
-                wanted: b,
-                wanted_since: self.since(wanted),
-                found_since: self.since(found),
-            }),
+            (Some(a), Some(b)) => {
+                Err(Conflict { found: a, wanted: b, wanted_since: self.since(wanted), found_since: self.since(found) })
+            }
             (Some(ty), None) => {
                 self.settle(wanted, ty, at);
                 Ok(())

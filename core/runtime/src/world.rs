@@ -33,6 +33,8 @@ pub(crate) struct World<'a> {
     indents: Indents,
     process: OnceCell<Process>,
     symbols_refused: bool,
+    /// When a looping handler last looked whether to go on.
+    looked: Instant,
 }
 
 /// Who wants the run to end, and how much.
@@ -50,7 +52,6 @@ pub(crate) struct Ending {
     pub(crate) deadline: Option<u64>,
     /// When a handler that keeps looping is stopped.
     patience: Option<Instant>,
-    looked: Instant,
 }
 
 impl Ending {
@@ -63,7 +64,6 @@ impl Ending {
             in_end: false,
             deadline: None,
             patience: None,
-            looked: Instant::now(),
         }
     }
 
@@ -87,12 +87,7 @@ impl Ending {
 
     /// Whether a handler that loops is to stop: in the end only by force, before that by a second signal too, or when
     /// it goes on for long after the first.
-    fn interrupts(&mut self) -> bool {
-        let now = Instant::now();
-        if now.duration_since(self.looked) < LOOK_EVERY {
-            return false;
-        }
-        self.looked = now;
+    fn interrupts(&mut self, now: Instant) -> bool {
         self.take_signals(|_| ());
         if self.is_forced() {
             return true;
@@ -107,8 +102,17 @@ impl Ending {
 
 impl<'a> World<'a> {
     pub(crate) fn new(output: Output<'a>, ending: Ending, kernel: &'a Kernel, hz: u32, target: u32) -> Self {
-        let (indents, process) = (Indents::default(), OnceCell::new());
-        World { output, ending, kernel, hz, target, indents, process, symbols_refused: false }
+        World {
+            output,
+            ending,
+            kernel,
+            hz,
+            target,
+            indents: Indents::default(),
+            process: OnceCell::new(),
+            symbols_refused: false,
+            looked: Instant::now(),
+        }
     }
 
     /// Takes the signals that have come, and says so.
@@ -179,7 +183,14 @@ impl Host for World<'_> {
     }
 
     fn interrupted(&mut self) -> bool {
-        self.ending.interrupts()
+        let now = Instant::now();
+        if now.duration_since(self.looked) < LOOK_EVERY {
+            return false;
+        }
+        self.looked = now;
+        // What a long handler prints is not kept until its end.
+        self.output.flush();
+        self.ending.interrupts(now)
     }
 }
 

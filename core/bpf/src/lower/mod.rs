@@ -172,9 +172,9 @@ impl<'a, 's> Lower<'a, 's> {
 
     /// Runs `emit` with what it emits going to the seldom-run part.
     fn seldom<T>(&mut self, emit: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.em.set_seldom(true);
+        self.em.begin_seldom();
         let result = emit(self);
-        self.em.set_seldom(before);
+        self.em.end_seldom();
         result
     }
 

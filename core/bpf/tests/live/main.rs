@@ -3,4 +3,5 @@
 //! Every test is skipped, aloud, where programs cannot be loaded.
 
 mod basics;
+mod differential;
 mod harness;

@@ -34,12 +34,7 @@ impl<'a> Elaboration<'a> {
     }
 
     /// The aggregate that an expression names.
-    fn aggregate_place(
-        &mut self,
-        scope: &mut Scope<'a>,
-        e: &'a ast::Expr,
-        doing: &str,
-    ) -> Option<(Place, GlobalId)> {
+    fn aggregate_place(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr, doing: &str) -> Option<(Place, GlobalId)> {
         match &e.kind {
             ast::ExprKind::Name(name) => {
                 if scope.find(name).is_none() && self.names.global(name).is_none() {

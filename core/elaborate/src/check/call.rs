@@ -54,7 +54,8 @@ impl<'a> Elaboration<'a> {
         let mut arities = builtin::arities(name);
         arities.extend(self.names.functions(name).iter().map(|declared| declared.params.len()));
         if arities.is_empty() {
-            let finding = Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
+            let finding =
+                Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
             let mut known: Vec<&str> = builtin::names().chain(crate::library::names()).collect();
             known.extend(super::print::NAMES);
             let declared: Vec<&str> = self.names.function_names().collect();

@@ -2,10 +2,10 @@
 
 use super::{MOST_DEPTH, Typed};
 use crate::build;
-use crate::elaboration::Elaboration;
+use crate::elaboration::{Elaboration, likely};
 use crate::scope::{Scope, Site};
 use crate::types::Ty;
-use systap_diagnostics::{Diagnostic, Span, nearest};
+use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{Constant, Expr, ExprKind, GlobalId, LocalId, Place, Type};
 use systap_syntax::ast;
 
@@ -64,9 +64,7 @@ impl<'a> Elaboration<'a> {
             Kind::Accumulate { target, value } => self.accumulate(scope, span, target, value),
             Kind::Step { increment, prefix, target } => self.step(scope, span, *increment, *prefix, target, used),
             Kind::In { keys, array } => self.contains(scope, span, keys, array),
-            Kind::Aggregate { function, stat, shift } => {
-                self.aggregate(scope, span, *function, stat, shift.as_deref())
-            }
+            Kind::Aggregate { function, stat, shift } => self.aggregate(scope, span, *function, stat, shift.as_deref()),
             Kind::Histogram { stat, linear, bucket } => match bucket {
                 Some(bucket) => self.bucket(scope, span, stat, *linear, bucket),
                 None => {
@@ -232,7 +230,7 @@ impl<'a> Elaboration<'a> {
             return Some(id);
         }
         let finding = Diagnostic::error("unknown-array", array.span, format!("there is no array `{}`", array.text));
-        let near = nearest(&array.text, self.names.global_names());
+        let near = likely(&array.text, self.names.global_names());
         self.report(match near {
             Some(near) => finding.with_label(format!("did you mean `{near}`?")),
             None => finding.with_help(format!("declare it: `global {}`", array.text)),
@@ -256,8 +254,6 @@ impl<'a> Elaboration<'a> {
 fn literal_expr(span: Span, literal: &ast::Literal) -> Expr {
     match literal {
         ast::Literal::Number(number) => build::long(span, *number),
-        ast::Literal::String(bytes) => {
-            build::expr(span, Type::Text, ExprKind::Constant(Constant::Text(bytes.clone())))
-        }
+        ast::Literal::String(bytes) => build::expr(span, Type::Text, ExprKind::Constant(Constant::Text(bytes.clone()))),
     }
 }

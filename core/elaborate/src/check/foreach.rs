@@ -159,7 +159,8 @@ impl<'a> Elaboration<'a> {
             let most = scope.hidden("limit", span, Ty::LONG);
             into.push(build::assign(span, Place::Local(most), limit));
             let less = less(span, read(most), end.clone());
-            let kind = ExprKind::Ternary { condition: Box::new(less), then: Box::new(read(most)), otherwise: Box::new(end) };
+            let kind =
+                ExprKind::Ternary { condition: Box::new(less), then: Box::new(read(most)), otherwise: Box::new(end) };
             end = build::expr(span, Type::Long, kind);
         }
         into.push(build::assign(span, Place::Local(number), build::long(span, 0)));

@@ -64,9 +64,7 @@ impl<'a> Elaboration<'a> {
         match (op, typed.constant()) {
             (None, _) => Typed::new(typed.expr),
             (Some(UnaryOp::Negate), Some(number)) => Typed::new(build::long(span, number.wrapping_neg())),
-            (Some(op), _) => {
-                Typed::new(build::expr(span, Type::Long, ExprKind::Unary(op, Box::new(typed.expr))))
-            }
+            (Some(op), _) => Typed::new(build::expr(span, Type::Long, ExprKind::Unary(op, Box::new(typed.expr)))),
         }
     }
 

@@ -32,9 +32,8 @@ enum Style {
 }
 
 /// Their names.
-pub(super) const NAMES: [&str; 10] = [
-    "print", "println", "printf", "printd", "printdln", "sprint", "sprintln", "sprintf", "sprintd", "sprintdln",
-];
+pub(super) const NAMES: [&str; 10] =
+    ["print", "println", "printf", "printd", "printdln", "sprint", "sprintln", "sprintf", "sprintd", "sprintdln"];
 
 /// The function of the family that has this name.
 pub(super) fn output(name: &str) -> Option<Output> {
@@ -139,12 +138,7 @@ impl<'a> Elaboration<'a> {
     }
 
     /// The format and operands of `printf`. Operands are gone through even if the format is wrong.
-    fn formatted(
-        &mut self,
-        scope: &mut Scope<'a>,
-        name: &str,
-        args: &'a [ast::Expr],
-    ) -> Option<(Format, Vec<Expr>)> {
+    fn formatted(&mut self, scope: &mut Scope<'a>, name: &str, args: &'a [ast::Expr]) -> Option<(Format, Vec<Expr>)> {
         let (literal, rest) = args.split_first()?;
         let format = self.format(name, literal);
         let mut operands = Vec::with_capacity(rest.len());
@@ -154,11 +148,8 @@ impl<'a> Elaboration<'a> {
         let format = format?;
         let wanted: Vec<Type> = format::operand_types(&format).collect();
         if wanted.len() != operands.len() {
-            let message = format!(
-                "the format takes {}, and here are {}",
-                count(wanted.len(), "operand"),
-                operands.len()
-            );
+            let message =
+                format!("the format takes {}, and here are {}", count(wanted.len(), "operand"), operands.len());
             let at = operands.get(wanted.len()).map_or(literal.span, |(span, _)| *span);
             let label = if operands.len() > wanted.len() { "nothing in the format takes this" } else { "" };
             self.report(Diagnostic::error("format-operands", at, message).with_label(label));

@@ -136,8 +136,8 @@ impl<'a> Elaboration<'a> {
             }
             Word::Global(global) => {
                 let id = scope.hidden(&name.text, span, ty);
-                let fits = self.as_scalar(global, span)
-                    && self.not_aggregate(global, span, "nothing can be assigned to it");
+                let fits =
+                    self.as_scalar(global, span) && self.not_aggregate(global, span, "nothing can be assigned to it");
                 let state = self.state(global);
                 state.written = true;
                 let known = state.value;
@@ -185,7 +185,8 @@ impl<'a> Elaboration<'a> {
                     self.state(global).written = true;
                     return Some(StmtKind::Delete { global, keys: vec![] });
                 }
-                let finding = Diagnostic::error("unknown-global", e.span, format!("there is no global `{name}` to delete"));
+                let finding =
+                    Diagnostic::error("unknown-global", e.span, format!("there is no global `{name}` to delete"));
                 self.report_unknown(finding, name, self.names.global_names().collect::<Vec<_>>());
                 None
             }

@@ -98,7 +98,18 @@ static FAMILIES: &[Family] = &[
 
 /// SystemTap's families that are not there yet.
 const NOT_YET: &[&str] = &[
-    "process", "module", "procfs", "kprobe", "perf", "netfilter", "java", "python2", "python3", "input", "debuginfod", "lsm",
+    "process",
+    "module",
+    "procfs",
+    "kprobe",
+    "perf",
+    "netfilter",
+    "java",
+    "python2",
+    "python3",
+    "input",
+    "debuginfod",
+    "lsm",
 ];
 
 impl<'a> Elaboration<'a> {
@@ -148,7 +159,8 @@ impl<'a> Elaboration<'a> {
     fn alias(&mut self, from: &Point<'a>, alias: &'a Alias, len: usize, optional: bool) -> bool {
         let Some(name) = alias.names.first() else { return false };
         if from.through.iter().any(|passed| std::ptr::eq(*passed, alias)) {
-            let message = format!("the alias `{}` stands for itself", text_of(&name.components.iter().collect::<Vec<_>>()));
+            let message =
+                format!("the alias `{}` stands for itself", text_of(&name.components.iter().collect::<Vec<_>>()));
             self.report(Diagnostic::error("alias-cycle", name.span, message).with_secondary(from.span, "used here"));
             // Something was found: what is wrong has been said.
             return true;
@@ -157,6 +169,7 @@ impl<'a> Elaboration<'a> {
         next.through.push(alias);
         next.prologues.splice(0..0, &alias.prologue);
         next.epilogues.extend(&alias.epilogue);
+        let errors = self.errors();
         let suffix: Vec<&Component> = from.components.iter().skip(len).copied().collect();
         let mut found = false;
         for point in &alias.points {
@@ -166,7 +179,7 @@ impl<'a> Elaboration<'a> {
                 break;
             }
         }
-        if !found && !optional && !self.failed() {
+        if !found && !optional && self.errors() == errors {
             let message = format!("nothing of what `{}` stands for exists on this kernel", from.name);
             self.report(Diagnostic::error("unknown-probe-point", from.span, message));
         }
@@ -192,7 +205,7 @@ impl<'a> Elaboration<'a> {
             Err(mut finding) => {
                 self.handler_left_out = true;
                 if !point.through.is_empty() && finding.span != Some(point.span) {
-                    finding = Box::new(finding.with_secondary(point.span, "used here"));
+                    *finding = finding.with_secondary(point.span, "used here");
                 }
                 self.report(*finding);
                 false
@@ -268,7 +281,8 @@ fn incomplete(point: &Point<'_>, known: &[&str]) -> Box<Diagnostic> {
     let at = point.components.last().map_or(point.span, |last| last.name.span);
     let message = format!("`{}` is not a whole probe point", text_of(&point.components));
     Box::new(
-        Diagnostic::error("unknown-probe-point", at, message).with_note(format!("it goes on with {}", known.join(", "))),
+        Diagnostic::error("unknown-probe-point", at, message)
+            .with_note(format!("it goes on with {}", known.join(", "))),
     )
 }
 

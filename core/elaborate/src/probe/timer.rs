@@ -1,8 +1,6 @@
 //! `timer.s(1)` and its units, `.randomize`, `timer.hz`, `timer.jiffies`; `timer.profile` is handed on.
 
-use super::{
-    Point, Resolution, Resolved, ends, incomplete, no_argument, number, profile, text_of, unknown_component,
-};
+use super::{Point, Resolution, Resolved, ends, incomplete, no_argument, number, profile, text_of, unknown_component};
 use crate::elaboration::Elaboration;
 use systap_diagnostics::Diagnostic;
 use systap_ir::program::Event;

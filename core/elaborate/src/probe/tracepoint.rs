@@ -1,6 +1,8 @@
 //! `kernel.trace("sched:sched_switch")`, with wildcards.
 
-use super::{Point, Resolution, Resolved, ends, incomplete, kernel_refuses, no_argument, unknown, unknown_component, unsupported};
+use super::{
+    Point, Resolution, Resolved, ends, incomplete, kernel_refuses, no_argument, unknown, unknown_component, unsupported,
+};
 use crate::elaboration::Elaboration;
 use crate::scope::EventFacts;
 use systap_diagnostics::Diagnostic;
@@ -68,12 +70,7 @@ fn resolved(tracepoint: Tracepoint, subsystem: Option<&str>) -> Resolved {
     Resolved { point, event, facts: EventFacts::Tracepoint { tracepoint, subsystem }, exits: false }
 }
 
-fn not_found(
-    this: &Elaboration<'_>,
-    arg: &ComponentArg,
-    subsystem: Option<&str>,
-    name: &str,
-) -> Box<Diagnostic> {
+fn not_found(this: &Elaboration<'_>, arg: &ComponentArg, subsystem: Option<&str>, name: &str) -> Box<Diagnostic> {
     let code = "unknown-tracepoint";
     if glob::is_pattern(name) || subsystem.is_some_and(glob::is_pattern) {
         let shown = subsystem.map(|subsystem| format!("{subsystem}:{name}")).unwrap_or_else(|| name.to_string());

@@ -26,7 +26,8 @@ impl<'a> Elaboration<'a> {
     fn offer(&mut self, facts: &ProbeFacts<'a>, name: &str, span: Span) -> Option<Typed> {
         let EventFacts::Syscall(facts) = &facts.event else { return None };
         let returned = || build::expr(span, Type::Long, argument(1, false));
-        let intrinsic = |intrinsic: Intrinsic, args| build::expr(span, Type::Text, ExprKind::Intrinsic(intrinsic, args));
+        let intrinsic =
+            |intrinsic: Intrinsic, args| build::expr(span, Type::Text, ExprKind::Intrinsic(intrinsic, args));
         let offered = match (name, facts.returns) {
             ("name", _) => match facts.single() {
                 Some(call) => build::text(span, call.name),
@@ -80,7 +81,11 @@ impl<'a> Elaboration<'a> {
         if (form == "uaddr" && !arg.c_type.contains('*')) || (form == "unquoted" && !is_text) {
             return None;
         }
-        let Some(value) = self.syscall_argument(span, index, arg) else { return Some(Typed::unknown(span)) };
+        let Some(value) = self.register(span, Register::Argument(index)) else { return Some(Typed::unknown(span)) };
+        // SystemTap's tapset gives these as an `int`, whatever the kernel declares: -1 and AT_FDCWD show as such.
+        let int = matches!(arg.kind, ArgKind::Fd | ArgKind::Pid | ArgKind::Uid | ArgKind::Gid | ArgKind::Signal);
+        let (bits, signed) = if int { (32, true) } else { arg.width() };
+        let value = build::extend(span, value, bits, signed);
         if !is_text || form == "uaddr" {
             return Some(Typed::new(value));
         }
@@ -129,8 +134,11 @@ impl<'a> Elaboration<'a> {
     }
 }
 
+/// What every call offers, so that an argument of that name is only known with a dollar.
+const OF_EVERY_CALL: [&str; 5] = ["name", "argstr", "retval", "retstr", "syscall_nr"];
+
 /// Whether some of these calls offers an argument under that name.
 pub(crate) fn is_argument(mut calls: impl Iterator<Item = &'static Syscall>, name: &str) -> bool {
     let base = name.strip_suffix("_uaddr").or_else(|| name.strip_suffix("_unquoted")).unwrap_or(name);
-    calls.any(|call| call.args.iter().any(|arg| arg.name == name || arg.name == base))
+    !OF_EVERY_CALL.contains(&name) && calls.any(|call| call.args.iter().any(|arg| arg.name == name || arg.name == base))
 }

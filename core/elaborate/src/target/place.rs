@@ -293,7 +293,9 @@ mod tests {
         fn show(e: &Expr) -> String {
             match &e.kind {
                 ExprKind::Binary(op, left, right) => format!("({} {op:?} {})", show(left), show(right)),
-                ExprKind::Load { offset, width, typed, .. } => format!("{width:?}@{offset}{}", if *typed { "t" } else { "" }),
+                ExprKind::Load { offset, width, typed, .. } => {
+                    format!("{width:?}@{offset}{}", if *typed { "t" } else { "" })
+                }
                 ExprKind::Constant(constant) => format!("{constant:?}").replace("Long", ""),
                 other => format!("{other:?}"),
             }

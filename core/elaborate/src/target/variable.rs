@@ -145,8 +145,7 @@ impl<'a> Elaboration<'a> {
             EventFacts::Plain => vec![],
         };
         let point = &facts.point;
-        let finding =
-            Diagnostic::error("unknown-target-variable", span, format!("`{point}` has no `{}`", name.text));
+        let finding = Diagnostic::error("unknown-target-variable", span, format!("`{point}` has no `{}`", name.text));
         let near = nearest(&name.text, known.iter().map(String::as_str));
         self.report(match (near, known.as_slice()) {
             (Some(near), _) => {

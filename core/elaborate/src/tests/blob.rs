@@ -30,7 +30,7 @@ impl Blob {
     fn head(&mut self, name: &str, kind: u32, flag: bool, parts: usize, third: u32) -> u32 {
         let name = self.name(name);
         self.word(name);
-        self.word(u32::from(flag) << 31 | kind << 24 | parts as u32);
+        self.word((u32::from(flag) << 31) | (kind << 24) | parts as u32);
         self.word(third);
         self.count += 1;
         self.count
@@ -38,7 +38,7 @@ impl Blob {
 
     fn int(&mut self, name: &str, size: u32, signed: bool) -> u32 {
         let id = self.head(name, 1, false, 0, size);
-        self.word(u32::from(signed) << 24 | size * 8);
+        self.word((u32::from(signed) << 24) | (size * 8));
         id
     }
 
@@ -57,7 +57,7 @@ impl Blob {
         let id = self.head(name, kind, true, members.len(), size);
         for (name, ty, bit, width) in members {
             let name = self.name(name);
-            [name, *ty, width << 24 | bit].into_iter().for_each(|word| self.word(word));
+            [name, *ty, (width << 24) | bit].into_iter().for_each(|word| self.word(word));
         }
         id
     }
@@ -150,7 +150,11 @@ pub(super) fn kernel() -> Kernel {
     b.composite(4, "pt_regs", 72, &members);
     b.tracepoint("sched_switch", void, &[("preempt", boolean), ("prev", task_pointer), ("next", task_pointer)]);
     b.tracepoint("sched_wakeup", void, &[("p", task_pointer)]);
-    b.tracepoint("numbers", void, &[("small", short), ("signed_one", int), ("wide", long), ("name", text), ("upath", user_text)]);
+    b.tracepoint(
+        "numbers",
+        void,
+        &[("small", short), ("signed_one", int), ("wide", long), ("name", text), ("upath", user_text)],
+    );
     b.tracepoint("bare_tp", void, &[]);
     let events = [("sched", "sched_switch"), ("sched", "sched_wakeup"), ("test", "numbers")];
     let events = events.iter().map(|(subsystem, event)| (subsystem.to_string(), event.to_string())).collect();

@@ -1,1 +1,67 @@
-//! On the running kernel.
+//! On the running kernel: everything that it has must elaborate, and fast.
+
+use super::{findings, run};
+use std::time::Instant;
+use systap_diagnostics::Sources;
+use systap_ir::program::{Event, Program};
+use systap_kernel::Kernel;
+
+/// The program of a script for the running kernel; `None` if that kernel shows no types.
+fn program(script: &str) -> Option<Program> {
+    let kernel = Kernel::running();
+    if let Err(error) = kernel.btf() {
+        eprintln!("skipped: {error}");
+        return None;
+    }
+    let mut sources = Sources::default();
+    let elaborated = run(script, &kernel, &mut sources, &[]);
+    assert_eq!(findings(&elaborated, &sources), "", "{script}");
+    Some(elaborated.program)
+}
+
+#[test]
+fn every_tracepoint_and_its_arguments() {
+    let script = "probe kernel.trace(\"*\") { println(pp(), \" \", $$parms) println($$parms$$) }";
+    let Some(program) = program(script) else { return };
+    assert!(program.probes.len() > 100, "only {} tracepoints", program.probes.len());
+    let switch = program.probes.iter().find(|probe| probe.point == "kernel.trace(\"sched_switch\")");
+    let Some(Event::Tracepoint { name, arguments, .. }) = switch.map(|probe| &probe.event) else {
+        panic!("sched_switch is not among them");
+    };
+    // preempt, prev, next, and since 5.18 prev_state.
+    assert!(name == "sched_switch" && (3..=4).contains(arguments), "{name} has {arguments}");
+}
+
+#[test]
+fn every_system_call_and_its_arguments() {
+    let script =
+        "probe syscall.* { println(name, $$parms, argstr) }\nprobe syscall.*.return { println(retstr, $$vars) }";
+    let Some(program) = program(script) else { return };
+    assert_eq!(program.probes.len(), 2 * Kernel::running().syscalls().iter().len());
+}
+
+#[test]
+fn every_function_of_the_library() {
+    let calls: Vec<String> = crate::library::names()
+        .map(|name| match name {
+            "assert" => "assert(1)".to_string(),
+            "pexecname" => "println(pexecname())".to_string(),
+            _ => format!("println({name}(1))"),
+        })
+        .collect();
+    program(&format!("probe begin {{ {} }}", calls.join(" ")));
+}
+
+/// Not a measure, but a guard against a pass over all types for each name: a debug build takes some milliseconds.
+#[test]
+fn a_small_script_takes_little_time() {
+    let script = "global n\nprobe kernel.trace(\"sched_switch\") { n[$next->pid, kernel_string($next->comm)]++ }\n\
+                  probe timer.s(1) { foreach ([p, c] in n- limit 10) printf(\"%d %s %d\\n\", p, c, n[p, c]) delete n }";
+    let start = Instant::now();
+    if program(script).is_none() {
+        return;
+    }
+    let took = start.elapsed();
+    println!("elaborated in {took:?}");
+    assert!(took.as_millis() < 1000, "took {took:?}");
+}

@@ -3,6 +3,7 @@
 
 mod blob;
 mod live;
+mod mutations;
 mod names;
 mod points;
 mod targets;
@@ -63,6 +64,13 @@ fn show_for(script: &str, kernel: &Kernel) -> String {
         return found;
     }
     found + &systap_ir::text::program(&elaborated.program)
+}
+
+/// Compares with the snapshot of that name what becomes of each script.
+fn check(name: &str, scripts: &[&str]) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, all(scripts)));
 }
 
 /// Each script with what becomes of it.

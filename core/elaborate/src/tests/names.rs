@@ -1,35 +1,45 @@
 //! Names: declarations, slips, what is used.
 
-use super::{all, blob, findings, run};
+use super::{blob, check, findings, run};
 use systap_diagnostics::Sources;
 use systap_ir::program::{Constant, GlobalShape};
 
 #[test]
 fn declarations_that_collide() {
-    insta::assert_snapshot!(all(&[
-        "global a, b\nglobal a\nfunction f(x, x) { return 1 }\nfunction f(a, b) { return 2 }\nprobe begin { }",
-        "global a = pid(), b[0], c[5]\nprobe begin { b[1] = 1 c = 2 println(a) }",
-        "%{ #include <linux/x.h> %}\nfunction c:long() %{ STAP_RETURN(1); %}\nprobe begin { println(c()) }",
-    ]));
+    check(
+        "declarations_that_collide",
+        &[
+            "global a, b\nglobal a\nfunction f(x, x) { return 1 }\nfunction f(a, b) { return 2 }\nprobe begin { }",
+            "global a = 7, c[5]\nprobe begin { c = 2 println(a) }",
+            "%{ #include <linux/x.h> %}\nfunction c:long() %{ STAP_RETURN(1); %}\nprobe begin { println(c()) }",
+        ],
+    );
 }
 
 #[test]
 fn slips_get_the_name_that_was_meant() {
-    insta::assert_snapshot!(all(&[
-        "global count\nprobe begin { conut++ printf(\"%d\", cuont) printf(\"%d\", pid) printf(\"%s\", execnme) }",
-        "global arr\nprobe begin { ar[1]++ arr[1] = 1 delete arrr if (1 in arrx) next }",
-        "probe begin { total = 1 printf(\"%d\\n\", totl) }",
-    ]));
+    check(
+        "slips_get_the_name_that_was_meant",
+        &[
+            "global count\nprobe begin { conut++ printf(\"%d\", cuont) printf(\"%d\", pid) printf(\"%s\", execnme) }",
+            "global arr\nprobe begin { ar[1]++ arr[1] = 1 delete arrr if (1 in arrx) next }",
+            "probe begin { total = 1 printf(\"%d\\n\", totl) }",
+        ],
+    );
 }
 
 #[test]
 fn what_is_not_used_is_dropped_and_what_is_only_written_is_printed() {
-    insta::assert_snapshot!(all(&[
-        "global used, unused, counted, written\nfunction never(x) { return x }\nprobe begin { println(used) used = 1 counted[pid()]++ written += 2 }",
-        "function wrong() { return no_such() }\nprobe begin { }",
-    ]));
+    check(
+        "what_is_not_used_is_dropped_and_what_is_only_written_is_printed",
+        &[
+            "global used, unused, counted, written\nfunction never(x) { return x }\nprobe begin { println(used) used = 1 counted[pid()]++ written += 2 }",
+            "function wrong() { return no_such() }\nprobe begin { }",
+        ],
+    );
     let mut sources = Sources::default();
-    let script = "global r, w, s, both, agg\nprobe begin { println(r) r = 1 w[1]++ s = 1 x = both++ agg <<< 1 println(x) }";
+    let script =
+        "global r, w, s, both, agg\nprobe begin { println(r) r = 1 w[1]++ s = 1 x = both++ agg <<< 1 println(x) }";
     let elaborated = run(script, &blob::kernel(), &mut sources, &[]);
     let printed: Vec<(&str, bool)> =
         elaborated.program.globals.iter().map(|global| (global.name.as_str(), global.print_at_end)).collect();

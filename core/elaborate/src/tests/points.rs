@@ -1,6 +1,6 @@
 //! Probe points: each family, aliases, what does not exist.
 
-use super::{all, blob, findings, run, show};
+use super::{blob, check, findings, run, show};
 use systap_diagnostics::Sources;
 use systap_ir::program::{Event, SyscallSet};
 
@@ -61,43 +61,59 @@ fn system_calls() {
     };
     let one = |point: &str, number| (point.to_string(), SyscallSet::Numbers(vec![number]));
     // Numbers of x86_64's ABI: read 0, write 1, fstat 5 (the kernel's newfstat), openat 257.
-    assert_eq!(set("probe syscall.openat, nd_syscall.read.return { }"), [one("syscall.openat", 257), one("nd_syscall.read.return", 0)]);
+    assert_eq!(
+        set("probe syscall.openat, nd_syscall.read.return { }"),
+        [one("syscall.openat", 257), one("nd_syscall.read.return", 0)]
+    );
     assert_eq!(set("probe syscall.newfstat { }"), [one("syscall.fstat", 5)]);
     assert_eq!(set("probe syscall.* { println(name) }"), [("syscall.*".into(), SyscallSet::All)]);
     assert_eq!(set("probe syscall_any.return { println(retstr) }"), [("syscall_any.return".into(), SyscallSet::All)]);
-    assert_eq!(set("probe syscall.{read,write} { println(argstr) }"), [one("syscall.read", 0), one("syscall.write", 1)]);
-    // readv 19, writev 20, preadv 295 ... 328; arguments make a probe for each.
-    assert_eq!(set("probe syscall.?????v { }"), [("syscall.?????v".into(), SyscallSet::Numbers(vec![20, 295]))]);
-    assert_eq!(set("probe syscall.?????v { println(fd) }"), [one("syscall.writev", 20), one("syscall.preadv", 295)]);
+    assert_eq!(
+        set("probe syscall.{read,write} { println(argstr) }"),
+        [one("syscall.read", 0), one("syscall.write", 1)]
+    );
+    // pread64 17, preadv 295, preadv2 327; arguments make a probe for each.
+    let all = SyscallSet::Numbers(vec![17, 295, 327]);
+    assert_eq!(set("probe syscall.pread* { }"), [("syscall.pread*".into(), all)]);
+    assert_eq!(
+        set("probe syscall.pread* { println(fd) }"),
+        [one("syscall.pread64", 17), one("syscall.preadv", 295), one("syscall.preadv2", 327)]
+    );
 }
 
 #[test]
 fn what_a_system_call_offers() {
-    insta::assert_snapshot!(all(&[
-        "probe syscall.openat { println(name, filename, flags, mode, dfd, argstr) println($filename, filename_unquoted, filename_uaddr) }",
-        "probe syscall.write.return { println(name, retval, retstr, $return, $fd, fd, $$parms) }",
-        "probe syscall.read* { println(name, syscall_nr) }\nprobe syscall.*.return { println(retstr) }",
-        // Changed by the handler: a local that begins with it.
-        "probe syscall.close { fd += 1 println(fd) }",
-        // In a handler of many calls, a name that it gives a value to is its own.
-        "probe syscall.* { fd = pid() println(fd) }",
-        "probe syscall.{close,read} { println(@defined($count) ? $count : -1) if (@defined($buf)) println(buf) }",
-        "probe syscall.close { println(filename, $count, retval) println(argst) }\nprobe syscall.close.return { println(argstr) }",
-        "probe syscall.{close,read} { println(buf) }",
-    ]));
+    check(
+        "what_a_system_call_offers",
+        &[
+            "probe syscall.openat { println(name, filename, flags, mode, dfd, argstr) println($filename, filename_unquoted, filename_uaddr) }",
+            "probe syscall.write.return { println(name, retval, retstr, $return, $fd, fd, $$parms) }",
+            "probe syscall.read* { println(name, syscall_nr) }\nprobe syscall.*.return { println(retstr) }",
+            // Changed by the handler: a local that begins with it.
+            "probe syscall.close { fd += 1 println(fd) }",
+            // In a handler of many calls, a name that it gives a value to is its own.
+            "probe syscall.* { fd = pid() println(fd) }",
+            "probe syscall.{close,read} { println(@defined($count) ? $count : -1) if (@defined($buf)) println(buf) }",
+            "probe syscall.close { println(filename, $count, retval) println(argst) }\nprobe syscall.close.return { println(argstr) }",
+            "probe syscall.{close,read} { println(buf) }",
+        ],
+    );
 }
 
 #[test]
 fn points_that_do_not_exist() {
-    insta::assert_snapshot!(all(&[
-        "probe begn { }\nprobe timer.secs(1) { }\nprobe timer.s { }\nprobe timer.s(0) { }\nprobe timer.s(1).random(2) { }\nprobe begin.x { }\nprobe timer { }",
-        "probe syscall.opnat { }\nprobe syscall.zzz* { }\nprobe syscall.open.returns { }\nprobe syscall { }\nprobe syscall.open(1) { }",
-        "probe kernel.trace(\"sched_swich\") { }\nprobe kernel.trace(\"irq:sched_switch\") { }\nprobe kernel.trace(\"none_*\") { }\nprobe kernel.trace(1) { }\nprobe kernel.trace { }",
-        "probe kernel.function(\"vfs_read\") { }\nprobe process(\"a\").function(\"b\") { }\nprobe kernel.trac(\"x\") { }\nprobe kernel { }",
-        "probe nothing.here ?, timer.zz(1) ? { }",
-        "global x",
-        "probe begin(\"a\"), never(1), timer.s(\"x\"), timer.profile.freq { }",
-    ]));
+    check(
+        "points_that_do_not_exist",
+        &[
+            "probe begn { }\nprobe timer.secs(1) { }\nprobe timer.s { }\nprobe timer.s(0) { }\nprobe timer.s(1).random(2) { }\nprobe begin.x { }\nprobe timer { }",
+            "probe syscall.opnat { }\nprobe syscall.zzz* { }\nprobe syscall.open.returns { }\nprobe syscall { }\nprobe syscall.open(1) { }",
+            "probe kernel.trace(\"sched_swich\") { }\nprobe kernel.trace(\"irq:sched_switch\") { }\nprobe kernel.trace(\"none_*\") { }\nprobe kernel.trace(1) { }\nprobe kernel.trace { }",
+            "probe kernel.function(\"vfs_read\") { }\nprobe process(\"a\").function(\"b\") { }\nprobe kernel.trac(\"x\") { }\nprobe kernel { }",
+            "probe nothing.here ?, timer.zz(1) ? { }",
+            "global x",
+            "probe begin(\"a\"), never(1), timer.s(\"x\"), timer.profile.freq { }",
+        ],
+    );
 }
 
 #[test]
@@ -105,23 +121,27 @@ fn optional_and_sufficient() {
     let points = |script: &str| events(script).into_iter().map(|(point, _)| point).collect::<Vec<_>>();
     assert_eq!(points("probe nothing.here ?, begin { }"), ["begin"]);
     assert_eq!(points("probe nothing.here !, begin !, end { }"), ["begin"]);
-    assert_eq!(points("probe a { }\nprobe a = kernel.trace(\"no_such\") !, kernel.trace(\"bare_tp\") !, end { }"), [
-        "kernel.trace(\"bare_tp\")"
-    ]);
+    assert_eq!(
+        points("probe a { }\nprobe a = kernel.trace(\"no_such\") !, kernel.trace(\"bare_tp\") !, end { }"),
+        ["kernel.trace(\"bare_tp\")"]
+    );
 }
 
 #[test]
 fn aliases() {
-    insta::assert_snapshot!(all(&[
-        "probe my.open = syscall.openat { path = filename }\nprobe my.open { println(path, pn(), pp()) }",
-        // The innermost alias begins, the outermost ends first.
-        "probe inner = begin { x = 1 }\nprobe outer = inner { y = x }\nprobe late += outer { println(\"last\") }\nprobe late { println(y) }",
-        "probe both = begin { println(\"before\") }, { println(\"after\") }\nprobe both { println(\"handler\") }",
-        // What follows the alias follows what it stands for; conditions are joined.
-        "global on, off\nprobe a = syscall.read if (on) { }\nprobe a.return if (!off) { println(retval) }\nprobe begin { on = 1 off = 0 }",
-        "probe x.one = begin { }\nprobe x.two = end { }\nprobe x.* { println(pp()) }",
-        "probe a = b { }\nprobe b = a { }\nprobe a { }",
-        "probe a = no.such { }\nprobe a { }\nprobe b = kernel.trace(\"none\") ? { }\nprobe b { }",
-        "probe begin if (x) { }\nprobe end if (pid()) { }\nglobal s\nprobe error if (s) { s = \"text\" }",
-    ]));
+    check(
+        "aliases",
+        &[
+            "probe my.open = syscall.openat { path = filename }\nprobe my.open { println(path, pn(), pp()) }",
+            // The innermost alias begins, the outermost ends first.
+            "probe inner = begin { x = 1 }\nprobe outer = inner { y = x }\nprobe late += outer { println(\"last\") }\nprobe late { println(y) }",
+            "probe both = begin { println(\"before\") }, { println(\"after\") }\nprobe both { println(\"handler\") }",
+            // What follows the alias follows what it stands for; conditions are joined.
+            "global on, off\nprobe a = syscall.read if (on) { }\nprobe a.return if (!off) { println(retval) }\nprobe begin { on = 1 off = 0 }",
+            "probe x.one = begin { }\nprobe x.two = end { }\nprobe x.* { println(pp()) }",
+            "probe a = b { }\nprobe b = a { }\nprobe a { }",
+            "probe a = no.such { }\nprobe a { }\nprobe b = kernel.trace(\"none\") ? { }\nprobe b { }",
+            "probe begin if (x) { }\nprobe end if (pid()) { }\nglobal s\nprobe error if (s) { s = \"text\" }",
+        ],
+    );
 }
