@@ -4,8 +4,10 @@
 //
 // A process of its own, because a child inherits the peak of the process that started it: this one is small.
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +24,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (child == 0) {
+		// Who kills this program for taking too long means the command.
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execvp(argv[2], argv + 2);
 		perror(argv[2]);
 		_exit(127);

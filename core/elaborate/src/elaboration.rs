@@ -37,6 +37,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) globals: Vec<GlobalState<'a>>,
     pub(crate) functions: Vec<FunctionState<'a>>,
     pub(crate) probes: Vec<ProbeState>,
+    /// How many points have been looked at, those within aliases included.
+    pub(crate) points: usize,
     /// Some point could not be resolved, so that its handler was not looked at.
     pub(crate) handler_left_out: bool,
     /// Types of the kernel that have been looked up by bare name.
@@ -64,6 +66,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         globals: vec![],
         functions: vec![],
         probes: vec![],
+        points: 0,
         handler_left_out: false,
         structs: HashMap::new(),
         depth: 0,

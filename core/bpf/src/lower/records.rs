@@ -57,13 +57,13 @@ fn fixed(field: &Field) -> u32 {
     }
 }
 
-/// Bytes that a field's tails take at most.
+/// Bytes that a field's tails take at most. To the verifier, rounding a length up can add 7 to the greatest one.
 fn tails(field: &Field, cap: u32) -> u32 {
     match field {
         Field::Long | Field::ShortText(_) => 0,
-        Field::Text => cap.next_multiple_of(8),
+        Field::Text => cap.next_multiple_of(8) + 8,
         Field::Stack => STACK_BYTES,
-        Field::SyscallArguments => 6 * ARGUMENT_TEXT,
+        Field::SyscallArguments => 6 * (ARGUMENT_TEXT + 8),
     }
 }
 

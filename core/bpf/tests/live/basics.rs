@@ -27,24 +27,23 @@ fn getppid(times: usize) {
 }
 
 #[test]
-fn counts_system_calls_by_process() {
-    if !can_load("counts_system_calls_by_process") {
+fn counts_system_calls_by_thread() {
+    if !can_load("counts_system_calls_by_thread") {
         return;
     }
     for typed in [true, false] {
         let mut graph = Graph::new();
-        let pid = graph.long(Op::Context(Context::Pid));
+        let tid = graph.long(Op::Context(Context::Tid));
         let one = graph.number(1);
-        graph.run(Op::ElementAdd(N, vec![pid], one));
+        graph.run(Op::ElementAdd(N, vec![tid], one));
         let handler = graph.handler(Event::SyscallEntry(SyscallSet::Numbers(vec![110])));
         let placed = program(vec![table(&[LONG], true)], vec![handler]);
         let options = Options { typed, own_filter: false, ..Options::default() };
         let live = Live::load(&placed, &options);
-        if std::env::var("SHOW").is_ok() { eprintln!("{}", systap_bpf::print(&live.artifact)); }
         let links = live.attach();
         getppid(1000);
         drop(links);
-        let own = i64::from(std::process::id()).to_ne_bytes();
+        let own = i64::from(systap_sys::process::thread_id()).to_ne_bytes();
         let entries = live.entries(N);
         let count = entries.iter().find(|(key, _)| *key == own).map(|(_, count)| *count);
         assert_eq!(count, Some(1000), "typed: {typed}");
@@ -65,7 +64,6 @@ fn counts_system_calls_by_name_of_thread() {
         let placed = program(vec![table(&[NAME], true)], vec![handler]);
         let options = Options { typed, own_filter: false, ..Options::default() };
         let live = Live::load(&placed, &options);
-        if std::env::var("SHOW").is_ok() { eprintln!("{}", systap_bpf::print(&live.artifact)); }
         let links = live.attach();
         let thread = std::thread::Builder::new().name("named_thread".into());
         thread.spawn(|| getppid(777)).unwrap().join().unwrap();

@@ -5,3 +5,5 @@
 mod basics;
 mod differential;
 mod harness;
+mod tables;
+mod texts;

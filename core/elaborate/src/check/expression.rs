@@ -9,6 +9,9 @@ use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{Constant, Expr, ExprKind, GlobalId, LocalId, Place, Type};
 use systap_syntax::ast;
 
+/// How deep `@defined` may nest.
+const MOST_TRIALS: u32 = 4;
+
 /// What a bare word is.
 pub(crate) enum Word {
     Local(LocalId),
@@ -103,6 +106,11 @@ impl<'a> Elaboration<'a> {
             let mut offered = None;
             return self.succeeds(|this| offered = this.offered(scope, name, e.span)) && offered.is_some();
         }
+        if self.trials >= MOST_TRIALS {
+            // Each level may be looked at more than once.
+            self.report(Diagnostic::error("nested-too-deep", e.span, "`@defined` is nested too deeply"));
+            return false;
+        }
         let locals = scope.locals.len();
         let defined = self.succeeds(|this| {
             this.value(scope, e);
@@ -131,7 +139,10 @@ impl<'a> Elaboration<'a> {
         if let Some(local) = scope.find(name) {
             return Word::Local(local);
         }
-        if let Some(global) = self.global(name) {
+        // A local of the library is one whatever the script calls its globals.
+        if !self.names.in_library(span)
+            && let Some(global) = self.global(name)
+        {
             return Word::Global(global);
         }
         if let Some(typed) = self.offered(scope, name, span) {

@@ -72,6 +72,11 @@ impl Resolved {
     }
 }
 
+/// How many points may be looked at, and how many handlers made: aliases of aliases can multiply without end, and a
+/// wildcard over every tracepoint makes some thousands.
+const MOST_POINTS: usize = 10_000;
+const MOST_PROBES: usize = 50_000;
+
 type Resolution = Result<Vec<Resolved>, Box<Diagnostic>>;
 
 /// A family of probe points: those that begin with one word.
@@ -136,6 +141,14 @@ impl<'a> Elaboration<'a> {
     /// Resolves one point, reached through `from`, with what followed the alias. True if it matched something. A point
     /// that matches nothing is an error unless it is `optional`.
     fn point(&mut self, from: &Point<'a>, point: &'a ProbePoint, suffix: &[&'a Component], optional: bool) -> bool {
+        self.points += 1;
+        if self.points > MOST_POINTS || self.probes.len() > MOST_PROBES {
+            let message = "the script probes too many points";
+            self.report(Diagnostic::error("too-many-points", from.span, message).with_note(format!(
+                "{MOST_POINTS} points and {MOST_PROBES} handlers are allowed, those of aliases included"
+            )));
+            return true;
+        }
         let mut next = from.clone();
         next.components = point.components.iter().chain(suffix.iter().copied()).collect();
         next.conditions.extend(&point.condition);
@@ -201,7 +214,8 @@ impl<'a> Elaboration<'a> {
                 }
                 found
             }
-            Err(_) if optional => false,
+            // That the kernel does not say is not the same as that it has none.
+            Err(finding) if optional && finding.code != "kernel-facts" => false,
             Err(mut finding) => {
                 self.handler_left_out = true;
                 if !point.through.is_empty() && finding.span != Some(point.span) {

@@ -47,6 +47,14 @@ fn what_is_not_used_is_dropped_and_what_is_only_written_is_printed() {
 }
 
 #[test]
+fn names_of_the_library_are_its_own() {
+    // The library's `user_int_warn` has a local of that name.
+    let script = "global message = 5\nprobe begin { println(message, user_int_warn(1)) }";
+    let shown = super::show(script);
+    assert!(shown.contains("local message: string") && shown.contains("global message = 5"), "{shown}");
+}
+
+#[test]
 fn globals_can_be_set_from_outside() {
     let script = "global n = 3, s = \"x\", t, unused, arr\nprobe begin { println(n, s, t . \"\") arr[1] = 1 }";
     let set = |globals: &[(&str, &str)]| {

@@ -128,6 +128,20 @@ fn optional_and_sufficient() {
 }
 
 #[test]
+fn aliases_that_multiply_are_refused() {
+    let mut script: String = (0..30).map(|n| format!("probe a{n} = a{}, a{} {{ }}\n", n + 1, n + 1)).collect();
+    script += "probe a30 = begin { }\nprobe a0 { }";
+    let shown = show(&script);
+    assert!(shown.contains("error[too-many-points]"), "{}", &shown[..shown.len().min(500)]);
+}
+
+#[test]
+fn nested_questions_end() {
+    let script = format!("probe begin {{ x = {}1{} }}", "@defined($a[".repeat(60), "]) && 1".repeat(60));
+    assert!(show(&script).contains("x = "), "{}", show(&script));
+}
+
+#[test]
 fn aliases() {
     check(
         "aliases",
