@@ -18,6 +18,8 @@ pub(crate) enum Builtin {
     Intrinsic(Intrinsic),
     /// A number in memory, at an address.
     Read(Space, Width, bool),
+    /// Whether a number can be read at an address; for the library.
+    Readable(Space, Width),
     /// A string in memory: its address, then perhaps its greatest length, then perhaps what to give if it cannot be
     /// read.
     Text { space: Space, limited: bool, fallback: bool },
@@ -47,7 +49,7 @@ impl Builtin {
         use Type::{Long, Text};
         match self {
             Builtin::Intrinsic(intrinsic) => intrinsic.signature().params,
-            Builtin::Read(..) | Builtin::Quoted(_) | Builtin::ScaledOfCpu(..) => &[Long],
+            Builtin::Read(..) | Builtin::Readable(..) | Builtin::Quoted(_) | Builtin::ScaledOfCpu(..) => &[Long],
             Builtin::ThreadIndent | Builtin::Indent => &[Long],
             Builtin::Text { limited: false, fallback: false, .. } => &[Long],
             Builtin::Text { limited: true, fallback: false, .. } => &[Long, Long],
@@ -60,7 +62,7 @@ impl Builtin {
     }
 }
 
-use Builtin::{Intrinsic as Run, Read, Scaled, ScaledOfCpu, Text};
+use Builtin::{Intrinsic as Run, Read, Readable, Scaled, ScaledOfCpu, Text};
 use Space::{Kernel, User};
 use Width::{W1, W2, W4, W8};
 
@@ -77,6 +79,10 @@ const NS_S: i64 = 1_000_000_000;
 /// `kernel_*` reads and `user_*_error` reads end in a run-time error if the memory cannot be read; the `user_*` reads
 /// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
 static TABLE: &[(&str, Builtin)] = &[
+    ("__user_readable1", Readable(User, W1)),
+    ("__user_readable2", Readable(User, W2)),
+    ("__user_readable4", Readable(User, W4)),
+    ("__user_readable8", Readable(User, W8)),
     ("abort", Run(Intrinsic::Abort)),
     ("backtrace", Builtin::Context(Context::Stack)),
     ("cpu", Builtin::Context(Context::Cpu)),
@@ -131,7 +137,6 @@ static TABLE: &[(&str, Builtin)] = &[
     ("print_backtrace", Builtin::PrintBacktrace),
     ("print_stack", Builtin::PrintStack),
     ("print_syms", Builtin::PrintStack),
-    ("sprint_backtrace", Builtin::Context(Context::StackSymbols)),
     ("sprint_stack", Run(Intrinsic::StackText)),
     ("sprint_syms", Run(Intrinsic::StackText)),
     ("str_replace", Run(Intrinsic::StrReplace)),

@@ -62,7 +62,14 @@ static FILES: [Entry; 3] = [
     Entry {
         name: "library/text.stp",
         text: include_str!("library/text.stp"),
-        functions: &["assert", "bytes_to_string", "msecs_to_string", "nsecs_to_string", "usecs_to_string"],
+        functions: &[
+            "assert",
+            "bytes_to_string",
+            "msecs_to_string",
+            "nsecs_to_string",
+            "sprint_backtrace",
+            "usecs_to_string",
+        ],
     },
 ];
 

@@ -171,7 +171,7 @@ impl Known<'_> {
                 self.expr(value);
                 Type::Long
             }
-            ExprKind::Load { base, .. } => {
+            ExprKind::Load { base, .. } | ExprKind::Readable { base, .. } => {
                 self.expr(base);
                 Type::Long
             }

@@ -38,8 +38,6 @@ pub enum Context {
     Target,
     /// The kernel stack, as hexadecimal addresses separated by spaces. Rendered on the user side.
     Stack,
-    /// The kernel stack, a line ` 0xADDRESS : symbol+0xOFF/0xSIZE [module]` for each frame. Rendered on the user side.
-    StackSymbols,
     /// The arguments of the system call that is being entered, as a C programmer would write them. Rendered on the user
     /// side; only in a handler of [`crate::program::Event::SyscallEntry`].
     SyscallArguments,
@@ -49,7 +47,7 @@ impl Context {
     /// What it gives.
     pub fn ty(self) -> Type {
         match self {
-            Context::Execname | Context::Stack | Context::StackSymbols | Context::SyscallArguments => Type::Text,
+            Context::Execname | Context::Stack | Context::SyscallArguments => Type::Text,
             _ => Type::Long,
         }
     }
@@ -57,7 +55,7 @@ impl Context {
     /// It travels as raw facts and becomes a string only on the user side, so the kernel side can record it and do
     /// nothing else with it.
     pub fn rendered_later(self) -> bool {
-        matches!(self, Context::Stack | Context::StackSymbols | Context::SyscallArguments)
+        matches!(self, Context::Stack | Context::SyscallArguments)
     }
 
     /// As it is written in the text form.
@@ -79,7 +77,6 @@ impl Context {
             Context::Jiffies => "jiffies",
             Context::Target => "target",
             Context::Stack => "stack",
-            Context::StackSymbols => "stack_symbols",
             Context::SyscallArguments => "syscall_arguments",
         }
     }
@@ -122,7 +119,7 @@ pub enum Intrinsic {
     Symname,
     /// `symdata(address)`: `name+0xOFF/0xSIZE [module]`.
     Symdata,
-    /// `sprint_stack(addresses)`: hexadecimal addresses to a line of text for each, as [`Context::StackSymbols`].
+    /// `sprint_stack(addresses)`: a line ` 0xADDRESS : symbol+0xOFF/0xSIZE [module]` for each of the hexadecimal addresses.
     StackText,
 }
 

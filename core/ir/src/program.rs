@@ -398,6 +398,8 @@ pub enum ExprKind {
     /// Memory at `base + offset`. A fault is a run-time error. `typed`: `base` is a pointer of BTF's (an
     /// [`ExprKind::Argument`] with `pointer`, [`Context::TaskCurrent`], or an 8-byte typed load of a pointer member).
     Load { base: Box<Expr>, offset: i64, width: Width, signed: bool, space: Space, typed: bool },
+    /// 1 if `width` bytes can be read at `base`, else 0; never fails.
+    Readable { base: Box<Expr>, width: Width, space: Space },
     /// The NUL-terminated string at an address, read at the moment of the event.
     ReadText(Box<ReadText>),
 }

@@ -119,3 +119,15 @@ fn loops_leave_a_kernel_that_cannot_run_them() {
     assert_eq!((old.continuations.len(), new.continuations.len()), (1, 0));
     assert!(new.kernel[0].loops && !old.kernel[0].loops);
 }
+
+#[test]
+fn what_a_continuation_writes_is_not_read_in_the_kernel() {
+    if !kernel_has_types() {
+        return;
+    }
+    // The entry's string is made on the user side; the return must not look for it before it is there.
+    let placed = placed_of(
+        r#"global o probe syscall.read { o[tid()] = sprintf("%d", cpu()) } probe syscall.read.return { if (tid() in o) println(o[tid()]); delete o[tid()] }"#,
+    );
+    insta::assert_snapshot!(text::placed(&placed));
+}

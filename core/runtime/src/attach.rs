@@ -16,7 +16,7 @@ use crate::refusal::LoadError;
 ///
 /// # Errors
 /// See [`LoadError`]; what was attached before is detached again.
-pub fn attach(artifact: &Artifact, placed: &Placed, loaded: &Loaded) -> Result<Vec<Link>, LoadError> {
+pub(crate) fn attach(artifact: &Artifact, placed: &Placed, loaded: &Loaded) -> Result<Vec<Link>, LoadError> {
     const WHAT: &str = "attach BPF programs";
     let mut links = vec![];
     for (plan, program) in artifact.programs.iter().zip(&loaded.programs) {

@@ -259,8 +259,8 @@ fn account(
 }
 
 #[cfg(test)]
-#[path = "run_tests.rs"]
-mod tests;
-#[cfg(test)]
 #[path = "process_tests.rs"]
 mod process_tests;
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

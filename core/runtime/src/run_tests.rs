@@ -278,7 +278,8 @@ fn a_run_ends_with_its_command_and_tells_its_status() {
     begin.run(Op::Print(Format { pieces: vec![Piece::Conversion(plain)] }, vec![target]));
     let placed = program_of(vec![user(Event::Begin(0), begin.done()), user(Event::End(0), says(" end", None))]);
     let kernel = Kernel::running();
-    for (text, exit) in [("exit 7", Exit::Code(7)), ("kill -9 $$", Exit::Signal(Signal::KILL)), ("true", Exit::Code(0))] {
+    for (text, exit) in [("exit 7", Exit::Code(7)), ("kill -9 $$", Exit::Signal(Signal::KILL)), ("true", Exit::Code(0))]
+    {
         let mut sink = Collected::default();
         let with_command = Plan { target: command(text), ..plan(&placed, &kernel) };
         let report = run(&with_command, &mut sink).unwrap();

@@ -7,7 +7,7 @@ use systap_diagnostics::Span;
 use systap_ir::format::Format;
 use systap_ir::graph::Body;
 use systap_ir::placed::{Placed, control};
-use systap_ir::program::{Event, Global};
+use systap_ir::program::{Event, Global, Space};
 use systap_sys::bpf::SharedWords;
 
 use crate::faults::Faults;
@@ -17,7 +17,7 @@ use crate::sink::Notice;
 use crate::store::MapStore;
 use crate::text;
 use crate::text::format::Operand;
-use crate::user::{Datum, ErrorKind, Interpreter, RuntimeError};
+use crate::user::{Datum, ErrorKind, Host, Interpreter, RuntimeError};
 use crate::world::World;
 
 /// A run.
@@ -52,9 +52,10 @@ impl<'a> Session<'a> {
         world: World<'a>,
     ) -> Self {
         let globals: Vec<Global> = placed.globals.iter().map(|(global, _)| global.clone()).collect();
+        let sites: &[Site] = artifact.map_or(&[], |artifact| &artifact.sites);
         Session {
             placed,
-            sites: artifact.map_or(&[], |artifact| &artifact.sites),
+            sites,
             words,
             interpreter: Interpreter::new(&placed.functions, placed.limits),
             store,
@@ -161,16 +162,16 @@ impl<'a> Session<'a> {
         let fields = Fields::new(body, &site.fields)?;
         match &site.kind {
             SiteKind::Print(format) => self.print(format, site, fields)?,
-            SiteKind::Continue(number) => {
+            SiteKind::Continue(rest) => {
                 let placed = self.placed;
-                let continuation = placed.continuations.get(*number as usize).ok_or(malformed)?;
-                let args = self.data(fields)?;
+                let continuation = placed.continuations.get(*rest as usize).ok_or(malformed)?;
+                let args = Self::data(fields)?;
                 let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
                 self.run_body(&continuation.body, &args, point);
             }
             SiteKind::Exit => self.world.ending.exit = true,
             SiteKind::Error(fault) => {
-                let kind = ErrorKind::of_fault(fault, &self.data(fields)?);
+                let kind = ErrorKind::of_fault(fault, &Self::data(fields)?);
                 self.fault(RuntimeError { kind, span: site.span }, self.point_of(site));
             }
         }
@@ -181,17 +182,16 @@ impl<'a> Session<'a> {
         let mut few = [Value::Long(0); FEW];
         let mut many = vec![];
         let values = take(fields, site.fields.len(), Value::Long(0), &mut few, &mut many)?;
-        let texts: Vec<Option<Vec<u8>>> = if values.iter().all(is_plain) {
-            vec![]
-        } else {
-            values.iter().map(|value| self.rendered(value)).collect()
-        };
-        let operands = values.iter().enumerate().map(|(index, value)| {
-            Ok(match (value, texts.get(index)) {
+        let mut texts = vec![];
+        if !values.iter().all(is_plain) {
+            texts.extend(values.iter().map(Self::rendered));
+        }
+        let operands = values.iter().enumerate().map(|(field, value)| {
+            Ok(match (value, texts.get(field)) {
                 (Value::Long(long), _) => Operand::Long(*long),
                 (Value::Text(text), _) => Operand::Text(text),
-                (_, Some(Some(text))) => Operand::Text(text),
-                _ => Operand::Text(&[]),
+                (_, Some(text)) => Operand::Text(text),
+                (_, None) => Operand::Text(&[]),
             })
         });
         let mut few = [Operand::Long(0); FEW];
@@ -199,29 +199,32 @@ impl<'a> Session<'a> {
         let operands = take(operands, values.len(), Operand::Long(0), &mut few, &mut many)?;
         let printed = self.world.output.append(|buffer| text::format::render(format, operands, buffer));
         if printed.is_err() {
-            let kind = ErrorKind::MemoryIsGone(systap_ir::program::Space::Kernel);
+            let kind = ErrorKind::MemoryIsGone(Space::Kernel);
             self.fault(RuntimeError { kind, span: site.span }, self.point_of(site));
         }
         Ok(())
     }
 
-    /// The fields as values of the language.
-    fn data(&mut self, fields: Fields<'_, '_>) -> Result<Vec<Datum>, Malformed> {
+    /// The fields of a record as values of the language.
+    fn data(fields: Fields<'_, '_>) -> Result<Vec<Datum>, Malformed> {
         let datum = |value: Value<'_>| match value {
             Value::Long(long) => Datum::Long(long),
             Value::Text(text) => Datum::text(text),
-            rendered => Datum::text(&self.rendered(&rendered).unwrap_or_default()),
+            raw => Datum::text(&Self::rendered(&raw)),
         };
         fields.map(|value| value.map(datum)).collect()
     }
 
     /// The text of a value that travels as raw facts.
-    fn rendered(&self, value: &Value<'_>) -> Option<Vec<u8>> {
+    fn rendered(value: &Value<'_>) -> Vec<u8> {
         match value {
-            Value::Long(_) | Value::Text(_) => None,
-            Value::Stack(addresses) => Some(text::stack::hex(&addresses.iter().collect::<Vec<u64>>()).into_bytes()),
+            Value::Long(_) | Value::Text(_) => vec![],
+            Value::Stack(addresses) => {
+                let addresses: Vec<u64> = addresses.iter().collect();
+                text::stack::hex(&addresses).into_bytes()
+            }
             Value::Syscall(call) => {
-                Some(text::syscall::arguments(call.number(), &call.arguments(), &call.strings()).into_bytes())
+                text::syscall::arguments(call.number(), &call.arguments(), &call.strings()).into_bytes()
             }
         }
     }

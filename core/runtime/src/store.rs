@@ -147,9 +147,14 @@ impl Table<'_> {
         Ok(bytes)
     }
 
-    fn raw(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    fn raw(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let mut value = vec![0; self.map.value_bytes()];
-        Ok(self.map.lookup(key, &mut value).map_err(refused)?.then_some(value))
+        let found = self.map.lookup(key, &mut value).map_err(refused)?;
+        if !found {
+            // The kernel side has deleted it, with what this side had added.
+            self.ours.remove(key);
+        }
+        Ok(found.then_some(value))
     }
 
     /// The entry that a key and the map's bytes for it stand for, with what this side added.

@@ -26,7 +26,8 @@ const CAPACITY: u32 = 40;
 
 /// A program with a global of each residence, and the maps that its kernel part would have.
 fn everything() -> (Placed, Artifact) {
-    let array = |keys: &[Type], element, wrap| GlobalShape::Array { keys: keys.to_vec(), element, capacity: CAPACITY, wrap };
+    let array =
+        |keys: &[Type], element, wrap| GlobalShape::Array { keys: keys.to_vec(), element, capacity: CAPACITY, wrap };
     let table = |keys: &[Slot], value, per_cpu| Residence::Table { keys: keys.to_vec(), value, per_cpu };
     let shape = AggregateShape { logarithmic: true, ..AggregateShape::default() };
     let (long, text) = (Element::Value(Type::Long), Element::Value(Type::Text));
@@ -129,8 +130,11 @@ fn elements_of_a_shared_table() {
         put(loaded, SHARED, b"kernel\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0", |_| vec![99]);
         let entries = store.entries(SHARED).unwrap();
         let value = |long| Entry::Value(Datum::Long(long));
-        let expected =
-            [(key("a", 1).to_vec(), value(8)), (key("b", 1).to_vec(), value(3)), (key("kernel", 7).to_vec(), value(99))];
+        let expected = [
+            (key("a", 1).to_vec(), value(8)),
+            (key("b", 1).to_vec(), value(3)),
+            (key("kernel", 7).to_vec(), value(99)),
+        ];
         assert_eq!(entries, expected);
         store.element_delete(SHARED, &key("a", 1)).unwrap();
         store.element_delete(SHARED, &key("a", 1)).unwrap();
@@ -261,10 +265,8 @@ fn tables_behave_as_a_plain_map() {
                     }
                 }
             }
-            let expected: Vec<_> = model
-                .into_iter()
-                .map(|(key, value)| (long(key).to_vec(), Entry::Value(Datum::Long(value))))
-                .collect();
+            let expected: Vec<_> =
+                model.into_iter().map(|(key, value)| (long(key).to_vec(), Entry::Value(Datum::Long(value)))).collect();
             assert!(expected.len() > 5);
             assert_eq!(store.entries(table).unwrap(), expected);
         }

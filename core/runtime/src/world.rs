@@ -56,15 +56,7 @@ pub(crate) struct Ending {
 
 impl Ending {
     pub(crate) fn new(signals: SignalFd) -> Self {
-        Ending {
-            signals,
-            exit: false,
-            abort: false,
-            signalled: 0,
-            in_end: false,
-            deadline: None,
-            patience: None,
-        }
+        Ending { signals, exit: false, abort: false, signalled: 0, in_end: false, deadline: None, patience: None }
     }
 
     /// Whether the time is over.
@@ -149,7 +141,7 @@ impl Host for World<'_> {
             Context::RealtimeNs => clock::realtime_ns().cast_signed(),
             Context::Jiffies => jiffies(clock::monotonic_ns(), self.hz),
             Context::Target => i64::from(self.target),
-            Context::Stack | Context::StackSymbols | Context::SyscallArguments => return Datum::from(""),
+            Context::Stack | Context::SyscallArguments => return Datum::from(""),
         })
     }
 

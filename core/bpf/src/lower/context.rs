@@ -39,7 +39,7 @@ impl Lower<'_, '_> {
             Context::Execname => return self.execname(result),
             Context::Cpu => self.em.call_for(Helper::SmpProcessorId, &[]),
             Context::TaskCurrent if self.facts.typed => {
-                let task = self.em.call_for(Helper::CurrentTaskBtf, &[]);
+                let task = self.task();
                 self.hold_pointer(result, task);
                 return Ok(());
             }
@@ -65,7 +65,7 @@ impl Lower<'_, '_> {
                 let place = self.word(control::TARGET);
                 self.em.load(Size::B8, place)
             }
-            Context::Stack | Context::StackSymbols | Context::SyscallArguments => {
+            Context::Stack | Context::SyscallArguments => {
                 self.hold(result, Held::Later(context));
                 return Ok(());
             }
@@ -82,12 +82,15 @@ impl Lower<'_, '_> {
     /// What a helper gives that packs two facts.
     fn packed(&mut self, helper: Helper) -> Reg {
         match self.facts.pid_tgid {
-            Some(both) if helper == Helper::CurrentPidTgid => both,
+            Some((_, both)) if helper == Helper::CurrentPidTgid => both,
             _ => self.em.call_for(helper, &[]),
         }
     }
 
     fn high_half(&mut self, helper: Helper) -> Reg {
+        if let (Some((pid, _)), Helper::CurrentPidTgid) = (self.facts.pid_tgid, helper) {
+            return pid;
+        }
         let both = self.packed(helper);
         let high = self.em.fresh(Arg::Reg(both));
         self.em.alu(AluOp::Rsh, high, Src::Imm(32));
@@ -106,7 +109,7 @@ impl Lower<'_, '_> {
         let cap = self.cap(result);
         let comm = self.shared.layout.task_comm.filter(|offset| self.facts.typed && offset % 8 == 0);
         if let Some(comm) = comm {
-            let task = self.em.call_for(Helper::CurrentTaskBtf, &[]);
+            let task = self.task();
             let from = crate::code::Mem::Base(task, comm as i16);
             // Another thread may be changing the name just now: the kernel keeps its last byte 0, and pads.
             self.copy_text(to, size, cap, &TextSource::Memory(from, COMM));

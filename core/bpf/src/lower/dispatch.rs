@@ -48,7 +48,7 @@ pub(crate) fn is_delicate(
     }
     let mut em = Emitter::new(handler.span);
     let end = em.label();
-    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, spare_stack };
+    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, task: None, spare_stack };
     Ok(Lower::new(shared, &mut em, facts, index, end)?.uses_frame())
 }
 
@@ -59,8 +59,8 @@ pub(crate) struct Program<'a, 's> {
     facts: ProgramFacts,
     /// Where the program ends.
     leave: Label,
-    /// Own system calls are told apart in each handler.
-    late_own: bool,
+    /// Whether the run is over and whose system call it is, is asked in each handler.
+    late: bool,
 }
 
 impl<'a, 's> Program<'a, 's> {
@@ -76,8 +76,8 @@ impl<'a, 's> Program<'a, 's> {
         let mut em = Emitter::new(span);
         let context = em.fresh(Arg::Reg(Reg::R1));
         let leave = em.label();
-        let facts = ProgramFacts { typed, context, pid_tgid: None, spare_stack };
-        let mut program = Program { shared, em, facts, leave, late_own: false };
+        let facts = ProgramFacts { typed, context, pid_tgid: None, task: None, spare_stack };
+        let mut program = Program { shared, em, facts, leave, late: false };
         program.before(group);
         program.handlers(group)?;
         program.em.place(program.leave);
@@ -106,24 +106,34 @@ impl<'a, 's> Program<'a, 's> {
         Mem::Base(dst, 0)
     }
 
-    /// What is done before any handler: is the run over, is it our own system call.
+    /// What is done before any handler: is the run over, is it our own system call. Where every handler asks for
+    /// numbers, those are cheaper to look at first.
     fn before(&mut self, group: &[usize]) {
+        self.late = group.iter().all(|index| self.numbers(*index).is_some());
+        if !self.late {
+            self.admit(group, self.leave);
+        }
+    }
+
+    /// Goes to `end` if it is our own system call, leaves if the run is over.
+    fn admit(&mut self, group: &[usize], end: Label) {
         let errors = self.shared.placed.limits.errors;
         let stops = self.shared.placed.kernel.iter().any(|handler| can_stop(handler, errors));
         let syscall = group
             .iter()
             .any(|index| matches!(self.handler(*index).event, Event::SyscallEntry(_) | Event::SyscallReturn(_)));
         let own = syscall && self.shared.options.own_filter;
-        // Where every handler asks for numbers, those are cheaper to look at first.
-        let early = own && group.iter().any(|index| self.numbers(*index).is_none());
-        self.late_own = own && !early;
-        if early {
-            let both = self.own_facts();
+        if own {
+            let both = self.em.call_for(Helper::CurrentPidTgid, &[]);
             let words = self.word(control::STOP);
             if stops {
                 self.stopped(words);
             }
-            self.own(both, after(words, 8 * (control::OWN - control::STOP)), self.leave);
+            let pid = self.em.fresh(Arg::Reg(both));
+            self.em.alu(AluOp::Rsh, pid, Src::Imm(32));
+            let systap = self.em.load(Size::B8, after(words, 8 * (control::OWN - control::STOP)));
+            self.em.branch(Cond::Eq, pid, Src::Reg(systap), end);
+            self.facts.pid_tgid = Some((pid, both));
         } else if stops {
             let words = self.word(control::STOP);
             self.stopped(words);
@@ -133,20 +143,6 @@ impl<'a, 's> Program<'a, 's> {
     fn stopped(&mut self, word: Mem) {
         let stop = self.em.load(Size::B8, word);
         self.em.branch(Cond::Ne, stop, Src::Imm(0), self.leave);
-    }
-
-    fn own_facts(&mut self) -> Reg {
-        let both = self.em.call_for(Helper::CurrentPidTgid, &[]);
-        self.facts.pid_tgid = Some(both);
-        both
-    }
-
-    /// Leaves if the thread group is systap's.
-    fn own(&mut self, both: Reg, word: Mem, leave: Label) {
-        let group = self.em.fresh(Arg::Reg(both));
-        self.em.alu(AluOp::Rsh, group, Src::Imm(32));
-        let own = self.em.load(Size::B8, word);
-        self.em.branch(Cond::Eq, group, Src::Reg(own), leave);
     }
 
     fn handlers(&mut self, group: &[usize]) -> Result<(), GenerateError> {
@@ -159,7 +155,7 @@ impl<'a, 's> Program<'a, 's> {
         let mut rest = group;
         while let Some(first) = rest.first() {
             self.em.span = self.handler(*first).span;
-            if may_be_over {
+            if may_be_over && !self.late {
                 let word = self.word(control::STOP);
                 self.stopped(word);
             }
@@ -261,7 +257,9 @@ impl<'a, 's> Program<'a, 's> {
             if first == last {
                 self.em.branch(Cond::Eq, number, imm(*first), *start);
             } else {
-                self.em.branch(Cond::Lt, number, imm(*first), none);
+                if *first > 0 {
+                    self.em.branch(Cond::Lt, number, imm(*first), none);
+                }
                 self.em.branch(Cond::Le, number, imm(*last), *start);
             }
         }
@@ -272,16 +270,14 @@ impl<'a, 's> Program<'a, 's> {
     fn run(&mut self, index: usize, end: Label) -> Result<(), GenerateError> {
         let pid_tgid = self.facts.pid_tgid;
         let by_number = self.numbers(index).is_some();
-        if by_number && self.late_own {
-            let both = self.own_facts();
-            let word = self.word(control::OWN);
-            self.own(both, word, end);
+        if self.late {
+            self.admit(&[index], end);
         }
         let finish = self.em.label();
         let delicate = self.shared.guarded && is_delicate(self.shared, index, self.facts.spare_stack)?;
         let mut lower = Lower::new(self.shared, &mut self.em, self.facts, index, finish)?;
         if by_number {
-            lower.if_compat(end)?;
+            lower.only_native(end)?;
         }
         let frame = (delicate || lower.uses_frame()).then(|| lower.enter(delicate, end));
         lower.count_hit();
@@ -300,6 +296,14 @@ impl<'a, 's> Program<'a, 's> {
 }
 
 impl Lower<'_, '_> {
+    /// Leaves if the system call is a 32-bit one; the task that this asks for serves the whole handler.
+    fn only_native(&mut self, leave: Label) -> Result<(), GenerateError> {
+        if self.facts.typed {
+            self.facts.task = Some(self.task());
+        }
+        self.if_compat(leave)
+    }
+
     /// Gets the frame; with a guard, leaves and counts a skipped hit if another handler is at it on this CPU.
     fn enter(&mut self, guard: bool, leave: Label) -> Reg {
         let frame = self.em.array_entry(self.shared.maps.frame, Index::Known(0));

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 use systap_ir::graph::{BlockId, Body, Jump, Op, Terminator, Value};
 
-use super::{Held, Lower, TextSource};
+use systap_ir::program::GlobalId;
+
+use super::{Held, Lower, Present, TextSource};
 use crate::artifact::{Fault, SiteKind};
 use crate::code::{Code, Label, Mem, Reg, Src, StackObject};
 use crate::emitter::Arg;
@@ -50,12 +52,20 @@ impl<'a> Lower<'a, '_> {
         for param in &block.params {
             self.param(*param);
         }
+        self.present = self.presents.remove(&id);
         let fused = self.fused(id);
         for (at, inst) in block.insts.iter().enumerate() {
-            if Some(at) == fused {
-                self.define(inst.result, Held::Fused(inst.op.clone()));
-            } else {
-                self.inst(inst)?;
+            match &inst.op {
+                Op::Contains(global, keys) if Some(at) == fused => {
+                    self.em.span = inst.span;
+                    let table = self.table(*global)?;
+                    let key = self.key(&table, keys)?;
+                    let element = self.lookup(&table, key);
+                    self.define(inst.result, Held::Element(element));
+                    self.present = Some(Present { global: *global, keys: keys.clone(), element });
+                }
+                op if Some(at) == fused => self.define(inst.result, Held::Fused(op.clone())),
+                _ => self.inst(inst)?,
             }
         }
         self.em.span = block.span;
@@ -92,9 +102,35 @@ impl<'a> Lower<'a, '_> {
         let Terminator::Branch { condition, .. } = &block.term else { return None };
         let at = block.insts.iter().position(|inst| inst.result == Some(*condition))?;
         match &block.insts[at].op {
-            Op::Compare(_, left, _) if !self.is_text(*left) && self.uses[condition.0 as usize] == 1 => Some(at),
+            _ if self.uses[condition.0 as usize] != 1 => None,
+            Op::Compare(_, left, _) if !self.is_text(*left) => Some(at),
+            // What comes between must not ask the same of another element.
+            Op::Contains(..) if at + 1 == block.insts.len() => Some(at),
             _ => None,
         }
+    }
+
+    /// Lets the block that is only entered when the element is there know of it.
+    fn tell_present(&mut self, element: Reg, to: BlockId) {
+        let jumps = self.order.iter().flat_map(|from| self.handler.body.block(*from).term.jumps());
+        let entries = jumps.filter(|jump| jump.to == to).count();
+        if let Some(present) = self.present.take().filter(|present| present.element == element && entries == 1) {
+            self.presents.insert(to, present);
+        }
+    }
+
+    /// Forgets the element that is there where something changes its array.
+    pub(super) fn forget_present(&mut self, op: &Op) {
+        let changes = matches!(op, Op::ElementDelete(..) | Op::Clear(_) | Op::DeleteSlice(..));
+        if changes && op.global() == self.present.as_ref().map(|present| present.global) {
+            self.present = None;
+        }
+    }
+
+    /// The address of this element, if it is known to be there.
+    pub(super) fn present(&self, global: GlobalId, keys: &[Value]) -> Option<Reg> {
+        let present = self.present.as_ref()?;
+        (present.global == global && present.keys == keys).then_some(present.element)
     }
 
     fn choose(
@@ -108,6 +144,10 @@ impl<'a> Lower<'a, '_> {
         let taken = if direct { self.label(then.to)? } else { self.em.label() };
         match self.held(condition).clone() {
             Held::Fused(Op::Compare(op, left, right)) => self.branch_on(op, left, right, taken)?,
+            Held::Element(element) => {
+                self.em.branch(Cond::Ne, element, Src::Imm(0), taken);
+                self.tell_present(element, then.to);
+            }
             Held::Constant(value) => {
                 return self.go(from, if value != 0 { then } else { otherwise });
             }

@@ -3,7 +3,7 @@
 //! Must never follow a pointer that is not of BTF's but by a helper that survives a fault.
 
 use systap_ir::graph::{Op, Value};
-use systap_ir::program::{Space, Width};
+use systap_ir::program::{Event, Space, Width};
 
 use super::{Held, Lower};
 use crate::artifact::Fault;
@@ -23,7 +23,7 @@ pub(super) struct Load {
 
 /// The operation can work on pointers of BTF's as they are: it follows them, copies or compares them.
 pub(super) fn takes_pointers(op: &Op) -> bool {
-    matches!(op, Op::Load { typed: true, .. } | Op::Print(..) | Op::Set(..))
+    matches!(op, Op::Load { typed: true, .. } | Op::Print(..) | Op::Set(..) | Op::ReadText { .. })
 }
 
 impl Lower<'_, '_> {
@@ -35,23 +35,20 @@ impl Lower<'_, '_> {
     ) -> Result<(), GenerateError> {
         let Some(result) = result else { return Ok(()) };
         let loaded = self.em.load(Size::B8, Mem::Base(self.facts.context, (8 * index) as i16));
-        if pointer && self.facts.typed {
+        let syscall = matches!(self.handler.event, Event::SyscallEntry(_) | Event::SyscallReturn(_));
+        if pointer && self.facts.typed && syscall && index == 0 && !self.arithmetic[result.0 as usize] {
+            self.hold(result, Held::Registers(loaded));
+        } else if pointer && self.facts.typed {
             self.hold_pointer(result, loaded);
         } else if self.facts.typed {
             // It may be a pointer to the verifier all the same.
-            let plain = if self.arithmetic[result.0 as usize] { self.numeric_argument(loaded, index) } else { loaded };
+            let number = syscall && index == 1 || !self.arithmetic[result.0 as usize];
+            let plain = if number { loaded } else { self.em.obscure(Src::Reg(loaded)) };
             self.hold(result, Held::Long(plain));
         } else {
             self.hold(result, Held::Long(loaded));
         }
         Ok(())
-    }
-
-    /// The argument as a number. Those of the system calls' tracepoints are known to be numbers, but for the first.
-    fn numeric_argument(&mut self, loaded: Reg, index: u32) -> Reg {
-        use systap_ir::program::Event;
-        let syscall = matches!(self.handler.event, Event::SyscallEntry(_) | Event::SyscallReturn(_));
-        if syscall && index == 1 { loaded } else { self.em.obscure(Src::Reg(loaded)) }
     }
 
     /// Keeps a typed pointer, and its number if that is needed.
@@ -64,11 +61,13 @@ impl Lower<'_, '_> {
     pub(super) fn load(&mut self, result: Option<Value>, load: Load, typed: bool) -> Result<(), GenerateError> {
         let direct = typed && load.space == Space::Kernel && i16::try_from(load.offset).is_ok();
         let base = match self.held(load.base) {
-            Held::Pointer { typed, .. } if direct => Some(*typed),
+            Held::Pointer { typed, .. } if direct => Some((*typed, false)),
+            Held::Registers(typed) if direct => Some((*typed, true)),
             _ => None,
         };
         let loaded = match base {
-            Some(base) => {
+            Some((base, true)) => self.em.load(Self::size(load.width), Mem::Base(base, load.offset as i16)),
+            Some((base, false)) => {
                 // A null pointer's load gives 0 where the kernel lets it; here it is an error.
                 let at = i32::try_from(load.offset).unwrap_or_default();
                 let null = self.fault(Fault::Read(Space::Kernel), Some(Src::Imm(at)))?;
@@ -83,7 +82,7 @@ impl Lower<'_, '_> {
             }
         };
         let Some(result) = result else { return Ok(()) };
-        if base.is_some() && load.width == Width::W8 {
+        if matches!(base, Some((_, false))) && load.width == Width::W8 {
             // Perhaps a pointer again.
             self.hold_pointer(result, loaded);
             return Ok(());
@@ -136,10 +135,18 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
+    /// The current task, typed.
+    pub(super) fn task(&mut self) -> Reg {
+        match self.facts.task {
+            Some(task) => task,
+            None => self.em.call_for(Helper::CurrentTaskBtf, &[]),
+        }
+    }
+
     /// Loads through the current task: a member of its `task_struct`, or of what a pointer member points to.
     pub(super) fn task_member(&mut self, path: &[u32], size: Size) -> Result<Reg, GenerateError> {
         if self.facts.typed {
-            let mut reg = self.em.call_for(Helper::CurrentTaskBtf, &[]);
+            let mut reg = self.task();
             for (step, offset) in path.iter().enumerate() {
                 let size = if step + 1 == path.len() { size } else { Size::B8 };
                 reg = self.em.load(size, Mem::Base(reg, *offset as i16));

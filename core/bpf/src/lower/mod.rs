@@ -55,8 +55,10 @@ pub(crate) struct ProgramFacts {
     pub(crate) typed: bool,
     /// The context.
     pub(crate) context: Reg,
-    /// Thread group and thread, if asked for already.
-    pub(crate) pid_tgid: Option<Reg>,
+    /// The thread group; and thread group and thread as the helper gives them. If asked for already.
+    pub(crate) pid_tgid: Option<(Reg, Reg)>,
+    /// The current task, if asked for already: a typed pointer.
+    pub(crate) task: Option<Reg>,
     /// Keep texts and keys off the stack.
     pub(crate) spare_stack: bool,
 }
@@ -70,6 +72,10 @@ enum Held {
     Constant(i64),
     /// A pointer of BTF's, and the same as a plain number if that is needed.
     Pointer { typed: Reg, plain: Option<Reg> },
+    /// The saved registers of a system call, typed: never null, and none of its members is a pointer to the verifier.
+    Registers(Reg),
+    /// The element that the block's branch asks for; it is there if this is not 0.
+    Element(Reg),
     Literal(Vec<u8>),
     /// At its place.
     Text,
@@ -77,6 +83,15 @@ enum Held {
     Later(Context),
     /// The comparison that the block's branch makes itself.
     Fused(Op),
+}
+
+/// An element that is known to be there.
+#[derive(Clone, Debug)]
+struct Present {
+    global: GlobalId,
+    keys: Vec<Value>,
+    /// Its address.
+    element: Reg,
 }
 
 /// Where a text is to be had.
@@ -107,6 +122,10 @@ pub(crate) struct Lower<'a, 's> {
     end: Label,
     /// Actions so far, if they are counted.
     actions: Option<Reg>,
+    /// An element that is known to be there, where the current block runs.
+    present: Option<Present>,
+    /// By block: what its only predecessor made sure of.
+    presents: HashMap<BlockId, Present>,
     fault_sites: HashMap<(u8, GlobalId, Span), u32>,
     fault_tails: [Option<records::FaultTail>; 2],
 }
@@ -157,6 +176,8 @@ impl<'a, 's> Lower<'a, 's> {
             labels,
             end,
             actions: None,
+            present: None,
+            presents: HashMap::new(),
             fault_sites: HashMap::new(),
             fault_tails: [None, None],
         })
@@ -207,7 +228,7 @@ impl<'a, 's> Lower<'a, 's> {
             },
             Held::Long(reg) => Src::Reg(*reg),
             Held::Pointer { plain: Some(plain), .. } => Src::Reg(*plain),
-            Held::Pointer { typed, plain: None } => Src::Reg(*typed),
+            Held::Pointer { typed, plain: None } | Held::Registers(typed) => Src::Reg(*typed),
             _ => return Err(self.malformed("a long is used that no instruction defines")),
         })
     }
@@ -340,6 +361,7 @@ impl<'a, 's> Lower<'a, 's> {
     fn inst(&mut self, inst: &'a Inst) -> Result<(), GenerateError> {
         self.em.span = inst.span;
         let result = inst.result;
+        self.forget_present(&inst.op);
         match &inst.op {
             Op::Long(value) => self.define(result, Held::Constant(*value)),
             Op::Text(bytes) => self.define(result, Held::Literal(bytes.clone())),

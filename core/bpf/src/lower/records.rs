@@ -126,7 +126,7 @@ impl Lower<'_, '_> {
             match field {
                 Field::Long => {
                     let value = match self.held(*value) {
-                        Held::Pointer { typed, .. } => Src::Reg(*typed),
+                        Held::Pointer { typed, .. } | Held::Registers(typed) => Src::Reg(*typed),
                         _ => self.operand(*value)?,
                     };
                     self.em.store(Size::B8, to, value);

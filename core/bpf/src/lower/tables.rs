@@ -119,6 +119,11 @@ impl<'a> Lower<'a, '_> {
         let Some(slot) = table.value.filter(|_| !table.per_cpu) else {
             return Err(self.unsupported("reading an array that is kept for each CPU apart"));
         };
+        if let (Some(element), Type::Long) = (self.present(global, keys), slot.ty) {
+            let value = self.em.load(Size::B8, Mem::Base(element, 0));
+            self.hold(result, Held::Long(value));
+            return Ok(());
+        }
         let key = self.key(&table, keys)?;
         let element = self.lookup(&table, key);
         let (absent, done) = (self.em.label(), self.em.label());
@@ -180,6 +185,10 @@ impl<'a> Lower<'a, '_> {
         let done = self.em.label();
         if slot.ty == Type::Long {
             let value = self.operand(value)?;
+            if let Some(element) = self.present(global, keys) {
+                self.em.store(Size::B8, Mem::Base(element, 0), value);
+                return Ok(());
+            }
             let key = self.key(&table, keys)?;
             let element = self.lookup(&table, key);
             let absent = self.em.label();
@@ -277,8 +286,15 @@ impl<'a> Lower<'a, '_> {
     ) -> Result<(), GenerateError> {
         let table = self.table(global)?;
         let amount = self.operand(value)?;
-        let key = self.key(&table, keys)?;
         let sum = result.map(|_| self.em.reg());
+        if let (Some(result), Some(sum)) = (result, sum) {
+            self.hold(result, Held::Long(sum));
+        }
+        if let Some(element) = self.present(global, keys) {
+            self.add_at(&table, element, amount, sum);
+            return Ok(());
+        }
+        let key = self.key(&table, keys)?;
         let (absent, done) = (self.em.label(), self.em.label());
         let element = self.lookup(&table, key);
         self.em.branch(Cond::Eq, element, Src::Imm(0), absent);
@@ -305,9 +321,6 @@ impl<'a> Lower<'a, '_> {
             Ok::<_, GenerateError>(())
         })?;
         self.em.place(done);
-        if let (Some(result), Some(sum)) = (result, sum) {
-            self.hold(result, Held::Long(sum));
-        }
         Ok(())
     }
 

@@ -4,6 +4,9 @@
 
 mod basics;
 mod differential;
+mod facts;
 mod harness;
+mod printed;
+mod syscalls;
 mod tables;
 mod texts;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use systap_bpf::artifact::{Fault, MapRole, SiteKind};
 use systap_ir::format::Format;
-use systap_ir::graph::{Op, Value};
+use systap_ir::graph::{Op, Terminator, Value};
 use systap_ir::placed::control::FIRST_FREE;
 use systap_ir::placed::{AggregateLayout, COUNT, MAX, MIN, Residence, SUM, Slot};
 use systap_ir::program::{AggregateShape, Element, Global, GlobalId, GlobalShape, LinearBounds, Space, Type};
@@ -305,5 +305,58 @@ fn aggregates_against_a_model() {
                 assert_eq!(sum(index), buckets[index], "word {index} of {shape:?}");
             }
         }
+    }
+}
+
+#[test]
+fn an_element_that_is_known_to_be_there_is_not_looked_up_again() {
+    if !can_load("an_element_that_is_known_to_be_there_is_not_looked_up_again") {
+        return;
+    }
+    for size in [8, 104] {
+        // if (k in t) { print t[k]; t[k] = v; t[k] += 5; delete t[k] where v is 0; print t[k] } else t[k] = 1
+        let mut graph = Graph::new();
+        let key = if size == 8 { argument(&mut graph, 0) } else { read(&mut graph, 2, 100) };
+        let slot = if size == 8 { LONG } else { text_slot(size) };
+        let value = argument(&mut graph, 1);
+        let (there, _) = graph.block(&[]);
+        let (absent, _) = graph.block(&[]);
+        let (delete, _) = graph.block(&[]);
+        let (last, _) = graph.block(&[]);
+        let condition = graph.long(Op::Contains(T, vec![key]));
+        graph.end(Terminator::Branch { condition, then: jump(there, &[]), otherwise: jump(absent, &[]) });
+        graph.at(absent);
+        let one = graph.number(1);
+        graph.run(Op::ElementSet(T, vec![key], one));
+        graph.at(there);
+        let before = graph.long(Op::ElementGet(T, vec![key]));
+        graph.run(Op::ElementSet(T, vec![key], value));
+        let five = graph.number(5);
+        let sum = graph.long(Op::ElementAdd(T, vec![key], five));
+        graph.run(Op::ElementAdd(T, vec![key], five));
+        graph.run(Op::Print(Format::default(), vec![before, sum]));
+        graph.end(Terminator::Branch { condition: value, then: jump(last, &[]), otherwise: jump(delete, &[]) });
+        graph.at(delete);
+        graph.run(Op::ElementDelete(T, vec![key]));
+        graph.end(Terminator::Jump(jump(last, &[])));
+        graph.at(last);
+        let after = graph.long(Op::ElementGet(T, vec![key]));
+        graph.run(Op::Print(Format::default(), vec![after]));
+        let globals = vec![table(&[slot], LONG, false, 10)];
+        let mut live = Live::load(&program(globals, vec![graph.handler(test_point())]), &untyped());
+        let strings = strings();
+        let mut step = |value: i64, expected: &[&[i64]]| {
+            live.run(&[3, value as u64, strings[1].as_ptr() as u64]);
+            let got: Vec<Vec<Datum>> = live.records().into_iter().map(|(_, fields)| fields).collect();
+            let expected: Vec<Vec<Datum>> =
+                expected.iter().map(|fields| fields.iter().map(|long| Datum::Long(*long)).collect()).collect();
+            assert_eq!(got, expected, "value {value}");
+        };
+        step(7, &[]);
+        step(7, &[&[1, 12], &[17]]);
+        step(-9, &[&[17, -4], &[1]]);
+        step(0, &[&[1, 5], &[0]]);
+        step(4, &[]);
+        step(4, &[&[1, 9], &[14]]);
     }
 }

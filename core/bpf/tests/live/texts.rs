@@ -363,3 +363,77 @@ fn what_finds_no_room_is_counted() {
         }
     }
 }
+
+#[test]
+fn loops_with_strings_and_records_in_them() {
+    if !can_load("loops_with_strings_and_records_in_them") {
+        return;
+    }
+    // for (i = 0; i < n; i++) for (j = 0; j < i; j++) { s = i == j + 1 ? read : s; if (s == "stop") print i, j, s; total++ }
+    let mut graph = Graph::new();
+    graph.loops = true;
+    let n = graph.long(Op::Argument { index: 0, pointer: false });
+    let zero = graph.number(0);
+    let empty = graph.literal("");
+    let (outer, o) = graph.block(&[(Type::Long, 0), (Type::Long, 0), (Type::Text, 40)]);
+    let (inner, p) = graph.block(&[(Type::Long, 0), (Type::Long, 0), (Type::Text, 40)]);
+    let (begin, _) = graph.block(&[]);
+    let (body, _) = graph.block(&[]);
+    let (fresh, _) = graph.block(&[]);
+    let (test, t) = graph.block(&[(Type::Text, 40)]);
+    let (say, _) = graph.block(&[]);
+    let (step, _) = graph.block(&[]);
+    let (next, _) = graph.block(&[]);
+    let (done, _) = graph.block(&[]);
+    graph.end(Terminator::Jump(jump(outer, &[zero, zero, empty])));
+    graph.at(outer);
+    let more = graph.long(Op::Compare(CompareOp::Less, o[0], n));
+    graph.end(Terminator::Branch { condition: more, then: jump(begin, &[]), otherwise: jump(done, &[]) });
+    graph.at(begin);
+    graph.end(Terminator::Jump(jump(inner, &[zero, o[1], o[2]])));
+    graph.at(inner);
+    let more = graph.long(Op::Compare(CompareOp::Less, p[0], o[0]));
+    graph.end(Terminator::Branch { condition: more, then: jump(body, &[]), otherwise: jump(next, &[]) });
+    graph.at(body);
+    let one = graph.number(1);
+    let after = graph.long(Op::Binary(BinaryOp::Add, p[0], one));
+    let total = graph.long(Op::Binary(BinaryOp::Add, p[1], one));
+    let last = graph.long(Op::Compare(CompareOp::Equal, after, o[0]));
+    graph.end(Terminator::Branch { condition: last, then: jump(fresh, &[]), otherwise: jump(test, &[p[2]]) });
+    graph.at(fresh);
+    let string = read(&mut graph, 1, 40, None);
+    graph.end(Terminator::Jump(jump(test, &[string])));
+    graph.at(test);
+    let stop = graph.literal("stop");
+    let same = graph.long(Op::Compare(CompareOp::Equal, t[0], stop));
+    graph.end(Terminator::Branch { condition: same, then: jump(say, &[]), otherwise: jump(step, &[]) });
+    graph.at(say);
+    graph.run(print(vec![o[0], p[0], t[0]]));
+    graph.end(Terminator::Jump(jump(step, &[])));
+    graph.at(step);
+    graph.end(Terminator::Jump(jump(inner, &[after, total, t[0]])));
+    graph.at(next);
+    let one = graph.number(1);
+    let following = graph.long(Op::Binary(BinaryOp::Add, o[0], one));
+    graph.end(Terminator::Jump(jump(outer, &[following, p[1], p[2]])));
+    graph.at(done);
+    graph.run(Op::Set(WORD, o[1]));
+    let placed = program(vec![scalar("total", FIRST_FREE)], vec![graph.handler(test_point())]);
+    let mut live = Live::load(&placed, &untyped());
+    let ((_a, stop), (_b, go)) = (c_string("stop"), c_string("stop it not"));
+    for (n, address, string) in [(0i64, stop, "stop"), (1, stop, "stop"), (5, stop, "stop"), (6, go, "go")] {
+        live.run(&[n as u64, address]);
+        assert_eq!(live.words.load(FIRST_FREE as usize), n * (n - 1) / 2);
+        let mut expected = Vec::new();
+        for i in 0..n {
+            for j in 0..i {
+                // Once read, it stays from the end of the first inner loop on.
+                if string == "stop" && (i, j) >= (1, 0) {
+                    expected.push(vec![Datum::Long(i), Datum::Long(j), text("stop")]);
+                }
+            }
+        }
+        let got: Vec<Vec<Datum>> = live.records().into_iter().map(|(_, fields)| fields).collect();
+        assert_eq!(got, expected, "n = {n}");
+    }
+}

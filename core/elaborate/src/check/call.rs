@@ -135,6 +135,9 @@ impl<'a> Elaboration<'a> {
             Builtin::Read(space, width, signed) => {
                 build::load(span, next(), Load { offset: 0, width, signed, space, typed: false })
             }
+            Builtin::Readable(space, width) => {
+                build::expr(span, Type::Long, ExprKind::Readable { base: Box::new(next()), width, space })
+            }
             Builtin::Text { space, limited, fallback } => {
                 let (address, limit, fallback) =
                     (next(), limited.then(&mut next), if fallback { Some(next()) } else { None });
@@ -153,7 +156,7 @@ impl<'a> Elaboration<'a> {
                 return run(span, Intrinsic::Indent, vec![delta, scaled(Context::RealtimeNs, 1_000)]);
             }
             Builtin::Log => return line(span, next(), true),
-            Builtin::PrintBacktrace => return line(span, context(Context::StackSymbols), false),
+            Builtin::PrintBacktrace => return line(span, run(span, Intrinsic::StackText, vec![context(Context::Stack)]).expr, false),
             Builtin::PrintStack => return line(span, run(span, Intrinsic::StackText, vec![next()]).expr, false),
             Builtin::Pp | Builtin::Pn => return self.probe_point(scope, span, builtin == Builtin::Pp),
         };

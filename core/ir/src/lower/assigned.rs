@@ -73,7 +73,10 @@ pub(super) fn in_expression(expr: &Expr, found: &mut Locals) {
             in_expression(index, found);
         }
         ExprKind::Contains { keys, .. } => keys.iter().flatten().for_each(|key| in_expression(key, found)),
-        ExprKind::Unary(_, a) | ExprKind::Extend { value: a, .. } | ExprKind::Load { base: a, .. } => {
+        ExprKind::Unary(_, a)
+        | ExprKind::Extend { value: a, .. }
+        | ExprKind::Load { base: a, .. }
+        | ExprKind::Readable { base: a, .. } => {
             in_expression(a, found);
         }
         ExprKind::Binary(_, a, b)

@@ -111,6 +111,10 @@ impl Builder {
                 let (offset, width, signed, space, typed) = (*offset, *width, *signed, *space, *typed);
                 self.emit(Type::Long, Op::Load { base, offset, width, signed, space, typed })
             }
+            ExprKind::Readable { base, width, space } => {
+                let base = self.expression(base);
+                self.emit(Type::Long, Op::Readable { base, offset: 0, width: *width, space: *space })
+            }
             ExprKind::ReadText(read) => {
                 let address = self.expression(&read.address);
                 let limit = read.limit.as_ref().map(|limit| self.expression(limit));

@@ -1,6 +1,6 @@
 //! What kernel-side code cannot do, and in which words to say so.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::graph::{Op, Unit};
 use crate::intrinsic::Context;
@@ -14,14 +14,31 @@ pub(super) const LONGEST_KEY: u32 = 512;
 pub(super) struct Rules<'a> {
     pub(super) unit: &'a Unit,
     pub(super) capabilities: &'a Capabilities,
-    /// Arrays whose keys are longer than [`LONGEST_KEY`].
-    pub(super) long_keys: &'a BTreeSet<GlobalId>,
+    /// Globals that the kernel side may not touch.
+    pub(super) kept: &'a BTreeMap<GlobalId, Kept>,
+}
+
+/// Why a global is kept on the user side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Its keys are longer than [`LONGEST_KEY`].
+    LongKeys,
+    /// A continuation writes it: a handler that looked at it in the kernel could come before the record does.
+    WrittenLate,
 }
 
 impl Rules<'_> {
     /// Why an instruction cannot run in the kernel; `None` if it can.
     pub(super) fn denies(&self, op: &Op) -> Option<String> {
         let name = |global: &GlobalId| &self.unit.globals[global.0 as usize].name;
+        if let Some(global) = op.global()
+            && let Some(kept) = self.kept.get(&global)
+        {
+            return Some(match kept {
+                Kept::LongKeys => format!("the long keys of `{}`", name(&global)),
+                Kept::WrittenLate => format!("`{}`, which is written on the user side", name(&global)),
+            });
+        }
         match op {
             Op::Concat(..) => Some("joining strings".into()),
             Op::Format(..) => Some("formatting into a string".into()),
@@ -71,6 +88,6 @@ impl Rules<'_> {
         if matches!(element, Element::Aggregate(shape) if shape.variance.is_some()) {
             return Some(format!("the variance of `{}`", global.name));
         }
-        self.long_keys.contains(&id).then(|| format!("the long keys of `{}`", global.name))
+        None
     }
 }

@@ -4,17 +4,20 @@
 //! kernel up to the first thing that kernel-side code cannot do; there it records the values that the rest needs and the
 //! rest, a *continuation*, runs on the user side when the record arrives. Nothing is refused for where it would run but reads
 //! of memory that would come too late.
+//!
+//! Handlers must still see each other's changes in the order in which they were hit. What a continuation writes and a handler
+//! reads or sets in the kernel would break that; such a global is kept on the user side, where records arrive in order.
 
 mod capacity;
 mod defer;
 mod denied;
 mod residence;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use systap_diagnostics::Diagnostic;
 
-use self::denied::Rules;
+use self::denied::{Kept, Rules};
 use crate::flow::Flow;
 use crate::graph::{Body, Unit};
 use crate::inline::{inline_calls, recursive_functions};
@@ -24,21 +27,23 @@ use crate::program::Event;
 
 /// Divides a program for a kernel that can do this much.
 pub fn place(unit: &Unit, capabilities: &Capabilities) -> Result<Placed, Vec<Diagnostic>> {
-    // How long keys are is known only when every writer is; arrays that prove too long for the kernel's hash maps are kept
-    // on the user side, and the program is divided anew.
-    let mut long_keys = BTreeSet::new();
+    // Some globals prove unfit for the kernel side only when the program has been divided; they are kept on the user side, and
+    // the program is divided anew. Each round keeps more of them, so there is a last one.
+    let mut kept = BTreeMap::new();
     loop {
-        let mut placed = divide(&Rules { unit, capabilities, long_keys: &long_keys })?;
+        let mut placed = divide(&Rules { unit, capabilities, kept: &kept })?;
         let text = capacity::of(unit, &placed);
         placed.globals = residence::of(unit, &placed, &text);
-        let too_long = residence::long_keys(&placed);
-        if too_long.is_empty() {
+        let long_keys = residence::long_keys(&placed).into_iter().map(|global| (global, Kept::LongKeys));
+        let late = residence::written_late(&placed).into_iter().map(|global| (global, Kept::WrittenLate));
+        let unfit: Vec<_> = long_keys.chain(late).collect();
+        if unfit.is_empty() {
             for (handler, capacities) in placed.kernel.iter_mut().zip(text.kernel) {
                 handler.text = capacities;
             }
             return Ok(placed);
         }
-        long_keys.extend(too_long);
+        kept.extend(unfit);
     }
 }
 

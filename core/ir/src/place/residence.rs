@@ -1,8 +1,10 @@
 //! Where each global lives, from who touches it and how.
 
+use std::collections::BTreeSet;
+
 use super::capacity::{GlobalText, Text};
 use super::denied::LONGEST_KEY;
-use crate::graph::{Op, Unit};
+use crate::graph::{Body, Op, Unit};
 use crate::placed::{Placed, Residence, Slot, control};
 use crate::program::{Constant, Element, Global, GlobalId, GlobalShape, Type};
 
@@ -54,6 +56,58 @@ fn in_kernel(shape: &GlobalShape, seen: KernelUse, text: &GlobalText, next_word:
             let per_cpu = !seen.shared && matches!(element, Element::Value(Type::Long) | Element::Aggregate(_));
             Residence::Table { keys, value, per_cpu }
         }
+    }
+}
+
+/// Globals that a continuation writes, and that a kernel-side handler does more to than add.
+pub(super) fn written_late(placed: &Placed) -> Vec<GlobalId> {
+    let mut late = BTreeSet::new();
+    let mut seen = vec![false; placed.functions.len()];
+    let mut bodies: Vec<&Body> = placed.continuations.iter().map(|continuation| &continuation.body).collect();
+    while let Some(body) = bodies.pop() {
+        for inst in body.blocks.iter().flat_map(|block| &block.insts) {
+            if writes(&inst.op) {
+                late.extend(inst.op.global());
+            }
+        }
+        for callee in crate::inline::callees(body) {
+            if !std::mem::replace(&mut seen[callee], true) {
+                bodies.push(&placed.functions[callee].body);
+            }
+        }
+    }
+    let insts = placed.kernel.iter().flat_map(|handler| &handler.body.blocks).flat_map(|block| &block.insts);
+    let mut found: Vec<GlobalId> = insts
+        .filter(|inst| order_matters(&inst.op, inst.result.is_some()))
+        .filter_map(|inst| inst.op.global())
+        .filter(|global| late.contains(global))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn writes(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Set(..)
+            | Op::Add(..)
+            | Op::ElementSet(..)
+            | Op::ElementAdd(..)
+            | Op::ElementDelete(..)
+            | Op::Clear(_)
+            | Op::Accumulate(..)
+            | Op::DeleteSlice(..)
+    )
+}
+
+/// Whether it matters what others did to the global before: to anything but adding.
+fn order_matters(op: &Op, result_used: bool) -> bool {
+    match op {
+        Op::Get(_) | Op::ElementGet(..) | Op::Contains(..) => true,
+        Op::Set(..) | Op::ElementSet(..) | Op::ElementDelete(..) | Op::Clear(_) => true,
+        Op::Add(..) | Op::ElementAdd(..) => result_used,
+        _ => false,
     }
 }
 

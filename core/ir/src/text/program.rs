@@ -191,6 +191,10 @@ impl Printer<'_> {
                 format_args!("{}{}", if *signed { "i" } else { "u" }, width.bytes() * 8),
                 self.expr(base)
             ),
+            ExprKind::Readable { base, width, space } => {
+                let space = if *space == Space::User { "user_" } else { "" };
+                format!("{space}readable{}({})", width.bytes() * 8, self.expr(base))
+            }
             ExprKind::ReadText(read) => {
                 let space = if read.space == Space::User { "user_string" } else { "kernel_string" };
                 let limit = read.limit.as_ref().map_or(String::new(), |limit| format!(", {}", self.expr(limit)));
