@@ -1,7 +1,7 @@
 //! The road of a script, stage by stage, from text to what can be loaded. Prints nothing: it gives what a stage made, or
 //! what is wrong.
 
-use systap_bpf::artifact::Artifact;
+use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
 use systap_elaborate::limits;
@@ -16,6 +16,15 @@ use crate::cli::ScriptOptions;
 
 /// Bytes of the ring between kernel and user side, unless the user says.
 const DEFAULT_RING: u32 = 4 << 20;
+
+/// The same for a program whose kernel part only counts: room for its errors. Mapping a large ring costs a start half a
+/// millisecond.
+const QUIET_RING: u32 = 64 << 10;
+
+/// Whether the kernel's part sends more than word of its end.
+fn speaks(artifact: &Artifact) -> bool {
+    artifact.sites.iter().any(|site| matches!(site.kind, SiteKind::Print(_) | SiteKind::Continue(_)))
+}
 
 /// The compiler walks trees by recursion, as deep as the parser lets a script nest; there is room for that here. Pages that are
 /// never touched cost nothing.
@@ -153,7 +162,13 @@ impl<'a> Compilation<'a> {
             hz: self.settings.hz,
             ..Options::default()
         };
-        systap_bpf::generate(placed, &layout, &options).map(Some).map_err(Stop::Internal)
+        let mut artifact = systap_bpf::generate(placed, &layout, &options).map_err(Stop::Internal)?;
+        if self.settings.ring_bytes.is_none() && !speaks(&artifact) {
+            for map in artifact.maps.iter_mut().filter(|map| map.role == MapRole::Ring) {
+                map.entries = QUIET_RING;
+            }
+        }
+        Ok(Some(artifact))
     }
 
     /// The whole road.

@@ -5,6 +5,7 @@
 
 mod check;
 mod cli;
+mod command;
 mod compile;
 mod outcome;
 mod run;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use systap_diagnostics::{FileId, Sources};
 use systap_kernel::Kernel;
@@ -27,6 +27,7 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         }
     };
     let kernel = Kernel::running();
+    let start = Instant::now();
     let compiled = on_deep_stack(|| {
         let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
         let compiled = compilation.compile(file);
@@ -41,6 +42,9 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         Ok(compiled) => compiled,
         Err(stop) => return explain_stop(&stop),
     };
+    if options.verbose > 0 {
+        terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
+    }
     let destination = match &options.output {
         None => Destination::Stdout(std::io::stdout()),
         Some(path) => match File::create(path) {
@@ -53,8 +57,14 @@ pub(crate) fn run(options: &RunOptions) -> Status {
     };
     let form = (options.script.format, options.script.color);
     let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), &sources);
-    let plan =
-        Plan { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, target: target(options), time_limit, hz: settings.hz };
+    let plan = Plan {
+        placed: &placed,
+        artifact: artifact.as_ref(),
+        kernel: &kernel,
+        target: target(options),
+        time_limit,
+        hz: settings.hz,
+    };
     match systap_runtime::run(&plan, &mut voice) {
         Ok(report) => finish(&report, options, &mut voice, &sources),
         Err(error) => explain_failure(&error),
@@ -95,7 +105,7 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
 
 fn target(options: &RunOptions) -> Target {
     match (&options.command, options.process) {
-        (Some(command), _) => Target::Command(command.clone()),
+        (Some(command), _) => crate::command::target(command),
         (None, Some(pid)) => Target::Process(pid),
         (None, None) => Target::None,
     }
@@ -114,7 +124,7 @@ fn finish(report: &Report, options: &RunOptions, voice: &mut Voice<'_>, sources:
         }
         terminal::write_to_stderr(text.as_bytes());
     }
-    if report.end == systap_runtime::End::Error {
+    if report.failed() {
         Status::ScriptError
     } else if options.strict_loss && report.lost_records() + report.missed_hits() > 0 {
         Status::Lost

@@ -147,8 +147,7 @@ fn a_pattern_stands_for_every_tracepoint_that_matches() {
         probe kernel.trace(\"sched:sched_process_*\") { if (pid() == target()) n[$$name]++ }
         probe end { printf(\"%d %d %d\\n\", n[\"sched_process_fork\"], n[\"sched_process_exec\"], n[\"sched_process_exit\"]) }";
     // systap's shell becomes one that forks three times, then it becomes `true`, then it ends.
-    let Story { seen, all, .. } =
-        story("/bin/true & wait\n/bin/true & wait\n/bin/true & wait\nexec /bin/true\n", text);
+    let Story { seen, all, .. } = story("/bin/true & wait\n/bin/true & wait\n/bin/true & wait\nexec /bin/true\n", text);
     assert_eq!(seen, ["3 3 1"], "{all}");
 }
 

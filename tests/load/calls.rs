@@ -12,9 +12,8 @@ fn main() -> ExitCode {
     let number = |index: usize| args.get(index).and_then(|text| text.parse::<u64>().ok());
     let (Some(name), Some(count)) = (args.get(1), number(2)) else { return ExitCode::from(2) };
     let Some(call) = call_named(name) else { return ExitCode::from(2) };
-    let threads: Vec<_> = (0..number(3).unwrap_or(1))
-        .map(|_| std::thread::spawn(move || (0..count).for_each(|_| call())))
-        .collect();
+    let threads: Vec<_> =
+        (0..number(3).unwrap_or(1)).map(|_| std::thread::spawn(move || (0..count).for_each(|_| call()))).collect();
     let failed = threads.into_iter().map(|thread| thread.join().is_err()).any(|failed| failed);
     ExitCode::from(u8::from(failed))
 }

@@ -63,7 +63,10 @@ fn weights(lines: &[Line]) -> Vec<u64> {
         if let Code::Label(label) = line.code {
             places.insert(label, at);
         }
-        if let Some(from) = line.code.target().and_then(|label| places.get(&label)) {
+        // Returning from the seldom-run part, which is behind all the rest, is no loop.
+        if !line.cold
+            && let Some(from) = line.code.target().and_then(|label| places.get(&label))
+        {
             for weight in &mut weights[*from..=at] {
                 *weight = (*weight * 8).min(1 << 20);
             }
@@ -73,11 +76,7 @@ fn weights(lines: &[Line]) -> Vec<u64> {
 }
 
 /// Gives the register of each virtual register, and the virtual registers that found none.
-fn assign(
-    lines: &[Line],
-    ranges: &(Vec<Ranges>, Vec<Ranges>),
-    momentary: &[bool],
-) -> (Vec<Option<u32>>, Vec<u32>) {
+fn assign(lines: &[Line], ranges: &(Vec<Ranges>, Vec<Ranges>), momentary: &[bool]) -> (Vec<Option<u32>>, Vec<u32>) {
     let ranges = &ranges.0;
     let weights = weights(lines);
     let mut weight = vec![0u64; ranges.len()];
@@ -109,9 +108,9 @@ fn assign(
     let mut spilled = Vec::new();
     for reg in order {
         let wanted = &ranges[reg as usize];
-        let wish = wishes[reg as usize].iter().filter_map(|other| {
-            if *other < 10 { Some(*other) } else { homes.get(*other as usize).copied().flatten() }
-        });
+        let wish = wishes[reg as usize]
+            .iter()
+            .filter_map(|other| if *other < 10 { Some(*other) } else { homes.get(*other as usize).copied().flatten() });
         let found = wish.chain(ORDER).find(|home| !overlap(wanted, &taken[*home as usize]));
         match found {
             Some(home) => {

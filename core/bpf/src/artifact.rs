@@ -58,7 +58,8 @@ pub enum MapKind {
 /// What a map is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapRole {
-    /// The array of words: control words, then scalars ([`systap_ir::placed::control`]). One entry for each word.
+    /// The array of words: control words, then scalars ([`systap_ir::placed::control`]). One entry that holds them all,
+    /// since a program can take the address of a byte only in an array of a single entry.
     Words,
     /// A global that does not live in the words.
     Global(GlobalId),
@@ -191,7 +192,8 @@ pub enum Field {
     /// A kernel stack. Fixed part: 8 bytes, the length in bytes of the tail, or a negative error number. Tail: return addresses, 8
     /// bytes each, innermost first.
     Stack,
-    /// The arguments of a system call. Fixed part: 8 bytes number, 6 × 8 bytes arguments, 6 × 8 bytes lengths of the strings
+    /// The arguments of a system call. Fixed part: 8 bytes number (of a 32-bit call: its number in the table of 32-bit
+    /// calls plus 2^32, and none of its arguments is taken for a string), 6 × 8 bytes arguments, 6 × 8 bytes lengths of the strings
     /// that the arguments point to (negative: not a string or not readable). Tails: the strings, one for each length ≥ 0.
     SyscallArguments,
 }

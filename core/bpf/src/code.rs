@@ -79,28 +79,85 @@ pub(crate) enum Counter {
 /// An instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
-    Alu { wide: bool, op: AluOp, dst: Reg, src: Src, signed: bool },
+    Alu {
+        wide: bool,
+        op: AluOp,
+        dst: Reg,
+        src: Src,
+        signed: bool,
+    },
     /// `dst = src`, its low `bits` sign-extended (instruction set version 4).
-    Sext { bits: u8, dst: Reg, src: Reg },
-    Negate { dst: Reg },
+    Sext {
+        bits: u8,
+        dst: Reg,
+        src: Reg,
+    },
+    Negate {
+        dst: Reg,
+    },
     /// Reverses the bytes of a word.
-    BigEndian { dst: Reg },
-    Imm64 { dst: Reg, value: i64 },
+    BigEndian {
+        dst: Reg,
+    },
+    Imm64 {
+        dst: Reg,
+        value: i64,
+    },
     /// A map (`offset` none), or the address of a byte of its value 0.
-    MapRef { dst: Reg, map: u32, offset: Option<u32> },
-    StackAddress { dst: Reg, object: StackObject, offset: i16 },
-    Load { size: Size, dst: Reg, mem: Mem },
-    Store { size: Size, mem: Mem, src: Reg },
-    StoreImm { size: Size, mem: Mem, imm: i32 },
+    MapRef {
+        dst: Reg,
+        map: u32,
+        offset: Option<u32>,
+    },
+    StackAddress {
+        dst: Reg,
+        object: StackObject,
+        offset: i16,
+    },
+    Load {
+        size: Size,
+        dst: Reg,
+        mem: Mem,
+    },
+    Store {
+        size: Size,
+        mem: Mem,
+        src: Reg,
+    },
+    StoreImm {
+        size: Size,
+        mem: Mem,
+        imm: i32,
+    },
     /// Writes the number of a counter, 4 bytes.
-    StoreCounter { mem: Mem, counter: Counter },
+    StoreCounter {
+        mem: Mem,
+        counter: Counter,
+    },
     /// Adds 8 bytes atomically; with `fetch`, `src` becomes the old value.
-    AtomicAdd { mem: Mem, src: Reg, fetch: bool },
-    Call { helper: Helper, args: u8 },
-    Jump { to: Label },
-    Branch { cond: Cond, wide: bool, left: Reg, right: Src, to: Label },
+    AtomicAdd {
+        mem: Mem,
+        src: Reg,
+        fetch: bool,
+    },
+    Call {
+        helper: Helper,
+        args: u8,
+    },
+    Jump {
+        to: Label,
+    },
+    Branch {
+        cond: Cond,
+        wide: bool,
+        left: Reg,
+        right: Src,
+        to: Label,
+    },
     /// Leaves a loop when the kernel thinks that it has run long enough.
-    MayGoto { to: Label },
+    MayGoto {
+        to: Label,
+    },
     Label(Label),
     Exit,
 }

@@ -111,7 +111,10 @@ fn keep_reachable(lines: &mut Vec<Line>) {
 
 /// Whether `label` stands right after instruction `at`.
 fn comes_next(lines: &[Line], at: usize, label: Label) -> bool {
-    lines[at + 1..].iter().map_while(|line| if let Code::Label(l) = line.code { Some(l) } else { None }).any(|l| l == label)
+    lines[at + 1..]
+        .iter()
+        .map_while(|line| if let Code::Label(l) = line.code { Some(l) } else { None })
+        .any(|l| l == label)
 }
 
 fn drop_empty_jumps(lines: &mut Vec<Line>) {
@@ -122,7 +125,9 @@ fn drop_empty_jumps(lines: &mut Vec<Line>) {
             Code::Branch { to, .. } if comes_next(lines, at, to) => dropped[at] = true,
             Code::Branch { cond, wide, left, right, to } => {
                 // A branch over a jump is the opposite branch to where that jumps.
-                let Some(Line { code: Code::Jump { to: elsewhere }, .. }) = lines.get(at + 1).copied() else { continue };
+                let Some(Line { code: Code::Jump { to: elsewhere }, .. }) = lines.get(at + 1).copied() else {
+                    continue;
+                };
                 if let Some(opposite) = cond.opposite()
                     && comes_next(lines, at + 1, to)
                 {

@@ -13,8 +13,8 @@ use crate::assembler::{Stack, assemble};
 use crate::code::{Code, Line};
 use crate::error::GenerateError;
 use crate::layout::KernelLayout;
-use crate::lower::dispatch::{Program, is_delicate};
 use crate::lower::Shared;
+use crate::lower::dispatch::{Program, is_delicate};
 use crate::maps::Maps;
 use crate::options::Options;
 
@@ -39,11 +39,7 @@ struct Draft {
 ///
 /// # Errors
 /// If the kernel side cannot do what the program asks, or the kernel lacks a type that it needs.
-pub fn generate(
-    placed: &Placed,
-    layout: &KernelLayout,
-    options: &Options<'_>,
-) -> Result<Artifact, GenerateError> {
+pub fn generate(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Result<Artifact, GenerateError> {
     let groups = group(placed, layout, options)?;
     let mut spare = vec![false; groups.len()];
     loop {
@@ -75,8 +71,7 @@ fn attempt(
 ) -> Result<Outcome, GenerateError> {
     let maps = Maps::new(placed, options.ring_bytes);
     let contended = contended(placed, groups);
-    let mut shared =
-        Shared { placed, layout, options, maps, sites: Vec::new(), contended, guarded: false };
+    let mut shared = Shared { placed, layout, options, maps, sites: Vec::new(), contended, guarded: false };
     let mut delicate = 0;
     for (group, spare) in groups.iter().zip(spare) {
         let mut any = false;
@@ -117,10 +112,7 @@ fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Draft]) -> Result<Arti
     let mut used = Vec::new();
     for (group, draft) in groups.iter().zip(drafts) {
         let assembled = assemble(&draft.lines, &draft.stack, draft.spill_slots, counters, options.version_4)
-            .ok_or_else(|| GenerateError::TooLong {
-                point: point(placed, group),
-                instructions: draft.lines.len(),
-            })?;
+            .ok_or_else(|| GenerateError::TooLong { point: point(placed, group), instructions: draft.lines.len() })?;
         for relocation in &assembled.relocations {
             let at = relocation.map as usize;
             if used.len() <= at {

@@ -202,13 +202,7 @@ impl Insn {
         let [code, registers, o0, o1, i0, i1, i2, i3] = bytes;
         let (low, high) = (registers & 15, registers >> 4);
         let (dst, src) = if cfg!(target_endian = "little") { (low, high) } else { (high, low) };
-        Insn {
-            code,
-            dst,
-            src,
-            offset: i16::from_ne_bytes([o0, o1]),
-            imm: i32::from_ne_bytes([i0, i1, i2, i3]),
-        }
+        Insn { code, dst, src, offset: i16::from_ne_bytes([o0, o1]), imm: i32::from_ne_bytes([i0, i1, i2, i3]) }
     }
 
     /// The first half of a 16-byte instruction.

@@ -35,11 +35,7 @@ pub fn print(artifact: &Artifact) -> String {
         let _ = writeln!(out, "site {number}: {}", site_text(site));
     }
     let counters = artifact.counters;
-    let _ = writeln!(
-        out,
-        "counters: {} sites, {} skipped, {} hits",
-        counters.sites, counters.skipped, counters.hits
-    );
+    let _ = writeln!(out, "counters: {} sites, {} skipped, {} hits", counters.sites, counters.skipped, counters.hits);
     out
 }
 

@@ -63,8 +63,7 @@ impl Texts {
     pub(crate) fn place(handler: &KernelHandler, order: &[BlockId], frame_only: bool) -> Texts {
         let body = &handler.body;
         let intervals = Intervals::of(body, order);
-        let mut texts =
-            Texts { homes: vec![None; body.values.len()], padded: paddings(handler), stack: 0, frame: 0 };
+        let mut texts = Texts { homes: vec![None; body.values.len()], padded: paddings(handler), stack: 0, frame: 0 };
         let mut wanted: Vec<(Value, u32, bool)> = Vec::new();
         for block in order.iter().map(|id| body.block(*id)) {
             for param in block.params.iter().filter(|param| body.ty(**param) == Type::Text) {
@@ -78,15 +77,18 @@ impl Texts {
                 let size = room(cap(handler, result));
                 match op {
                     Op::Concat(a, b) => {
-                        let both = room(cap(handler, *a)) + room(cap(handler, *b));
+                        // To the verifier, the first one's length is less than a power of two.
+                        let both = room(cap(handler, *a)).next_power_of_two() + room(cap(handler, *b));
                         wanted.push((result, both.max(size), true));
                     }
+                    Op::ReadText { limit: Some(_), .. } => wanted.push((result, size.next_power_of_two(), false)),
                     _ => wanted.push((result, size, false)),
                 }
             }
         }
         let small = |size: u32, frame: bool| !frame && size <= SHORT;
-        let on_stack: u32 = wanted.iter().filter(|(_, size, frame)| small(*size, *frame)).map(|(_, size, _)| size).sum();
+        let on_stack: u32 =
+            wanted.iter().filter(|(_, size, frame)| small(*size, *frame)).map(|(_, size, _)| size).sum();
         // A loop's states must become equal for the verifier, so no contents that it follows.
         let frame_only = frame_only || handler.loops || on_stack > STACK_BUDGET;
         wanted.sort_by_key(|(value, ..)| intervals.of_value(*value).0);

@@ -1,3 +1,5 @@
+//! Loading artifacts made by hand, with instructions that this kernel's verifier judges.
+
 use super::*;
 use systap_bpf::artifact::{Counters, Relocation};
 use systap_diagnostics::FileId;

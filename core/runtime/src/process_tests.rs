@@ -4,7 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
-use super::tests::{Straight, plan, program_of, recorded, recording, says, user};
+use super::recording_tests::{recorded, recording};
+use super::tests::{Straight, plan, program_of, says, user};
 use super::*;
 use crate::load::tests::{may_load, span};
 use crate::sink::RuntimeReport;

@@ -1,3 +1,5 @@
+//! Records made by hand, whole and broken.
+
 use super::*;
 
 fn words(words: &[i64]) -> Vec<u8> {

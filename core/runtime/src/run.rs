@@ -16,7 +16,6 @@ use systap_sys::event::{Signal, SignalFd};
 use systap_sys::{RingBuffer, SysError};
 
 use crate::attach::attach;
-use crate::counters::Counts;
 use crate::error::RunError;
 use crate::globals;
 use crate::load::{Loaded, load, points_of};
@@ -68,12 +67,11 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
         let (maps, programs) = (loaded.maps.len(), loaded.programs.len());
         output.trace(&Step::Loaded { maps, programs, took: timing.load });
     }
-    let words = loaded.as_ref().and_then(|loaded| loaded.words.as_ref());
-    set_control_words(words, target)?;
+    set_control_words(loaded.as_ref().and_then(|loaded| loaded.words.as_ref()), target)?;
     let mut ring = loaded.as_ref().map(Loaded::open_ring).transpose()?.flatten();
     let store = MapStore::new(plan.placed, loaded.as_ref())?;
     let world = World::new(output, Ending::new(signals), plan.kernel, plan.hz, target);
-    let mut session = Session::new(plan.placed, plan.artifact, words, store, world);
+    let mut session = Session::new(plan.placed, plan.artifact, loaded.as_ref(), store, world);
 
     session.run_ordered(
         |event| if let Event::Begin(order) = event { Some(*order) } else { None },
@@ -208,10 +206,7 @@ fn account(
     ring: Option<&mut RingBuffer>,
     end: End,
 ) -> Report {
-    let mut counts = match (plan.artifact, loaded) {
-        (Some(artifact), Some(loaded)) => Counts::read(artifact, loaded),
-        _ => Counts::default(),
-    };
+    let mut counts = session.counts();
     if let Some(ring) = ring {
         // A program that was running on another CPU when it was detached may have come after the last look.
         ring.drain(usize::MAX, &mut |record| {
@@ -261,6 +256,9 @@ fn account(
 #[cfg(test)]
 #[path = "process_tests.rs"]
 mod process_tests;
+#[cfg(test)]
+#[path = "recording_tests.rs"]
+mod recording_tests;
 #[cfg(test)]
 #[path = "run_tests.rs"]
 mod tests;

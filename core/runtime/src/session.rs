@@ -1,30 +1,32 @@
 //! A run as it stands between its beginning and its end: handlers are run, records delivered, errors counted.
 //!
-//! It must never attach, detach or wait: that is [`crate::run`]'s and [`crate::watch`]'s.
+//! It must never attach, detach or wait: that is [`mod@crate::run`]'s and [`crate::watch`]'s.
 
-use systap_bpf::artifact::{Artifact, Site, SiteKind};
+use systap_bpf::artifact::{Artifact, Fault, Site, SiteKind};
 use systap_diagnostics::Span;
 use systap_ir::format::Format;
 use systap_ir::graph::Body;
 use systap_ir::placed::{Placed, control};
 use systap_ir::program::{Event, Global, Space};
-use systap_sys::bpf::SharedWords;
 
+use crate::counters::Counts;
 use crate::faults::Faults;
+use crate::load::Loaded;
 use crate::record::{self, Fields, Malformed, Value};
 use crate::report::End;
 use crate::sink::Notice;
 use crate::store::MapStore;
 use crate::text;
 use crate::text::format::Operand;
-use crate::user::{Datum, ErrorKind, Host, Interpreter, RuntimeError};
+use crate::user::{Datum, ErrorKind, Interpreter, RuntimeError};
 use crate::world::World;
 
 /// A run.
 pub(crate) struct Session<'a> {
     placed: &'a Placed,
+    artifact: Option<&'a Artifact>,
     sites: &'a [Site],
-    words: Option<&'a SharedWords>,
+    loaded: Option<&'a Loaded>,
     interpreter: Interpreter<'a>,
     pub(crate) store: MapStore<'a>,
     pub(crate) world: World<'a>,
@@ -47,7 +49,7 @@ impl<'a> Session<'a> {
     pub(crate) fn new(
         placed: &'a Placed,
         artifact: Option<&'a Artifact>,
-        words: Option<&'a SharedWords>,
+        loaded: Option<&'a Loaded>,
         store: MapStore<'a>,
         world: World<'a>,
     ) -> Self {
@@ -55,8 +57,9 @@ impl<'a> Session<'a> {
         let sites: &[Site] = artifact.map_or(&[], |artifact| &artifact.sites);
         Session {
             placed,
+            artifact,
             sites,
-            words,
+            loaded,
             interpreter: Interpreter::new(&placed.functions, placed.limits),
             store,
             world,
@@ -138,8 +141,44 @@ impl<'a> Session<'a> {
 
     /// Kernel-side handlers do nothing more from now on, those that look at all.
     pub(crate) fn stop_kernel_side(&self) {
-        if let Some(words) = self.words {
+        if let Some(words) = self.loaded.and_then(|loaded| loaded.words.as_ref()) {
             words.store(control::STOP as usize, 1);
+        }
+    }
+
+    /// Whether the kernel side has stopped itself, and this side has not heard why.
+    pub(crate) fn has_stopped_unheard(&self) -> bool {
+        let words = self.loaded.and_then(|loaded| loaded.words.as_ref());
+        words.is_some_and(|words| words.load(control::STOP as usize) != 0) && self.end().is_none()
+    }
+
+    /// Ends the run as the kernel side wanted to, when the record that says so found no room.
+    pub(crate) fn take_unheard_end(&mut self) {
+        let lost = self.counts().lost;
+        let sites = self.sites.iter().zip(lost).filter(|(_, lost)| *lost > 0);
+        let mut fault = sites.filter_map(|(site, _)| match &site.kind {
+            // What the error was about went with its record.
+            SiteKind::Error(Fault::Message | Fault::Read(_) | Fault::ArrayRefused(_)) => {
+                let sentence = &b"a run-time error, of which more found no room in the ring"[..];
+                Some((site, ErrorKind::Message(sentence.into())))
+            }
+            SiteKind::Error(fault) => Some((site, ErrorKind::of_fault(fault, &[]))),
+            _ => None,
+        });
+        if let Some((site, kind)) = fault.next_back() {
+            self.fault(RuntimeError { kind, span: site.span }, self.point_of(site));
+        }
+        // Errors within MAXERRORS stop nothing: then it was an exit.
+        if self.end().is_none() {
+            self.world.ending.exit = true;
+        }
+    }
+
+    /// The counts that the kernel side keeps, as they are now.
+    pub(crate) fn counts(&self) -> Counts {
+        match (self.artifact, self.loaded) {
+            (Some(artifact), Some(loaded)) => Counts::read(artifact, loaded),
+            _ => Counts::default(),
         }
     }
 

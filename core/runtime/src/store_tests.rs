@@ -1,3 +1,5 @@
+//! Globals over real maps, against what a plain map would hold. The kernel side is played by updates of the maps.
+
 use super::*;
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //!
 //! It must never run a command before probes are armed, nor leave behind one that it started.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant};
 
 use systap_sys::SysError;
@@ -19,6 +19,8 @@ pub enum Target {
     None,
     /// A command's, as a shell takes it: it runs once probes are armed, and the run ends when it ends.
     Command(String),
+    /// The same of a program that needs no shell: its path, then its arguments.
+    Program(Vec<OsString>),
     /// A running process's: the run ends when it ends.
     Process(u32),
 }
@@ -40,11 +42,11 @@ impl Watched {
     pub(crate) fn new(target: &Target) -> Result<Option<Self>, RunError> {
         match target {
             Target::None => Ok(None),
-            Target::Command(command) => {
-                let refused = |source| RunError::Command { command: command.clone(), source };
-                let child = HeldChild::shell(OsStr::new(command)).map_err(refused)?;
-                let pidfd = child.pidfd().map_err(refused)?;
-                Ok(Some(Watched { pid: child.pid(), child: Some(child), pidfd }))
+            Target::Command(command) => Self::held(command, HeldChild::shell(OsStr::new(command))),
+            Target::Program(words) => {
+                let arguments: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
+                let command = arguments.join(OsStr::new(" "));
+                Self::held(&command.to_string_lossy(), HeldChild::program(&arguments))
             }
             Target::Process(pid) => match PidFd::open(*pid) {
                 Ok(pidfd) => Ok(Some(Watched { pid: *pid, child: None, pidfd })),
@@ -54,6 +56,13 @@ impl Watched {
                 Err(source) => Err(source.into()),
             },
         }
+    }
+
+    fn held(command: &str, child: Result<HeldChild, SysError>) -> Result<Option<Self>, RunError> {
+        let refused = |source| RunError::Command { command: command.to_owned(), source };
+        let child = child.map_err(refused)?;
+        let pidfd = child.pidfd().map_err(refused)?;
+        Ok(Some(Watched { pid: child.pid(), child: Some(child), pidfd }))
     }
 
     /// Its process number, what `target()` gives.

@@ -67,6 +67,7 @@ impl Watch {
         timers: &mut Timers,
     ) -> Result<End, SysError> {
         let mut pause = ACTIVE;
+        let mut stopped = false;
         loop {
             let served = ring.as_mut().map_or(Served::None, |ring| serve(ring, session));
             pause = if served == Served::None { (pause * 2).min(IDLE) } else { ACTIVE };
@@ -81,6 +82,15 @@ impl Watch {
             }
             if let Some(end) = session.end() {
                 return Ok(end);
+            }
+            // An exit or an error is a record like others and may find no room; then only the kernel side's stopping
+            // tells of it. The record may also be on its way still: it has the time of one more round.
+            if served != Served::Some && session.has_stopped_unheard() {
+                if std::mem::replace(&mut stopped, true) {
+                    session.take_unheard_end();
+                    continue;
+                }
+                pause = ACTIVE;
             }
             let timeout = match served {
                 Served::All | Served::None => {

@@ -21,19 +21,14 @@ impl<'a> Lower<'a, '_> {
     fn shape(&self, global: GlobalId) -> Result<&'a AggregateShape, GenerateError> {
         let placed = self.shared.placed;
         match placed.globals.get(global.0 as usize).map(|(global, _)| &global.shape) {
-            Some(
-                GlobalShape::Aggregate(shape) | GlobalShape::Array { element: Element::Aggregate(shape), .. },
-            ) => Ok(shape),
+            Some(GlobalShape::Aggregate(shape) | GlobalShape::Array { element: Element::Aggregate(shape), .. }) => {
+                Ok(shape)
+            }
             _ => Err(self.malformed("a value is put into what is no aggregate")),
         }
     }
 
-    pub(super) fn accumulate(
-        &mut self,
-        global: GlobalId,
-        keys: &[Value],
-        value: Value,
-    ) -> Result<(), GenerateError> {
+    pub(super) fn accumulate(&mut self, global: GlobalId, keys: &[Value], value: Value) -> Result<(), GenerateError> {
         let shape = self.shape(global)?;
         let layout = AggregateLayout::of(shape);
         let value = self.register(value)?;
@@ -112,8 +107,13 @@ impl<'a> Lower<'a, '_> {
             self.hit(entry, bucket, first);
         }
         if let (Some(first), Some(bounds)) = (layout.linear, shape.linear) {
-            let bucket = self.linear_bucket(value, &bounds);
+            let counted = self.linear_bucket(value, &bounds);
+            // Said again right before the use, so that no spilling can come between what the verifier has to see.
+            let bucket = self.em.fresh(Arg::Reg(counted));
+            let outside = self.em.label();
+            self.em.branch(Cond::Ge, bucket, Src::Imm(bounds.buckets() as i32), outside);
             self.hit(entry, bucket, first);
+            self.em.place(outside);
         }
     }
 

@@ -29,18 +29,13 @@ pub(crate) fn can_stop(handler: &KernelHandler, errors_allowed: u32) -> bool {
         _ => false,
     };
     let mut insts = handler.body.blocks.iter().flat_map(|block| &block.insts);
-    let ends = insts.any(|inst| {
-        matches!(inst.op, Op::Intrinsic(Intrinsic::Exit, _)) || errors_allowed == 0 && fallible(&inst.op)
-    });
+    let ends = insts
+        .any(|inst| matches!(inst.op, Op::Intrinsic(Intrinsic::Exit, _)) || errors_allowed == 0 && fallible(&inst.op));
     ends || handler.loops && errors_allowed == 0
 }
 
 /// The handler uses the frame, or changes per-CPU values that others change in more than one step.
-pub(crate) fn is_delicate(
-    shared: &mut Shared<'_>,
-    index: usize,
-    spare_stack: bool,
-) -> Result<bool, GenerateError> {
+pub(crate) fn is_delicate(shared: &mut Shared<'_>, index: usize, spare_stack: bool) -> Result<bool, GenerateError> {
     let handler = &shared.placed.kernel[index];
     let mut insts = handler.body.blocks.iter().flat_map(|block| &block.insts);
     if insts.any(|inst| matches!(&inst.op, Op::Accumulate(global, ..) if shared.contended.contains(global))) {
@@ -205,12 +200,14 @@ impl<'a, 's> Program<'a, 's> {
     fn disjoint(&self, group: &[usize]) -> usize {
         let mut seen = std::collections::HashSet::new();
         let alone = |index: &usize| self.numbers(*index).is_some_and(|set| set.iter().all(|n| seen.insert(*n)));
-        group.iter().map_while({
-            let mut alone = alone;
-            move |index| alone(index).then_some(())
-        })
-        .count()
-        .max(1)
+        group
+            .iter()
+            .map_while({
+                let mut alone = alone;
+                move |index| alone(index).then_some(())
+            })
+            .count()
+            .max(1)
     }
 
     /// Runs the one handler of these that asks for the number, if there is one.

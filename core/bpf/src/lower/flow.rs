@@ -133,13 +133,7 @@ impl<'a> Lower<'a, '_> {
         (present.global == global && present.keys == keys).then_some(present.element)
     }
 
-    fn choose(
-        &mut self,
-        from: BlockId,
-        condition: Value,
-        then: &Jump,
-        otherwise: &Jump,
-    ) -> Result<(), GenerateError> {
+    fn choose(&mut self, from: BlockId, condition: Value, then: &Jump, otherwise: &Jump) -> Result<(), GenerateError> {
         let direct = then.args.is_empty() && !self.goes_back(from, then.to);
         let taken = if direct { self.label(then.to)? } else { self.em.label() };
         match self.held(condition).clone() {

@@ -68,12 +68,7 @@ impl<'a> Lower<'a, '_> {
         Ok(())
     }
 
-    pub(super) fn add(
-        &mut self,
-        result: Option<Value>,
-        global: GlobalId,
-        value: Value,
-    ) -> Result<(), GenerateError> {
+    pub(super) fn add(&mut self, result: Option<Value>, global: GlobalId, value: Value) -> Result<(), GenerateError> {
         let Residence::Word(word) = self.residence(global)? else {
             return Err(self.malformed("a scalar that lives in no word"));
         };
@@ -111,4 +106,3 @@ impl<'a> Lower<'a, '_> {
         self.em.store(Size::B8, place, Src::Imm(1));
     }
 }
-

@@ -23,16 +23,12 @@ pub(super) struct Load {
 
 /// The operation can work on pointers of BTF's as they are: it follows them, copies or compares them.
 pub(super) fn takes_pointers(op: &Op) -> bool {
-    matches!(op, Op::Load { typed: true, .. } | Op::Print(..) | Op::Set(..) | Op::ReadText { .. })
+    // A limit is calculated with, an address is not.
+    matches!(op, Op::Load { typed: true, .. } | Op::Print(..) | Op::Set(..) | Op::ReadText { limit: None, .. })
 }
 
 impl Lower<'_, '_> {
-    pub(super) fn argument(
-        &mut self,
-        result: Option<Value>,
-        index: u32,
-        pointer: bool,
-    ) -> Result<(), GenerateError> {
+    pub(super) fn argument(&mut self, result: Option<Value>, index: u32, pointer: bool) -> Result<(), GenerateError> {
         let Some(result) = result else { return Ok(()) };
         let loaded = self.em.load(Size::B8, Mem::Base(self.facts.context, (8 * index) as i16));
         let syscall = matches!(self.handler.event, Event::SyscallEntry(_) | Event::SyscallReturn(_));
@@ -94,13 +90,7 @@ impl Lower<'_, '_> {
     }
 
     /// Reads memory to the stack; gives the address and what the helper returned: 0 if it worked.
-    fn probe(
-        &mut self,
-        base: Value,
-        offset: i64,
-        width: Width,
-        space: Space,
-    ) -> Result<(Reg, Reg), GenerateError> {
+    fn probe(&mut self, base: Value, offset: i64, width: Width, space: Space) -> Result<(Reg, Reg), GenerateError> {
         let mut address = self.register(base)?;
         if offset != 0 {
             address = self.em.fresh(Arg::Reg(address));

@@ -71,7 +71,10 @@ enum Held {
     Long(Reg),
     Constant(i64),
     /// A pointer of BTF's, and the same as a plain number if that is needed.
-    Pointer { typed: Reg, plain: Option<Reg> },
+    Pointer {
+        typed: Reg,
+        plain: Option<Reg>,
+    },
     /// The saved registers of a system call, typed: never null, and none of its members is a pointer to the verifier.
     Registers(Reg),
     /// The element that the block's branch asks for; it is there if this is not 0.

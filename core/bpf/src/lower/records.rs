@@ -57,12 +57,13 @@ fn fixed(field: &Field) -> u32 {
     }
 }
 
-/// Bytes that a field's tails take at most. To the verifier, rounding a length up can add 7 to the greatest one.
+/// Bytes that a field's tails take at most. To the verifier, a length is less than a power of two, and rounding it up can
+/// add 7 to the greatest one.
 fn tails(field: &Field, cap: u32) -> u32 {
     match field {
         Field::Long | Field::ShortText(_) => 0,
-        Field::Text => cap.next_multiple_of(8) + 8,
-        Field::Stack => STACK_BYTES,
+        Field::Text => cap.next_power_of_two().max(8) + 8,
+        Field::Stack => STACK_BYTES.next_power_of_two(),
         Field::SyscallArguments => 6 * (ARGUMENT_TEXT + 8),
     }
 }
@@ -208,17 +209,14 @@ impl Lower<'_, '_> {
 
     fn stack_tail(&mut self, start: Mem, length: Reg, at: Mem) {
         let end = self.end_of(start, length);
-        let args = [
-            Arg::Reg(self.facts.context),
-            Arg::Reg(end),
-            Arg::Imm(i64::from(STACK_BYTES)),
-            Arg::Imm(0),
-        ];
+        let args = [Arg::Reg(self.facts.context), Arg::Reg(end), Arg::Imm(i64::from(STACK_BYTES)), Arg::Imm(0)];
         let bytes = self.em.call_for(Helper::GetStack, &args);
         self.em.store(Size::B8, at, Src::Reg(bytes));
         let none = self.em.label();
-        self.em.branch(Cond::Gt, bytes, Src::Imm(STACK_BYTES as i32), none);
-        self.em.alu(AluOp::Add, length, Src::Reg(bytes));
+        self.em.branch(Cond::SLt, bytes, Src::Imm(0), none);
+        let tail = self.em.fresh(Arg::Reg(bytes));
+        self.em.alu(AluOp::And, tail, Src::Imm(STACK_BYTES.next_power_of_two() as i32 - 1));
+        self.em.alu(AluOp::Add, length, Src::Reg(tail));
         self.em.place(none);
     }
 
@@ -295,8 +293,7 @@ impl Lower<'_, '_> {
         if let Some(tail) = self.fault_tails[index] {
             return tail;
         }
-        let tail =
-            FaultTail { label: self.em.label(), site: self.em.reg(), value: with_value.then(|| self.em.reg()) };
+        let tail = FaultTail { label: self.em.label(), site: self.em.reg(), value: with_value.then(|| self.em.reg()) };
         self.fault_tails[index] = Some(tail);
         tail
     }

@@ -43,16 +43,13 @@ impl Lower<'_, '_> {
         let number = self.register(number)?;
         let table = self.name_table();
         let (unknown, compat, done) = (self.em.label(), self.em.label(), self.em.label());
-        let in_call = matches!(self.handler.event, Event::SyscallEntry(SyscallSet::All) | Event::SyscallReturn(SyscallSet::All));
+        let in_call =
+            matches!(self.handler.event, Event::SyscallEntry(SyscallSet::All) | Event::SyscallReturn(SyscallSet::All));
         if in_call {
             self.if_compat(compat)?;
         }
         self.em.branch(Cond::Ge, number, Src::Imm(table.entries as i32), unknown);
-        let name = self.em.reg();
-        self.em.push(Code::MapRef { dst: name, map: table.map, offset: Some(0) });
-        let offset = self.em.fresh(Arg::Reg(number));
-        self.em.alu(AluOp::Lsh, offset, Src::Imm(NAME.trailing_zeros() as i32));
-        self.em.alu(AluOp::Add, name, Src::Reg(offset));
+        let name = self.indexed(table.map, number, table.entries, NAME.trailing_zeros());
         let first = self.em.load(Size::B1, Mem::Base(name, 0));
         self.em.branch(Cond::Eq, first, Src::Imm(0), unknown);
         self.copy_text(to, size, cap, &super::TextSource::Memory(Mem::Base(name, 0), NAME));
@@ -86,10 +83,24 @@ impl Lower<'_, '_> {
         self.em.call(Helper::Snprintf, &[Arg::Address(to), bytes, Arg::Reg(dst), Arg::Address(cell), Arg::Imm(8)]);
     }
 
+    /// The address of an entry of `1 << shift` bytes in a table whose `entries` are a power of two. The verifier sees from
+    /// the mask that it is inside, whatever it has forgotten of comparisons.
+    fn indexed(&mut self, map: u32, number: Reg, entries: u32, shift: u32) -> Reg {
+        let offset = self.em.fresh(Arg::Reg(number));
+        self.em.alu(AluOp::And, offset, Src::Imm(entries as i32 - 1));
+        if shift > 0 {
+            self.em.alu(AluOp::Lsh, offset, Src::Imm(shift as i32));
+        }
+        let dst = self.em.reg();
+        self.em.push(Code::MapRef { dst, map, offset: Some(0) });
+        self.em.alu(AluOp::Add, dst, Src::Reg(offset));
+        dst
+    }
+
     fn name_table(&mut self) -> Table {
         let names = self.shared.options.syscall_names;
-        let entries = names.iter().map(|(number, _)| number + 1).max().unwrap_or(0).min(1 << 12);
-        let mut contents = vec![0; (entries.max(1) * NAME) as usize];
+        let entries = names.iter().map(|(number, _)| number + 1).max().unwrap_or(1).min(1 << 12).next_power_of_two();
+        let mut contents = vec![0; (entries * NAME) as usize];
         for (number, name) in names {
             let at = (*number as usize).saturating_mul(NAME as usize);
             for (to, from) in contents.iter_mut().skip(at).take(NAME as usize - 1).zip(name.bytes()) {
@@ -117,10 +128,7 @@ impl Lower<'_, '_> {
             self.em.stack.need(StackObject::Read, bytes);
             let read = Mem::Stack(StackObject::Read, 0);
             self.em.alu(AluOp::Add, regs, Src::Imm(first as i32));
-            self.em.call(
-                Helper::ProbeReadKernel,
-                &[Arg::Address(read), Arg::Imm(i64::from(bytes)), Arg::Reg(regs)],
-            );
+            self.em.call(Helper::ProbeReadKernel, &[Arg::Address(read), Arg::Imm(i64::from(bytes)), Arg::Reg(regs)]);
             (read, first)
         };
         let (compat, done) = (self.em.label(), self.em.label());
@@ -175,11 +183,12 @@ impl Lower<'_, '_> {
         let mask = self.em.fresh(Arg::Imm(i64::from(certain)));
         if possible != certain {
             let known = self.em.label();
-            let table = self.shared.maps.table("string_args", masks.to_vec());
-            self.em.branch(Cond::Ge, number, Src::Imm(masks.len() as i32), known);
-            let place = self.em.reg();
-            self.em.push(Code::MapRef { dst: place, map: table, offset: Some(0) });
-            self.em.alu(AluOp::Add, place, Src::Reg(number));
+            let entries = masks.len().next_power_of_two();
+            let mut contents = masks.to_vec();
+            contents.resize(entries, 0);
+            let table = self.shared.maps.table("string_args", contents);
+            self.em.branch(Cond::Ge, number, Src::Imm(entries as i32), known);
+            let place = self.indexed(table, number, entries as u32, 0);
             self.em.push(Code::Load { size: Size::B1, dst: mask, mem: Mem::Base(place, 0) });
             self.em.place(known);
         }

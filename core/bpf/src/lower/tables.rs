@@ -172,12 +172,7 @@ impl<'a> Lower<'a, '_> {
         Ok(())
     }
 
-    pub(super) fn element_set(
-        &mut self,
-        global: GlobalId,
-        keys: &[Value],
-        value: Value,
-    ) -> Result<(), GenerateError> {
+    pub(super) fn element_set(&mut self, global: GlobalId, keys: &[Value], value: Value) -> Result<(), GenerateError> {
         let table = self.table(global)?;
         let Some(slot) = table.value.filter(|_| !table.per_cpu) else {
             return Err(self.unsupported("setting an element of an array that is kept for each CPU apart"));

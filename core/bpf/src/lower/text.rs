@@ -59,7 +59,7 @@ impl Lower<'_, '_> {
     /// Ends a text after `cap - 1` bytes.
     fn cut(&mut self, text: Mem, size: u32, cap: u32) {
         let mut at = cap.min(size) - 1;
-        while at % 8 != 0 {
+        while !at.is_multiple_of(8) {
             self.em.store(Size::B1, after(text, at), Src::Imm(0));
             at += 1;
         }
@@ -124,14 +124,18 @@ impl Lower<'_, '_> {
         let bytes = match limit {
             None => Arg::Imm(i64::from(cap)),
             Some(limit) => match self.constant(limit) {
-                Some(limit) => Arg::Imm(limit.checked_add(1).filter(|n| (1..=i64::from(cap)).contains(n)).unwrap_or(i64::from(cap))),
+                Some(limit) => Arg::Imm(
+                    limit.checked_add(1).filter(|n| (1..=i64::from(cap)).contains(n)).unwrap_or(i64::from(cap)),
+                ),
                 None => {
                     let bytes = self.copy(limit)?;
-                    self.em.alu(AluOp::Add, bytes, Src::Imm(1));
                     let fits = self.em.label();
-                    self.em.branch(Cond::Le, bytes, Src::Imm(cap as i32), fits);
-                    self.em.mov(bytes, Arg::Imm(i64::from(cap)));
+                    self.em.branch(Cond::Lt, bytes, Src::Imm(cap as i32), fits);
+                    self.em.mov(bytes, Arg::Imm(i64::from(cap) - 1));
                     self.em.place(fits);
+                    // For the verifier, as in `text_length`; the place has room for that.
+                    self.em.alu(AluOp::And, bytes, Src::Imm(cap.next_power_of_two() as i32 - 1));
+                    self.em.alu(AluOp::Add, bytes, Src::Imm(1));
                     Arg::Reg(bytes)
                 }
             },
@@ -198,14 +202,13 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
-    /// The length without NUL from what a string helper returned, less than `size` to the verifier too.
+    /// The length without NUL from what a string helper returned that copied into `size` bytes. To the verifier it is less
+    /// than the next power of two: it would forget the result of a comparison if the register were spilled, but not that
+    /// of an instruction.
     pub(super) fn text_length(&mut self, returned: Reg, size: u32) -> Reg {
         let length = self.em.fresh(Arg::Reg(returned));
         self.em.alu(AluOp::Sub, length, Src::Imm(1));
-        let fits = self.em.label();
-        self.em.branch(Cond::Lt, length, Src::Imm(size as i32), fits);
-        self.em.mov(length, Arg::Imm(0));
-        self.em.place(fits);
+        self.em.alu(AluOp::And, length, Src::Imm(size.next_power_of_two() as i32 - 1));
         length
     }
 

@@ -9,7 +9,7 @@ use systap_ir::program::{BinaryOp, CompareOp, Event, Type, UnaryOp};
 use crate::harness::*;
 
 /// xorshift64*, so that every run tries the same.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -19,11 +19,11 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() >> 33) as usize % limit
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 }
@@ -130,8 +130,7 @@ fn random_op(random: &mut Random, values: &[Value]) -> Op {
 /// until then).
 fn random_graph(random: &mut Random, operations: usize, all: bool) -> Graph {
     let mut graph = Graph::new();
-    let mut values: Vec<Value> =
-        (0..4).map(|index| graph.long(Op::Argument { index, pointer: false })).collect();
+    let mut values: Vec<Value> = (0..4).map(|index| graph.long(Op::Argument { index, pointer: false })).collect();
     for _ in 0..operations {
         let op = random_op(random, &values);
         values.push(graph.long(op));
@@ -165,10 +164,7 @@ fn try_graphs(seed: u64, graphs: usize, operations: usize, all: bool, options: &
     let mut random = Random(seed);
     for number in 0..graphs {
         let graph = random_graph(&mut random, operations, all);
-        let mut placed = program(
-            vec![scalar("result", FIRST_FREE)],
-            vec![graph.handler(test_point())],
-        );
+        let mut placed = program(vec![scalar("result", FIRST_FREE)], vec![graph.handler(test_point())]);
         placed.limits.errors = u32::MAX;
         let graph = Graph::of(&placed.kernel[0]);
         let mut live = Live::load(&placed, options);

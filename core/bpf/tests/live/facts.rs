@@ -94,8 +94,7 @@ fn when_and_where() {
         return;
     }
     let now = || [clock::monotonic_ns(), clock::boottime_ns(), clock::realtime_ns()].map(|ns| ns as i64);
-    let contexts =
-        [Context::MonotonicNs, Context::BoottimeNs, Context::RealtimeNs, Context::Cpu, Context::Jiffies];
+    let contexts = [Context::MonotonicNs, Context::BoottimeNs, Context::RealtimeNs, Context::Cpu, Context::Jiffies];
     let before = now();
     let got = at_yield(true, &contexts.map(Op::Context));
     let after = now();
@@ -141,14 +140,8 @@ fn typed_pointers_are_followed_and_calculated_with() {
         // The same by a pointer that has become a number, which the verifier lets be calculated with.
         let offset = graph.number(task_offset("tgid"));
         let sum = graph.long(Op::Binary(BinaryOp::Add, parent, offset));
-        let plain = Op::Load {
-            base: sum,
-            offset: 0,
-            width: Width::W4,
-            signed: true,
-            space: Space::Kernel,
-            typed: false,
-        };
+        let plain =
+            Op::Load { base: sum, offset: 0, width: Width::W4, signed: true, space: Space::Kernel, typed: false };
         let again = graph.long(plain);
         let top = graph.number(47);
         let half = graph.long(Op::Binary(BinaryOp::ShiftRightLogical, task, top));
@@ -160,14 +153,8 @@ fn typed_pointers_are_followed_and_calculated_with() {
         let not = graph.long(Op::Readable { base: null, offset: 8, width: Width::W1, space: Space::Kernel });
         graph.run(Op::Print(Format::default(), vec![readable, not]));
         let plug = graph.long(load(task, "plug", Width::W8));
-        let beyond = Op::Load {
-            base: plug,
-            offset: 8,
-            width: Width::W8,
-            signed: false,
-            space: Space::Kernel,
-            typed: true,
-        };
+        let beyond =
+            Op::Load { base: plug, offset: 8, width: Width::W8, signed: false, space: Space::Kernel, typed: true };
         let beyond = graph.long(beyond);
         graph.run(Op::Print(Format::default(), vec![beyond]));
         let event = Event::SyscallEntry(SyscallSet::Numbers(vec![YIELD]));
@@ -179,10 +166,14 @@ fn typed_pointers_are_followed_and_calculated_with() {
         drop(links);
         let records = live.records();
         assert_eq!(records.len(), 3, "{records:?}");
-        let longs: Vec<i64> = records[0].1.iter().map(|datum| match datum {
-            Datum::Long(value) => *value,
-            other => panic!("{other:?}"),
-        }).collect();
+        let longs: Vec<i64> = records[0]
+            .1
+            .iter()
+            .map(|datum| match datum {
+                Datum::Long(value) => *value,
+                other => panic!("{other:?}"),
+            })
+            .collect();
         let parent = i64::from(std::os::unix::process::parent_id());
         assert_eq!(longs[..5], [i64::from(std::process::id()), parent, parent, 0x1ffff, 1], "typed: {typed}");
         assert!(longs[5..].iter().all(|address| (*address as u64) >> 47 == 0x1ffff));
@@ -214,8 +205,7 @@ fn arguments_of_a_typed_tracepoint() {
         let preempt = graph.long(Op::Extend { value: preempt, bits: 8, signed: false });
         let tgid = graph.long(load(next, "tgid", Width::W4));
         graph.run(Op::Print(Format::default(), vec![tgid, preempt]));
-        let event =
-            Event::Tracepoint { name: "sched_switch".into(), btf_id: point.btf_typedef_id, arguments: 4 };
+        let event = Event::Tracepoint { name: "sched_switch".into(), btf_id: point.btf_typedef_id, arguments: 4 };
         let mut live = Live::load(&program(vec![], vec![graph.handler(event)]), &options(typed));
         let links = live.attach();
         for _ in 0..5 {

@@ -270,10 +270,11 @@ impl Live {
     /// Entries of a table of longs: keys' bytes and values, summed over CPUs where each has its own.
     pub(crate) fn entries(&self, global: GlobalId) -> Vec<(Vec<u8>, i64)> {
         let mut all = Vec::new();
-        self.map(MapRole::Global(global)).entries(&mut |key, value| {
-            all.push((key.to_vec(), Live::per_cpu_sum(value, 1, 0)));
-        })
-        .unwrap();
+        self.map(MapRole::Global(global))
+            .entries(&mut |key, value| {
+                all.push((key.to_vec(), Live::per_cpu_sum(value, 1, 0)));
+            })
+            .unwrap();
         all.sort();
         all
     }

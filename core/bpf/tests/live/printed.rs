@@ -126,8 +126,7 @@ fn latency_into_a_histogram() {
     leave.run(Op::Accumulate(times, vec![], took));
     leave.run(Op::ElementDelete(start, vec![tid]));
     let numbers = || SyscallSet::Numbers(vec![0, 1, 2, 3, 17, 18]);
-    let kernel =
-        vec![entry.handler(Event::SyscallEntry(numbers())), leave.handler(Event::SyscallReturn(numbers()))];
+    let kernel = vec![entry.handler(Event::SyscallEntry(numbers())), leave.handler(Event::SyscallReturn(numbers()))];
     insta::assert_snapshot!(text(&program(globals, kernel)));
 }
 

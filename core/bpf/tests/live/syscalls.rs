@@ -14,8 +14,7 @@ use crate::harness::*;
 const YIELD: u32 = 24;
 const OPENAT: u32 = 257;
 
-const NAMES: [(u32, &str); 4] =
-    [(0, "read"), (YIELD, "sched_yield"), (OPENAT, "openat"), (440, "process_madvise")];
+const NAMES: [(u32, &str); 4] = [(0, "read"), (YIELD, "sched_yield"), (OPENAT, "openat"), (440, "process_madvise")];
 
 fn options(typed: bool, masks: &[u8]) -> Options<'_> {
     Options { typed, own_filter: false, syscall_names: &NAMES, string_arguments: masks, ..Options::default() }
@@ -30,8 +29,7 @@ fn counted(typed: bool, sets: &[SyscallSet], returns: bool, act: impl Fn()) -> V
         let one = graph.number(1);
         graph.run(Op::Add(GlobalId(number as u32), one));
         globals.push(scalar("hits", FIRST_FREE + number as u32));
-        let event =
-            if returns { Event::SyscallReturn(set.clone()) } else { Event::SyscallEntry(set.clone()) };
+        let event = if returns { Event::SyscallReturn(set.clone()) } else { Event::SyscallEntry(set.clone()) };
         kernel.push(graph.handler(event));
     }
     let live = Live::load(&program(globals, kernel), &options(typed, &[]));
@@ -118,8 +116,7 @@ fn all_and_numbers_keep_the_order_of_the_script() {
         kernel.push(graph.handler(Event::SyscallEntry(set.clone())));
     }
     let mut live = Live::load(&program(vec![], kernel), &Options { typed: false, ..options(true, &[]) });
-    let expected: [(u64, &[i64]); 4] =
-        [(1, &[0, 1, 3, 4]), (2, &[0, 1, 2, 4]), (3, &[1, 2, 4, 5]), (4, &[1, 4])];
+    let expected: [(u64, &[i64]); 4] = [(1, &[0, 1, 3, 4]), (2, &[0, 1, 2, 4]), (3, &[1, 2, 4, 5]), (4, &[1, 4])];
     for (number, order) in expected {
         live.run(&[0, number]);
         let got: Vec<Datum> = live.records().into_iter().map(|(_, fields)| fields[0].clone()).collect();

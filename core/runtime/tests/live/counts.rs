@@ -89,12 +89,16 @@ fn a_clock_on_each_cpu_ticks_as_often_as_asked() {
         return;
     }
     // 250 a second by the `hz` that the harness gives.
-    let text = "global n probe timer.profile { n[cpu()]++ } probe end { foreach (c+ in n) printf(\"%d %d\\n\", c, n[c]) }";
+    let text =
+        "global n probe timer.profile { n[cpu()]++ } probe end { foreach (c+ in n) printf(\"%d %d\\n\", c, n[c]) }";
     let (report, said) = Script { time_limit: Some(Duration::from_secs(1)), ..Script::new(text) }.run();
     let cpus = systap_sys::cpu::online_cpus().unwrap();
     let lines: Vec<Vec<i64>> =
         said.text().lines().map(|line| line.split(' ').map(|n| n.parse().unwrap()).collect()).collect();
-    assert_eq!(lines.iter().map(|line| line[0]).collect::<Vec<_>>(), cpus.iter().map(|c| i64::from(*c)).collect::<Vec<_>>());
+    assert_eq!(
+        lines.iter().map(|line| line[0]).collect::<Vec<_>>(),
+        cpus.iter().map(|c| i64::from(*c)).collect::<Vec<_>>()
+    );
     for line in &lines {
         // A virtual CPU that the host gives little time to misses ticks; none may be invented.
         assert!((50..=260).contains(&line[1]), "{lines:?}");

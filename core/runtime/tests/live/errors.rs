@@ -60,11 +60,11 @@ fn a_full_array_is_told_by_its_name() {
     let text = r#"
         global n, seen[10]
         probe syscall.getpgrp { if (pid() == target()) seen[n++] = 1 }
-        probe end { printf("%d\n", n) }
+        probe end { printf("%d %d\n", n, seen[9]) }
     "#;
     let limits = Limits { errors: 1000, ..Limits::default() };
     let (report, said) = Script { limits, ..Script::with(text, calls(25)) }.run();
-    assert_eq!(said.text(), "25\n");
+    assert_eq!(said.text(), "25 1\n");
     assert_eq!(said.sentences(), ["Array overflow in 'seen', check size limit (10) or MAXMAPENTRIES"]);
     assert_eq!(report.arrays_full, [("seen".to_owned(), 15)]);
 }

@@ -14,8 +14,7 @@ use systap_sys::privilege;
 
 /// Whether programs can be loaded and calls be made here; says so if not.
 pub(crate) fn can_trace() -> bool {
-    let may =
-        privilege::Capabilities::effective().is_ok_and(|own| own.allows_bpf() && own.allows_perf_events());
+    let may = privilege::Capabilities::effective().is_ok_and(|own| own.allows_bpf() && own.allows_perf_events());
     let able = may && cfg!(target_arch = "x86_64") && std::path::Path::new("/usr/bin/perl").exists();
     if !able {
         eprintln!("skipped: needs CAP_BPF, CAP_PERFMON, x86_64 and perl");

@@ -89,3 +89,31 @@ fn nothing_is_lost_of_what_comes_before_an_exit() {
     assert!(said.text() == expected, "{} lines", said.text().lines().count());
     assert_eq!((report.end, report.target), (End::Exit, None));
 }
+
+/// An exit is a record too: where there is no room for it, the run ends all the same.
+#[test]
+fn an_exit_or_an_error_without_room_for_its_record_still_ends_the_run() {
+    if !can_trace() {
+        return;
+    }
+    for (last, end) in [("exit()", End::Exit), ("error(\"wrong\")", End::Error)] {
+        let text = format!(
+            r#"probe syscall.getpgrp {{
+                if (pid() != target()) next
+                for (i = 0; i < 1000; i++) printf("%d\n", i)
+                {last}
+            }}"#
+        );
+        let target = systap_runtime::Target::Command("exec perl -e 'syscall(111); sleep 10'".to_owned());
+        let script = Script { ring_bytes: 4096, ..Script::with(&text, target) };
+        let begun = std::time::Instant::now();
+        let (report, said) = script.run();
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert_eq!(report.end, end);
+        let sentence = "a run-time error, of which more found no room in the ring";
+        assert_eq!(said.sentences(), if end == End::Error { vec![sentence] } else { vec![] });
+        // The last loss is that of the record that would have ended the run.
+        let delivered = said.text().lines().count() as u64;
+        assert_eq!(delivered + report.lost_records(), 1001, "{last}");
+    }
+}

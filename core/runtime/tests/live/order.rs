@@ -81,16 +81,15 @@ fn the_rest_of_a_handler_runs_on_the_user_side_in_order() {
         global seen
         probe syscall.getpgrp {
             if (pid() != target()) next
-            seen[$$name . "x"]++
+            seen["c"]++
             seen["b"] = 5
             seen["a"] = 2
             foreach (k in seen- limit 2) printf("%s ", k)
             printf("%s\n", execname())
         }
         probe end { println("end") }
-    "#
-    .replace("$$name . \"x\"", "\"c\"");
-    let (report, said) = Script::with(&text, calls(2)).run();
+    "#;
+    let (report, said) = Script::with(text, calls(2)).run();
     assert_eq!(said.text(), "b a perl\nb a perl\nend\n");
     assert_eq!(report.lost_records(), 0);
 }

@@ -197,15 +197,9 @@ unsafe fn run(argv: &[*const libc::c_char], held: RawFd, gate: RawFd, complaint:
     unsafe {
         // Our own copy would keep the pipe open after the parent's end.
         libc::close(gate);
-        for signal in 1..=64 {
-            let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-            // What was ignored from outside (nohup) stays so; SIGPIPE was ignored by the standard library's runtime.
-            let known = libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) == 0;
-            let ignored = known && (*action.as_ptr()).sa_sigaction == libc::SIG_IGN;
-            if !ignored || signal == libc::SIGPIPE {
-                libc::signal(signal, libc::SIG_DFL);
-            }
-        }
+        // exec(2) resets what is caught; what was ignored from outside (nohup) is to stay so. Only SIGPIPE was ignored by
+        // the standard library's runtime.
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         let mut none = MaybeUninit::uninit();
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());

@@ -1,0 +1,218 @@
+//! That a handler comes to the same wherever it runs: what the kernel side cannot do is done on the user side when the record
+//! arrives, with the values of the moment, and conditions before it stay exact.
+
+mod systap;
+
+use systap::{can_trace, run, script_over_calls};
+
+/// Asserts that `check -v` says of a script that a part of it leaves the kernel.
+#[track_caller]
+fn leaves_the_kernel(text: &str) {
+    let outcome = run(["check", "-v", "-e", text]);
+    outcome.is_quiet();
+    assert!(outcome.text().contains("on the user side, when the record arrives"), "{}", outcome.all());
+}
+
+/// Asserts that all of a script's kernel handlers stay there.
+#[track_caller]
+fn stays_in_the_kernel(text: &str) {
+    let outcome = run(["check", "-v", "-e", text]);
+    outcome.is_quiet();
+    assert!(!outcome.text().contains("when the record arrives"), "{}", outcome.all());
+}
+
+#[test]
+fn strings_are_put_together() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global n
+        probe syscall.getpgrp {
+          if (pid() == target()) {
+            n++
+            if (n % 1000 == 0) {
+              s = execname() . \"/\" . sprintf(\"%05d\", n)
+              printf(\"%s %d %s %s\\n\", s, strlen(s), substr(s, 6, 3), s =~ \"^calls/\" ? \"yes\" : \"no\")
+            }
+          }
+        }
+        probe end { println(n) }";
+    let text = text.replace("s =~ \"^calls/\" ?", "isinstr(s, \"calls/\") ?");
+    leaves_the_kernel(&text);
+    let expected = "calls/01000 11 010 yes\ncalls/02000 11 020 yes\ncalls/03000 11 030 yes\n3000\n";
+    script_over_calls(&text, "getpgrp 3000").prints(expected);
+}
+
+#[test]
+fn a_string_that_was_put_together_can_be_a_key() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global n
+        probe syscall.getpgrp { if (pid() == target()) n[execname() . \":\" . sprintf(\"%d\", tid() != pid())]++ }
+        probe end { foreach (key in n) printf(\"%s %d\\n\", key, n[key]) }";
+    leaves_the_kernel(text);
+    let line = systap::calls_line("getpgrp 3000 2");
+    run(["run", "--kernel-buffer", "16M", "-c", &line, "-e", text]).prints("calls:1 6000\n");
+}
+
+#[test]
+fn a_sorted_walk_inside_a_handler_sees_the_array() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global a, n
+        probe begin { a[\"one\"] = 1; a[\"three\"] = 3; a[\"two\"] = 2 }
+        probe syscall.getpgrp {
+          if (pid() == target() && ++n == 700) {
+            foreach (key in a- limit 2) printf(\"%s %d\\n\", key, a[key])
+            foreach (key+ in a) printf(\"%s\\n\", key)
+          }
+        }
+        probe end { println(n) }";
+    leaves_the_kernel(text);
+    script_over_calls(text, "getpgrp 1000").prints("three 3\ntwo 2\none\nthree\ntwo\n1000\n");
+}
+
+#[test]
+fn recursion_runs_wherever_it_is_called() {
+    if !can_trace() {
+        return;
+    }
+    let text = "function factorial:long (n:long) { if (n < 2) return 1; return n * factorial(n - 1) }
+        global n
+        probe syscall.getpgrp { if (pid() == target() && ++n == 3) println(factorial(10)) }
+        probe end { println(n) }";
+    leaves_the_kernel(text);
+    script_over_calls(text, "getpgrp 1000").prints("3628800\n1000\n");
+}
+
+#[test]
+fn facts_of_the_moment_are_those_of_the_moment() {
+    if !can_trace() {
+        return;
+    }
+    // What is read after the division is read in the kernel nevertheless: it is the caller's, not systap's.
+    let text = "global wrong, n, last
+        probe syscall.getpgrp {
+          if (pid() == target()) {
+            s = \"of \" . execname()
+            n++
+            if (pid() != target() || tid() == pid() || uid() != 0 || s != \"of calls\") wrong++
+            now = gettimeofday_ns()
+            if (now <= last) wrong++
+            last = now
+          }
+        }
+        probe end { printf(\"%d %d\\n\", n, wrong) }";
+    leaves_the_kernel(text);
+    script_over_calls(text, "getpgrp 2000").prints("2000 0\n");
+}
+
+#[test]
+fn a_condition_before_the_division_costs_no_record() {
+    if !can_trace() {
+        return;
+    }
+    // A page holds few records, and a flood of calls that the condition refuses would fill it if they cost one each.
+    let text = "global n
+        probe syscall.getpgrp {
+          if (pid() == target()) {
+            n++
+            if (n == 50000) println(\"at \" . sprintf(\"%d\", n))
+          }
+        }";
+    leaves_the_kernel(text);
+    let line = systap::calls_line("getpgrp 50000");
+    run(["run", "--kernel-buffer", "4096", "-c", &line, "-e", text]).prints("at 50000\n");
+}
+
+#[test]
+fn results_and_arguments_reach_the_user_side() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global n
+        probe syscall.chdir { if (pid() == target() && n[0]++ == 0) println(name . \"(\" . argstr . \")\") }
+        probe syscall.chdir.return { if (pid() == target() && n[1]++ == 0) println(name . \" = \" . retstr) }
+        probe end { printf(\"%d %d\\n\", n[0], n[1]) }";
+    let expected = "chdir(\"/no/such/place\")\nchdir = -2 (ENOENT)\n2000 2000\n";
+    script_over_calls(text, "chdir-nowhere 2000").prints(expected);
+}
+
+#[test]
+fn both_sides_reckon_alike() {
+    if !can_trace() {
+        return;
+    }
+    // The same function over the same numbers: once in the kernel, with what it knows only at the time, once in `begin`.
+    let function = "function mix:long (a:long, b:long) {
+          r = a * 31 + b
+          r = r ^ (r >> 7) ^ (r << 9)
+          if (b != 0) r += a / b - a % b
+          r = r + ((a < b) ? 17 : -17) + (a & b) - (a | 5) + ~b + !a + (b >>> 3)
+          return r - (a >= b) * 3 + (a == b || a > 100 && b < 0)
+        }";
+    let values = [0_i64, 1, -1, 2, -7, 12345, -98765, i64::MAX, i64::MIN, i64::MIN + 1, 1 << 40];
+    let mut calls = String::new();
+    let mut zero_calls = String::new();
+    for a in values {
+        for b in values {
+            // Literals as SystemTap writes them: the least number has no positive of its own.
+            let write = |value: i64| format!("(0x{value:x})");
+            calls += &format!("at[n++] = mix({}, {})\n", write(a), write(b));
+            zero_calls += &format!("user[m++] = mix({}, {})\n", write(a), write(b));
+        }
+    }
+    let text = format!(
+        "{function}
+        global at, user, n, m, done
+        probe begin {{ {zero_calls} }}
+        probe syscall.getpgrp {{ if (pid() == target() && !done) {{ done = 1; z = pid() - target()\n {} }} }}
+        probe end {{
+          for (i = 0; i < m; i++) if (at[i] != user[i]) {{ printf(\"%d: %d %d\\n\", i, at[i], user[i]); wrong++ }}
+          printf(\"%d %d %d\\n\", n, m, wrong)
+        }}",
+        calls.replace("))\n", ") + z)\n")
+    );
+    stays_in_the_kernel(&text);
+    script_over_calls(&text, "getpgrp 1").prints("121 121 0\n");
+    // And one of them against this language's own arithmetic.
+    let text = format!("{function} probe begin {{ println(mix(12345, -7)) exit() }}");
+    let (a, b) = (12345_i64, -7_i64);
+    let r = a * 31 + b;
+    let r = r ^ (r >> 7) ^ (r << 9);
+    let r = r + (a / b - a % b);
+    let r = r - 17 + (a & b) - (a | 5) + !b + ((b as u64) >> 3) as i64;
+    let expected = r - 3 + 1;
+    systap::script(&text).prints(&format!("{expected}\n"));
+}
+
+#[test]
+fn strings_compare_alike_on_both_sides() {
+    if !can_trace() {
+        return;
+    }
+    let compare =
+        "(e == \"calls\") . (e != \"calls\") . (e < \"calm\") . (e > \"call\") . (e <= \"calls\") . (e >= \"callsx\")";
+    let sum = compare.replace(" . ", " * 2 + ");
+    let nest = format!(
+        "global r, n
+        probe syscall.getpgrp {{
+          if (pid() == target()) {{ n++; e = execname(); r = {} }}
+        }}
+        probe end {{ e = \"calls\"; printf(\"%d %d %d\\n\", n, r, {}) }}",
+        weigh(&sum),
+        weigh(&sum)
+    );
+    stays_in_the_kernel(&nest);
+    // true, false, true, true, true, false in binary.
+    script_over_calls(&nest, "getpgrp 500").prints(&format!("500 {0} {0}\n", 0b10_1110));
+}
+
+/// Adds the terms of `a * 2 + b * 2 + ...` by weight of their place, the first being the heaviest.
+fn weigh(sum: &str) -> String {
+    let terms: Vec<_> = sum.split(" * 2 + ").collect();
+    let weighed = terms.iter().rev().enumerate().map(|(place, term)| format!("({term}) * {}", 1 << place));
+    weighed.collect::<Vec<_>>().join(" + ")
+}
