@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let Some(call) = call_named(name) else { return ExitCode::from(2) };
     let threads: Vec<_> =
         (0..number(3).unwrap_or(1)).map(|_| std::thread::spawn(move || (0..count).for_each(|_| call()))).collect();
-    let failed = threads.into_iter().map(|thread| thread.join().is_err()).any(|failed| failed);
+    let failed = threads.into_iter().fold(false, |failed, thread| failed | thread.join().is_err());
     ExitCode::from(u8::from(failed))
 }
 

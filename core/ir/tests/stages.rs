@@ -3,6 +3,8 @@
 //! The scripts name only what every kernel has in the same place, so that the snapshots hold on any; those that need the
 //! kernel's types are skipped aloud where it does not show them.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test says what it finds, and why it is skipped")]
+
 use systap_diagnostics::Sources;
 use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};

@@ -387,5 +387,6 @@ fn the_verifier_takes_every_mixture() {
             Err(error) => panic!("seed {seed}: {error}"),
         }
     }
+    eprintln!("{refused} of {rounds} have too little stack");
     assert!(refused * 10 <= rounds, "{refused} of {rounds} have too little stack");
 }

@@ -156,7 +156,9 @@ impl<'a> Elaboration<'a> {
                 return run(span, Intrinsic::Indent, vec![delta, scaled(Context::RealtimeNs, 1_000)]);
             }
             Builtin::Log => return line(span, next(), true),
-            Builtin::PrintBacktrace => return line(span, run(span, Intrinsic::StackText, vec![context(Context::Stack)]).expr, false),
+            Builtin::PrintBacktrace => {
+                return line(span, run(span, Intrinsic::StackText, vec![context(Context::Stack)]).expr, false);
+            }
             Builtin::PrintStack => return line(span, run(span, Intrinsic::StackText, vec![next()]).expr, false),
             Builtin::Pp | Builtin::Pn => return self.probe_point(scope, span, builtin == Builtin::Pp),
         };
