@@ -320,3 +320,16 @@ fn an_error_ends_its_handler_only() {
         assert_eq!(live.records().len(), 1);
     }
 }
+
+/// More values than the stack has room for are an error that says so, never a program that the verifier refuses.
+#[test]
+fn too_many_values_are_told() {
+    use systap_bpf::{GenerateError, KernelLayout, generate};
+    let most = |operations| {
+        let graph = random_graph(&mut Random(9), operations, true);
+        let placed = program(vec![scalar("result", FIRST_FREE)], vec![graph.handler(test_point())]);
+        generate(&placed, &KernelLayout::default(), &untyped()).map(|_| ())
+    };
+    assert_eq!(most(45), Ok(()));
+    assert!(matches!(most(150), Err(GenerateError::Stack { limit: 512, bytes, .. }) if bytes > 512));
+}

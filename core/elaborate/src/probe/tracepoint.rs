@@ -7,7 +7,7 @@ use crate::elaboration::Elaboration;
 use crate::scope::EventFacts;
 use systap_diagnostics::Diagnostic;
 use systap_ir::program::Event;
-use systap_kernel::{Tracepoint, glob};
+use systap_kernel::{KernelError, Tracepoint, glob};
 use systap_syntax::ast::{ComponentArg, Literal};
 
 /// What SystemTap's `kernel` goes on with besides, and is not there yet.
@@ -43,17 +43,35 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
     // One name, so that a subsystem of `*` costs nothing.
     let subsystem = subsystem.filter(|subsystem| *subsystem != "*");
     let is_pattern = glob::is_pattern(name) || subsystem.is_some_and(glob::is_pattern);
-    let found = if is_pattern {
-        this.kernel.tracepoints(subsystem, name)
-    } else {
-        this.kernel.tracepoint(subsystem, name).map(|found| found.into_iter().collect())
-    };
+    let found = if is_pattern { this.kernel.tracepoints(subsystem, name) } else { exact(this, arg, subsystem, name) };
     let found = found.map_err(|error| kernel_refuses(arg.span, &error))?;
     if found.is_empty() {
         return Err(not_found(this, arg, subsystem, name));
     }
     let subsystem = subsystem.filter(|subsystem| !glob::is_pattern(subsystem));
     Ok(found.into_iter().map(|tracepoint| resolved(tracepoint, subsystem)).collect())
+}
+
+/// The tracepoint of that name. Names are unique in a kernel, so where the subsystem cannot be looked up (that takes root)
+/// the name alone will do.
+fn exact(
+    this: &mut Elaboration<'_>,
+    arg: &ComponentArg,
+    subsystem: Option<&str>,
+    name: &str,
+) -> Result<Vec<Tracepoint>, KernelError> {
+    let found = match this.kernel.tracepoint(subsystem, name) {
+        Err(error @ KernelError::Tracefs { .. }) => {
+            let by_name = this.kernel.tracepoint(None, name)?;
+            if by_name.is_some() {
+                let message = "whether the tracepoint is of this subsystem could not be checked";
+                this.report(Diagnostic::warning("kernel-facts", arg.span, message).with_note(error.to_string()));
+            }
+            by_name
+        }
+        found => found?,
+    };
+    Ok(found.into_iter().collect())
 }
 
 fn resolved(tracepoint: Tracepoint, subsystem: Option<&str>) -> Resolved {
