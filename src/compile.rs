@@ -13,6 +13,7 @@ use systap_kernel::{Kernel, KernelError, Version};
 use systap_syntax::{ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
+use crate::facts::Running;
 
 /// Bytes of the ring between kernel and user side, unless the user says.
 const DEFAULT_RING: u32 = 4 << 20;
@@ -101,7 +102,8 @@ impl<'a> Compilation<'a> {
 
     /// Text to tree.
     pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
-        let options = ParseOptions { args: self.settings.args.clone(), ..ParseOptions::default() };
+        let facts = Running(self.kernel);
+        let options = ParseOptions { args: self.settings.args.clone(), facts: Some(&facts), ..ParseOptions::default() };
         let parsed = systap_syntax::parse(self.sources, file, &options);
         self.diagnostics.extend(parsed.diagnostics);
         self.unless_wrong(parsed.file)

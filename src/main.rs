@@ -7,6 +7,7 @@ mod check;
 mod cli;
 mod command;
 mod compile;
+mod facts;
 mod outcome;
 mod run;
 mod script;

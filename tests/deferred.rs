@@ -52,12 +52,12 @@ fn a_number_that_the_handler_has_just_changed_is_still_the_same_on_the_user_side
         probe syscall.getpgrp {
           if (pid() == target()) {
             n++
-            if (n % 1000 == 0) { s = \"at \" . sprintf(\"%d\", n); if (strlen(s) > 2) println(s) }
+            if (n % 1000 == 0) { s = execname() . \"/\" . sprintf(\"%d\", n); if (strlen(s) > 2) println(s) }
           }
         }
         probe end { println(n) }";
     leaves_the_kernel(text);
-    script_over_calls(text, "getpgrp 3000").prints("at 1000\nat 2000\nat 3000\n3000\n");
+    script_over_calls(text, "getpgrp 3000").prints("calls/1000\ncalls/2000\ncalls/3000\n3000\n");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_handler_may_have_many_conditions() {
     let text = format!(
         "global n
         probe syscall.getpgrp {{
-          if (pid() == target()) {{ x = (pid() - target()) | 0x5555555555555555; {conditions} n = y }}
+          if (pid() == target()) {{ x = (pid() - target()) ^ 0x5555555555555555; {conditions} n = y }}
         }}
         probe end {{ println(n) }}"
     );

@@ -10,7 +10,7 @@ fn fails(statement: &str, sentence: &str) -> Outcome {
     let text =
         format!("probe begin {{ {statement} }} probe error {{ println(\"E\") }} probe end {{ println(\"end\") }}");
     let outcome = script(&text);
-    outcome.exits(1).complains(&["error[run-time-error]: ", sentence, "--> <command line>:1:", "`begin`"]);
+    outcome.exits(1).complains(&["error[run-time-error]: ", sentence, "<command line>:1:", "`begin`"]);
     assert_eq!(outcome.text(), "E\n", "{}", outcome.all());
     outcome
 }

@@ -100,7 +100,10 @@ fn conditions_are_numbers_and_stop_early() {
 
 #[test]
 fn assignments_have_values_and_crements_have_sides() {
-    prints("a = b = 5; println(a + b); println(a++); println(a); println(++a); println(a--); println(--a)", "10\n5\n6\n7\n7\n5\n");
+    prints(
+        "a = b = 5; println(a + b); println(a++); println(a); println(++a); println(a--); println(--a)",
+        "10\n5\n6\n7\n7\n5\n",
+    );
     prints(
         "a = 10; a += 5; println(a); a -= 3; println(a); a *= 2; println(a); a /= 5; println(a); a %= 3; println(a)
         a <<= 5; println(a); a >>= 2; println(a); a |= 3; println(a); a &= 9; println(a); a ^= 15; println(a)
@@ -143,8 +146,10 @@ fn loops_turn_as_often_as_they_should() {
         "0134;5\n",
     );
     prints("for (;;) { if (++n == 4) break } println(n)", "4\n");
-    prints("for (i = 0; i < 3; i++) for (j = 0; j < 3; j++) { if (j > i) break; print(i * 10 + j, \" \") } println(\"\")",
-        "0 10 11 20 21 22 \n");
+    prints(
+        "for (i = 0; i < 3; i++) for (j = 0; j < 3; j++) { if (j > i) break; print(i * 10 + j, \" \") } println(\"\")",
+        "0 10 11 20 21 22 \n",
+    );
     prints("if (0) println(1) else if (0) println(2) else println(3); if (1) { } else println(4)", "3\n");
 }
 
@@ -310,16 +315,22 @@ fn formats_follow_their_flags() {
         r#"printf("[%d] [%5d] [%-5d] [%05d] [%+d] [% d] [%.3d]\n", 42, 42, 42, 42, 42, 42, 42)"#,
         "[42] [   42] [42   ] [00042] [+42] [ 42] [042]\n",
     );
-    prints(r#"printf("%x %X %#x %#X %o %#o %u %i\n", 255, 255, 255, 255, 8, 8, -1, -1)"#,
-        "ff FF 0xff 0XFF 10 010 18446744073709551615 -1\n");
+    prints(
+        r#"printf("%x %X %#x %#X %o %#o %u %i\n", 255, 255, 255, 255, 8, 8, -1, -1)"#,
+        "ff FF 0xff 0XFF 10 010 18446744073709551615 -1\n",
+    );
     prints(r#"printf("%p %p\n", 0x1000, 0)"#, "0x1000 0x0\n");
-    prints(r#"printf("[%s] [%6s] [%-6s] [%.2s] [%6.2s] [%*s]\n", "abc", "abc", "abc", "abc", "abc", 5, "abc")"#,
-        "[abc] [   abc] [abc   ] [ab] [    ab] [  abc]\n");
+    prints(
+        r#"printf("[%s] [%6s] [%-6s] [%.2s] [%6.2s] [%*s]\n", "abc", "abc", "abc", "abc", "abc", 5, "abc")"#,
+        "[abc] [   abc] [abc   ] [ab] [    ab] [  abc]\n",
+    );
     prints(r#"printf("%c%c%c %d%%\n", 65, 98, 0x43, 50)"#, "AbC 50%\n");
     prints(r#"printf("%ld %lx %-8x| %08x\n", 5, 255, 255, 255)"#, "5 ff ff      | 000000ff\n");
     prints(r#"printf("%#s %#c\n", "a\tb", 10)"#, "a\\tb \\n\n");
-    prints(r#"print(1, "b", 3); println(""); println(sprint("a", 2)); printd("-", 1, "x", 3); printdln("", "p", "q")"#,
-        "1b3\na2\n1-x-3pq\n");
+    prints(
+        r#"print(1, "b", 3); println(""); println(sprint("a", 2)); printd("-", 1, "x", 3); printdln("", "p", "q")"#,
+        "1b3\na2\n1-x-3pq\n",
+    );
     prints(r#"println(sprintf("%03d|%s", 7, "s"), sprintd(", ", 1, 2))"#, "007|s1, 2\n");
     prints(r#"printf("no arguments\n"); printf("%1b%2b\n", 65, 0x4342)"#, "no arguments\nABC\n");
 }
@@ -334,7 +345,8 @@ fn arguments_come_as_text_and_as_strings() {
 
 #[test]
 fn a_script_may_come_from_a_file_or_standard_input() {
-    let text = "#!/usr/bin/env systap\n# a comment\n// another\n/* and\n one more */ probe begin { println(@1) exit() }\n";
+    let text =
+        "#!/usr/bin/env systap\n# a comment\n// another\n/* and\n one more */ probe begin { println(@1) exit() }\n";
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("script.stp");
     std::fs::write(&path, text).expect("a file can be written");

@@ -48,10 +48,10 @@ fn what_is_not_used_is_dropped_and_what_is_only_written_is_printed() {
 
 #[test]
 fn names_of_the_library_are_its_own() {
-    // The library's `user_int_warn` has a local of that name.
-    let script = "global message = 5\nprobe begin { println(message, user_int_warn(1)) }";
+    // The library's `user_int_warn` has a parameter of that name.
+    let script = "global addr = 5\nprobe begin { println(addr, user_int_warn(1)) }";
     let shown = super::show(script);
-    assert!(shown.contains("local message: string") && shown.contains("global message = 5"), "{shown}");
+    assert!(shown.contains("user_int_warn(addr: long)") && shown.contains("global addr = 5"), "{shown}");
 }
 
 #[test]
