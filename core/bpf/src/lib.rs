@@ -1,4 +1,4 @@
-//! From the kernel part of a program to BPF bytecode: [`generate`] takes a placed program and gives an [`Artifact`],
+//! From the kernel part of a program to BPF bytecode: [`generate()`] takes a placed program and gives an [`Artifact`],
 //! which the runtime loads as it is.
 //!
 //! The way of a handler: its graph is lowered to instructions over virtual registers (`lower`), those get machine

@@ -5,7 +5,7 @@ use crate::kind::SyntaxKind::{self, *};
 
 /// The first token of `rest`, a tail of a script that begins on a token boundary, and its length in bytes.
 ///
-/// The length is 0 for [`EndOfFile`](SyntaxKind::EndOfFile) only. Strings and embedded code may lack their closing mark:
+/// The length is 0 for [`EndOfFile`] only. Strings and embedded code may lack their closing mark:
 /// [`is_unterminated`] tells.
 pub fn first_token(rest: &str) -> (SyntaxKind, usize) {
     let bytes = rest.as_bytes();

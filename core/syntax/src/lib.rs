@@ -2,7 +2,7 @@
 //!
 //! [`parse`] takes a script through arguments, macros, conditionals and the parser to [`ast::File`]. It goes on after a
 //! mistake and reports several at once; what it returns can be walked without fear, since no path through it is deeper
-//! than [`ParseOptions::max_depth`]. [`tree`] gives the same text as a lossless tree, blanks and comments included, for
+//! than [`ParseOptions::max_depth`]. [`tree()`] gives the same text as a lossless tree, blanks and comments included, for
 //! whoever formats or edits it.
 //!
 //! Invariants: nothing here resolves a name, reads a file, asks a kernel or prints. The parser knows of no tree; the

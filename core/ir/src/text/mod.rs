@@ -1,4 +1,4 @@
-//! The printable forms: [`program`] reads like the script with everything settled, [`unit`] and [`placed`] like an assembly
+//! The printable forms: [`program()`] reads like the script with everything settled, [`unit()`] and [`placed()`] like an assembly
 //! listing. For people and snapshots; nothing parses them.
 
 mod graph;
