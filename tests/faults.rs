@@ -21,8 +21,20 @@ fn faults_of_the_user_side_are_said_and_end_the_run() {
     fails("x = 0; println(5 % x)", "division by 0");
     fails("println(kernel_string(1))", "kernel");
     fails("error(\"of \" . \"mine\")", "of mine");
+}
+
+#[test]
+fn a_fault_inside_the_library_points_at_the_script_too() {
+    // Where the library is written is nothing that its user can look up.
     fails("assert(0)", "assertion failed");
     fails("assert(1 == 2, \"that is not so\")", "that is not so");
+}
+
+#[test]
+fn a_time_limit_ends_a_handler_that_does_not_end() {
+    let outcome = run(["run", "-T", "0.3", "-e", "probe begin { while (1) n++ } probe end { println(\"end\") }"]);
+    outcome.exits(0).complains(&["`begin`"]);
+    assert_eq!(outcome.text(), "end\n");
 }
 
 #[test]

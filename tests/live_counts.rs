@@ -273,19 +273,21 @@ fn strace_sees_the_same_calls() {
 #[test]
 fn perf_counts_the_same_calls() {
     let (true, Some(perf)) = (can_trace(), program("perf")) else { return };
-    let line = calls_line("getpgrp 12345");
+    // A program without threads, since how often threads wait for each other differs from run to run; and by its path: while a
+    // shell searches PATH, perf counts the same work as 172 calls at one time and as 175 at another.
+    let line = "exec /bin/cat /etc/hostname";
     let mut counting = command(perf);
-    counting.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "/bin/sh", "-c", &line]);
+    counting.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "/bin/sh", "-c", line]);
     let seen = start(counting).wait();
     let counted = |line: &str| line.split_once(",,raw_syscalls").and_then(|(count, _)| count.parse::<u64>().ok());
     let Some(by_perf) = seen.complaints().lines().find_map(counted) else {
         eprintln!("skipped: `perf stat -e raw_syscalls:sys_enter` does not work here: {}", seen.complaints().trim());
         return;
     };
-    let outcome = run(["run", "-c", &line, "-e", FROM_EXEC_ON]);
+    let outcome = run(["run", "-c", line, "-e", FROM_EXEC_ON]);
     outcome.is_quiet();
     let counted = by_name(&outcome.text());
-    assert_eq!(counted.get("getpgrp"), Some(&12_345), "{}", outcome.all());
+    assert!(by_perf > 30, "too little to compare: {by_perf}");
     assert_eq!(counted.values().sum::<u64>(), by_perf, "{}", outcome.all());
 }
 

@@ -3,7 +3,7 @@
 
 mod systap;
 
-use snapbox::{IntoData, assert_data_eq, str};
+use snapbox::{assert_data_eq, str};
 use systap::{can_trace, run};
 
 /// Asserts that a script is refused, in this way.
