@@ -52,7 +52,7 @@ pub(crate) struct RunOptions {
     #[arg(short = 'o', value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// End after that many seconds
-    #[arg(short = 'T', value_name = "SECONDS")]
+    #[arg(short = 'T', value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) seconds: Option<f64>,
     /// Start this command when everything is in place, end with it; target() is its process
     #[arg(short = 'c', value_name = "COMMAND", conflicts_with = "process")]
@@ -75,8 +75,8 @@ pub(crate) struct RunOptions {
     /// Size of the buffer between kernel and user side, such as 8M
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) kernel_buffer: Option<u32>,
-    /// The script (`-` for standard input), then its arguments; with -e, only arguments
-    #[arg(value_name = "FILE [ARG]", trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The script (`-` for standard input), then its arguments; with -e, only arguments. After `--` nothing is an option
+    #[arg(value_name = "FILE [ARG]")]
     pub(crate) file_and_args: Vec<OsString>,
 }
 

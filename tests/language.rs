@@ -353,7 +353,9 @@ fn a_script_may_come_from_a_file_or_standard_input() {
     let path = path.display().to_string();
     run(["run", &path, "arg"]).prints("arg\n");
     run([path.as_str(), "arg"]).prints("arg\n");
-    run(["run", &path, "-v"]).prints("-v\n");
+    run(["run", &path, "--", "-v"]).prints("-v\n");
+    // As with SystemTap, options may stand behind the script.
+    run([path.as_str(), "arg", "-q"]).prints("arg\n");
     run_with_input(&["run", "-", "arg"], text.as_bytes()).prints("arg\n");
 }
 

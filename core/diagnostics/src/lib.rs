@@ -66,6 +66,7 @@ impl Diagnostic {
     }
 
     fn new(code: &'static str, severity: Severity, span: Option<Span>, message: String) -> Self {
+        let message = legible(message);
         Diagnostic {
             code,
             severity,
@@ -81,30 +82,47 @@ impl Diagnostic {
     /// Adds words beside the span.
     #[must_use]
     pub fn with_label(mut self, text: impl Into<String>) -> Self {
-        self.label = text.into();
+        self.label = legible(text.into());
         self
     }
 
     /// Adds a second place.
     #[must_use]
     pub fn with_secondary(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label { span, text: legible(text.into()) });
         self
     }
 
     /// Adds a fact.
     #[must_use]
     pub fn with_note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
+        self.notes.push(legible(text.into()));
         self
     }
 
     /// Adds a remedy.
     #[must_use]
     pub fn with_help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(text.into());
+        self.help.push(legible(text.into()));
         self
     }
+}
+
+/// Names that were quoted from a script can be of any length; a message keeps what tells them apart.
+fn legible(message: String) -> String {
+    const LONGEST: usize = 120;
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let shorten = |(index, part): (usize, &str)| {
+        let quoted = index % 2 == 1;
+        if !quoted || part.chars().count() <= LONGEST {
+            return part.to_owned();
+        }
+        let start: String = part.chars().take(LONGEST - 20).collect();
+        format!("{start}... ({} bytes)", part.len())
+    };
+    message.split('`').enumerate().map(shorten).collect::<Vec<_>>().join("`")
 }
 
 /// The name among `known` that is most like `wanted`, if one is like enough to be what was meant.
@@ -145,7 +163,14 @@ fn edit_distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{legible, nearest};
+
+    #[test]
+    fn names_of_any_length_leave_a_message_legible() {
+        let message = format!("there is no `{}` in `b`", "a".repeat(1 << 20));
+        let shown = legible(message);
+        assert!(shown.len() < 200 && shown.ends_with("... (1048576 bytes)` in `b`"), "{shown}");
+    }
 
     #[test]
     fn nearest_offers_what_was_meant_and_nothing_else() {

@@ -69,6 +69,9 @@ pub fn set(limits: &mut Limits, definition: &str) -> Result<(), LimitError> {
         return Err(wrong());
     }
     *field(limits) = number;
+    if *name == "MAXACTION" {
+        limits.user_actions = number;
+    }
     Ok(())
 }
 
@@ -81,7 +84,7 @@ mod tests {
         let mut limits = Limits::default();
         set(&mut limits, "MAXACTION=5").unwrap();
         set(&mut limits, "MAXERRORS = 0").unwrap();
-        assert_eq!(limits, Limits { actions: 5, ..Limits::default() });
+        assert_eq!(limits, Limits { actions: 5, user_actions: 5, ..Limits::default() });
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use crate::program::{BinaryOp, CompareOp, UnaryOp};
 
 /// One operand.
+#[inline]
 pub fn unary(op: UnaryOp, a: i64) -> i64 {
     match op {
         UnaryOp::Negate => a.wrapping_neg(),
@@ -13,6 +14,7 @@ pub fn unary(op: UnaryOp, a: i64) -> i64 {
 }
 
 /// Two operands; `None` is division by zero.
+#[inline]
 pub fn binary(op: BinaryOp, a: i64, b: i64) -> Option<i64> {
     Some(match op {
         BinaryOp::Add => a.wrapping_add(b),
@@ -32,6 +34,7 @@ pub fn binary(op: BinaryOp, a: i64, b: i64) -> Option<i64> {
 }
 
 /// A comparison of two values of one type.
+#[inline]
 pub fn compare<T: Ord + ?Sized>(op: CompareOp, a: &T, b: &T) -> bool {
     match op {
         CompareOp::Equal => a == b,
@@ -44,6 +47,7 @@ pub fn compare<T: Ord + ?Sized>(op: CompareOp, a: &T, b: &T) -> bool {
 }
 
 /// The low `bits` of a value, extended to 64.
+#[inline]
 pub fn extend(value: i64, bits: u8, signed: bool) -> i64 {
     let unused = 64 - u32::from(bits.clamp(1, 64));
     let high = value.wrapping_shl(unused);

@@ -81,6 +81,10 @@ fn inline_one(body: &mut Body, at: usize, index: usize, callee: &Body) {
         for inst in &mut block.insts {
             inst.op.for_each_use(shift);
             inst.result.iter_mut().for_each(shift);
+            // What goes wrong in the library is shown where the script calls it.
+            if inst.span.file != span.file {
+                inst.span = span;
+            }
         }
         block.term.for_each_use(shift);
         for jump in block.term.jumps_mut() {

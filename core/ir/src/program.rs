@@ -29,6 +29,8 @@ pub struct Limits {
     pub string: u32,
     /// `MAXACTION`: loop iterations and calls that a kernel-side handler may make in one hit.
     pub actions: u32,
+    /// The same for a user-side handler: without end, unless `MAXACTION` was set.
+    pub user_actions: u32,
     /// `MAXMAPENTRIES`: entries of an array that declares no size.
     pub entries: u32,
     /// `MAXERRORS`: run-time errors that are only reported.
@@ -39,7 +41,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { string: 512, actions: 10_000, entries: 2048, errors: 0, nesting: 200 }
+        Limits { string: 512, actions: 10_000, user_actions: u32::MAX, entries: 2048, errors: 0, nesting: 200 }
     }
 }
 

@@ -73,6 +73,7 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     let world = World::new(output, Ending::new(signals), plan.kernel, plan.hz, target);
     let mut session = Session::new(plan.placed, plan.artifact, loaded.as_ref(), store, world);
 
+    session.world.ending.deadline = deadline(plan);
     session.run_ordered(
         |event| if let Event::Begin(order) = event { Some(*order) } else { None },
         |session| session.end().is_none(),
@@ -129,6 +130,9 @@ fn serve_all(
     timing: &mut Timing,
 ) -> Result<End, RunError> {
     let mut watch = Watch::new(session, ring.as_deref(), watched.as_deref())?;
+    if let Some(watched) = &watched {
+        watched.settle();
+    }
     let attaching = Instant::now();
     let links = match (plan.artifact, loaded) {
         (Some(artifact), Some(loaded)) => attach(artifact, plan.placed, loaded)?,
@@ -140,8 +144,7 @@ fn serve_all(
         session.world.output.trace(&Step::Attached { links: links.len(), took: timing.attach });
     }
     let now = clock::monotonic_ns();
-    let limit = plan.time_limit.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
-    session.world.ending.deadline = limit.map(|limit| now.saturating_add(limit));
+    session.world.ending.deadline = deadline(plan);
     let mut timers = Timers::new(&plan.placed.user, now, now);
     tell_of_short_periods(plan.placed, session);
     if let Some(watched) = &mut watched
@@ -159,6 +162,12 @@ fn serve_all(
         session.world.output.trace(&Step::Detached { took: detaching.elapsed() });
     }
     Ok(end)
+}
+
+/// When the run's time is over if it begins now.
+fn deadline(plan: &Plan<'_>) -> Option<u64> {
+    let limit = plan.time_limit.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+    limit.map(|limit| clock::monotonic_ns().saturating_add(limit))
 }
 
 fn tell_of_short_periods(placed: &Placed, session: &mut Session<'_>) {

@@ -65,6 +65,13 @@ impl Watched {
         Ok(Some(Watched { pid: child.pid(), child: Some(child), pidfd }))
     }
 
+    /// Waits until nothing that a command's process does before its release is left to be seen by probes.
+    pub(crate) fn settle(&self) {
+        if let Some(child) = &self.child {
+            child.settle();
+        }
+    }
+
     /// Its process number, what `target()` gives.
     pub(crate) fn pid(&self) -> u32 {
         self.pid

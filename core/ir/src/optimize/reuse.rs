@@ -26,8 +26,9 @@ pub(super) fn reuse_values(body: &mut Body) -> bool {
             if !is_stable(&inst.op) {
                 continue;
             }
+            let near = is_cheap(&inst.op);
             let seen = known.entry(format!("{:?}", inst.op)).or_default();
-            match seen.iter().find(|(at, _)| flow.dominates(*at, *block)) {
+            match seen.iter().find(|(at, _)| at == block || (!near && flow.dominates(*at, *block))) {
                 Some((_, first)) => {
                     replacement[result.0 as usize] = Some(*first);
                     changed = true;
@@ -54,4 +55,10 @@ fn is_stable(op: &Op) -> bool {
         Op::Binary(..) => op.is_pure(),
         _ => false,
     }
+}
+
+/// Arithmetic costs less than a register kept over many blocks; and a condition that is kept and tested twice makes the kernel's
+/// verifier try all ways through what lies between.
+fn is_cheap(op: &Op) -> bool {
+    matches!(op, Op::Unary(..) | Op::Binary(..) | Op::Compare(..) | Op::Extend { .. })
 }

@@ -13,7 +13,7 @@ use crate::flow::Flow;
 use crate::graph::{Block, BlockId, Body, Inst, Jump, Op, Terminator, Value};
 use crate::intrinsic::Context;
 use crate::placed::Continuation;
-use crate::program::{Type, Width};
+use crate::program::{GlobalId, GlobalShape, Type, Width};
 
 /// Divides `body`, which keeps the kernel's part. `handler` is its number, `first` that of the first continuation.
 pub(super) fn divide(
@@ -32,7 +32,7 @@ pub(super) fn divide(
     let mut bridges = BTreeMap::new();
     for entry in entries {
         let reason = first_reason(body, entry, &reasons);
-        let mut outline = Outline::new(body, entry);
+        let mut outline = Outline::new(body, entry, rules);
         match outline.run(handler, (first + continuations.len()) as u32, reason) {
             Ok((continuation, bridge)) => {
                 continuations.push(continuation);
@@ -114,6 +114,35 @@ fn split_before_denied(body: &mut Body, rules: &Rules<'_>) -> BTreeMap<BlockId, 
     let flow = Flow::of(body);
     reasons.retain(|block, _| flow.position(*block).is_some());
     reasons
+}
+
+/// The globals that a region changes, its calls included, and those that the kernel side may not touch.
+fn written(body: &Body, region: &[BlockId], rules: &Rules<'_>) -> BTreeSet<GlobalId> {
+    let mut found: BTreeSet<GlobalId> = rules.kept.keys().copied().collect();
+    let mut seen = BTreeSet::new();
+    let mut work = vec![];
+    let mut look = |op: &Op, work: &mut Vec<usize>| {
+        if let Op::Call(callee, _) = op {
+            work.push(callee.0 as usize);
+        } else if !op.is_pure() {
+            found.extend(op.global());
+        }
+    };
+    for inst in region.iter().flat_map(|block| &body.block(*block).insts) {
+        look(&inst.op, &mut work);
+    }
+    while let Some(callee) = work.pop() {
+        if seen.insert(callee) {
+            let blocks = &rules.unit.functions[callee].body.blocks;
+            blocks.iter().flat_map(|block| &block.insts).for_each(|inst| look(&inst.op, &mut work));
+        }
+    }
+    for (index, global) in rules.unit.globals.iter().enumerate() {
+        if matches!(global.shape, GlobalShape::Array { wrap: true, .. }) {
+            found.insert(GlobalId(index as u32));
+        }
+    }
+    found
 }
 
 fn reachable_from(body: &Body, from: impl Iterator<Item = BlockId>) -> BTreeSet<BlockId> {
@@ -205,12 +234,14 @@ struct Outline<'a> {
     known: BTreeMap<Value, Value>,
     /// What the record carries: the value in the kernel, and the value it becomes in the region.
     captured: Vec<(Value, Value)>,
+    /// Globals whose value the region must not take along: it changes them itself, or they are not in the kernel at all.
+    late: BTreeSet<GlobalId>,
     /// Reads that would come too late.
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Outline<'a> {
-    fn new(body: &'a mut Body, entry: BlockId) -> Self {
+    fn new(body: &'a mut Body, entry: BlockId, rules: &Rules<'_>) -> Self {
         let in_region = reachable_from(body, std::iter::once(entry));
         let region: Vec<BlockId> = Flow::of(body).order.into_iter().filter(|block| in_region.contains(block)).collect();
         let mut inside = BTreeSet::new();
@@ -225,12 +256,24 @@ impl<'a> Outline<'a> {
                 constants.insert(result, inst.op.clone());
             }
         }
+        let late = written(body, &region, rules);
         let span = body.block(entry).span;
         let params = body.block(entry).params.clone();
         let head = Block { params: params.clone(), insts: vec![], term: Terminator::Unreachable, span };
         let known = params.iter().map(|param| (*param, *param)).collect();
         let captured = params.iter().map(|param| (*param, *param)).collect();
-        Outline { body, entry, region, inside, constants, bridge: vec![head], known, captured, diagnostics: vec![] }
+        Outline {
+            body,
+            entry,
+            region,
+            inside,
+            constants,
+            bridge: vec![head],
+            known,
+            captured,
+            late,
+            diagnostics: vec![],
+        }
     }
 
     fn run(
@@ -270,6 +313,14 @@ impl<'a> Outline<'a> {
             Op::Context(_) | Op::Argument { .. } | Op::Load { .. } | Op::ReadText { .. } | Op::Readable { .. }
         );
         let available = self.rename_for_bridge(&inst);
+        if self.travels(&inst.op)
+            && let (Some(op), Some(result)) = (&available, inst.result)
+        {
+            // By the time that the record arrives, another handler may have changed it.
+            let copy = self.emit(op.clone(), self.body.ty(result), inst.span);
+            self.capture(copy, result);
+            return;
+        }
         if !must_be_kernel {
             // Arithmetic on what the kernel knows may be needed there for an address; whether it is, unused-code removal
             // finds out.
@@ -322,6 +373,12 @@ impl<'a> Outline<'a> {
         inst.result = None;
         inst.op = Op::CheckRead { flag: flag_inside, address: address_inside, space };
         insts.push(inst);
+    }
+
+    /// Whether an instruction reads a global that has the same value here as where the kernel is left.
+    fn travels(&self, op: &Op) -> bool {
+        matches!(op, Op::Get(_) | Op::ElementGet(..) | Op::Contains(..))
+            && op.global().is_some_and(|global| !self.late.contains(&global))
     }
 
     /// The instruction in the names of the bridge, if all that it uses is known there.

@@ -4,8 +4,9 @@
 //! The script's calls never become calls of Rust's: their depth is counted and ends in an error, not in a fault.
 
 use systap_diagnostics::Span;
+use systap_ir::arithmetic;
 use systap_ir::graph::{Block, Body, Function, Inst, Op, Terminator};
-use systap_ir::program::{BinaryOp, CompareOp, FunctionId, Limits, Type, UnaryOp};
+use systap_ir::program::{FunctionId, Limits, Type};
 
 use super::datum::Datum;
 use super::error::{ErrorKind, RuntimeError};
@@ -86,8 +87,22 @@ impl<'a> Interpreter<'a> {
                 host.abort();
                 Ok(())
             }
-            Err(Stop::Error(kind)) => Err(RuntimeError { kind, span: at }),
+            Err(Stop::Error(kind)) => Err(RuntimeError { kind, span: self.place_in_script(body, at) }),
         }
+    }
+
+    /// Where the script is to blame for what went wrong at `at`: what goes wrong in the library is shown where the script
+    /// calls it.
+    fn place_in_script(&self, handler: &Body, at: Span) -> Span {
+        let Some(script) = handler.blocks.first().map(|entry| entry.span.file) else { return at };
+        let calls = self.frames.iter().rev().filter_map(|frame| {
+            let body = match frame.function {
+                Some(id) => &self.functions.get(id.0 as usize)?.body,
+                None => handler,
+            };
+            body.blocks.get(frame.block)?.insts.get(frame.next.checked_sub(1)?).map(|inst| inst.span)
+        });
+        std::iter::once(at).chain(calls).find(|span| span.file == script).unwrap_or(at)
     }
 
     /// How many calls are under way.
@@ -110,6 +125,7 @@ impl<'a> Interpreter<'a> {
         let mut number = 0usize;
         let mut next = 0usize;
         let mut patience = PATIENCE;
+        let mut actions = 0u32;
         'blocks: loop {
             while let Some(inst) = block.insts.get(next) {
                 next += 1;
@@ -128,7 +144,7 @@ impl<'a> Interpreter<'a> {
                     self.keys = passed;
                     self.frames.push(frame);
                     (function, body, block, number, next) = (Some(*callee), &called.body, first, 0, 0);
-                    give_way(&mut patience, host)?;
+                    self.act(&mut actions, &mut patience, host)?;
                     continue 'blocks;
                 }
                 if let Err(stop) = self.step(body, inst, store, host) {
@@ -169,7 +185,7 @@ impl<'a> Interpreter<'a> {
             let to = jump.to.0 as usize;
             if to <= number {
                 *at = block.span;
-                give_way(&mut patience, host)?;
+                self.act(&mut actions, &mut patience, host)?;
             }
             (block, number, next) = (&body.blocks[to], to, 0);
         }
@@ -181,6 +197,23 @@ impl<'a> Interpreter<'a> {
             return Err(ErrorKind::TooDeep(self.limits.nesting).into());
         }
         self.functions.get(callee.0 as usize).ok_or(Stop::Error(ErrorKind::NoEvent))
+    }
+
+    /// Counts a jump backwards or a call, and looks now and then whether the run is to end.
+    #[inline(always)]
+    fn act(&self, actions: &mut u32, patience: &mut u32, host: &mut dyn Host) -> Result<(), Stop> {
+        *actions = actions.saturating_add(1);
+        if *actions >= self.limits.user_actions && self.limits.user_actions != u32::MAX {
+            return Err(ErrorKind::TooManyActions.into());
+        }
+        *patience -= 1;
+        if *patience == 0 {
+            *patience = PATIENCE;
+            if host.interrupted() {
+                return Err(ErrorKind::Interrupted.into());
+            }
+        }
+        Ok(())
     }
 
     /// 0 or "".
@@ -196,76 +229,21 @@ impl<'a> Interpreter<'a> {
         let registers = &mut self.registers;
         let long = match &inst.op {
             Op::Long(long) => *long,
-            Op::Binary(op, left, right) => binary(*op, registers.long(*left), registers.long(*right))?,
+            Op::Binary(op, left, right) => arithmetic::binary(*op, registers.long(*left), registers.long(*right))
+                .ok_or(ErrorKind::DivisionByZero)?,
             Op::Compare(op, left, right) if body.ty(*left) == Type::Long => {
-                compare(*op, &registers.long(*left), &registers.long(*right))
+                i64::from(arithmetic::compare(*op, &registers.long(*left), &registers.long(*right)))
             }
-            Op::Compare(op, left, right) => compare(*op, registers.text(*left), registers.text(*right)),
-            Op::Unary(op, value) => unary(*op, registers.long(*value)),
-            Op::Extend { value, bits, signed } => extend(registers.long(*value), *bits, *signed),
+            Op::Compare(op, left, right) => {
+                i64::from(arithmetic::compare(*op, registers.text(*left), registers.text(*right)))
+            }
+            Op::Unary(op, value) => arithmetic::unary(*op, registers.long(*value)),
+            Op::Extend { value, bits, signed } => arithmetic::extend(registers.long(*value), *bits, *signed),
             _ => return self.operate(body, inst, store, host),
         };
         if let Some(result) = inst.result {
             registers.set_long(result, long);
         }
         Ok(())
-    }
-}
-
-fn give_way(patience: &mut u32, host: &mut dyn Host) -> Result<(), Stop> {
-    *patience -= 1;
-    if *patience == 0 {
-        *patience = PATIENCE;
-        if host.interrupted() {
-            return Err(ErrorKind::Interrupted.into());
-        }
-    }
-    Ok(())
-}
-
-#[inline(always)]
-fn binary(op: BinaryOp, left: i64, right: i64) -> Result<i64, ErrorKind> {
-    let shift = (right & 63) as u32;
-    Ok(match op {
-        BinaryOp::Add => left.wrapping_add(right),
-        BinaryOp::Subtract => left.wrapping_sub(right),
-        BinaryOp::Multiply => left.wrapping_mul(right),
-        BinaryOp::Divide | BinaryOp::Remainder if right == 0 => return Err(ErrorKind::DivisionByZero),
-        BinaryOp::Divide => left.wrapping_div(right),
-        BinaryOp::Remainder => left.wrapping_rem(right),
-        BinaryOp::And => left & right,
-        BinaryOp::Or => left | right,
-        BinaryOp::Xor => left ^ right,
-        BinaryOp::ShiftLeft => left << shift,
-        BinaryOp::ShiftRight => left >> shift,
-        BinaryOp::ShiftRightLogical => (left.cast_unsigned() >> shift).cast_signed(),
-    })
-}
-
-#[inline(always)]
-fn compare<T: Ord>(op: CompareOp, left: &T, right: &T) -> i64 {
-    i64::from(match op {
-        CompareOp::Equal => left == right,
-        CompareOp::NotEqual => left != right,
-        CompareOp::Less => left < right,
-        CompareOp::LessOrEqual => left <= right,
-        CompareOp::Greater => left > right,
-        CompareOp::GreaterOrEqual => left >= right,
-    })
-}
-
-fn unary(op: UnaryOp, value: i64) -> i64 {
-    match op {
-        UnaryOp::Negate => value.wrapping_neg(),
-        UnaryOp::Not => i64::from(value == 0),
-        UnaryOp::Complement => !value,
-    }
-}
-
-fn extend(value: i64, bits: u8, signed: bool) -> i64 {
-    match 64u32.saturating_sub(u32::from(bits)) {
-        64 => 0,
-        unused if signed => value << unused >> unused,
-        unused => (value.cast_unsigned() << unused >> unused).cast_signed(),
     }
 }

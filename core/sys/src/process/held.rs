@@ -108,6 +108,21 @@ impl HeldChild {
         PidFd::open(self.pid())
     }
 
+    /// Waits until the child has done all that it does before its release but waiting, for 20 ms at most.
+    pub fn settle(&self) {
+        let start = std::time::Instant::now();
+        let stat = format!("/proc/{}/stat", self.pid);
+        // The state comes after the name, which is in parentheses and may hold any letter. The child sleeps nowhere but
+        // in its wait.
+        let sleeps = || {
+            std::fs::read_to_string(&stat)
+                .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" S")))
+        };
+        while self.gate.is_some() && !sleeps() && start.elapsed() < std::time::Duration::from_millis(20) {
+            std::thread::yield_now();
+        }
+    }
+
     /// Lets the child run its program, and waits until it does; a second time does nothing.
     ///
     /// # Errors
