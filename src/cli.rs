@@ -60,9 +60,9 @@ pub(crate) struct RunOptions {
     /// End when this process ends; target() is it
     #[arg(short = 'x', value_name = "PID")]
     pub(crate) process: Option<u32>,
-    /// Tell what is done; twice: in detail
-    #[arg(short = 'v', action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
+    /// Tell what is done
+    #[arg(short = 'v')]
+    pub(crate) verbose: bool,
     /// Say nothing but errors
     #[arg(short = 'q', conflicts_with = "verbose")]
     pub(crate) quiet: bool,

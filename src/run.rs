@@ -42,7 +42,7 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         Ok(compiled) => compiled,
         Err(stop) => return explain_stop(&stop),
     };
-    if options.verbose > 0 {
+    if options.verbose {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
     let destination = match &options.output {

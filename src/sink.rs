@@ -17,7 +17,7 @@ pub(crate) struct Voice<'a> {
     destination: Destination,
     format: Format,
     coloured: bool,
-    verbose: u8,
+    verbose: bool,
     quiet: bool,
     sources: &'a Sources,
     /// The start of a line whose end has not come, in JSON.
@@ -47,7 +47,7 @@ impl<'a> Voice<'a> {
     pub(crate) fn new(
         destination: Destination,
         (format, colour): (Format, Colour),
-        (verbose, quiet): (u8, bool),
+        (verbose, quiet): (bool, bool),
         sources: &'a Sources,
     ) -> Self {
         let coloured = terminal::coloured(colour);
@@ -136,7 +136,7 @@ impl Sink for Voice<'_> {
     }
 
     fn trace(&mut self, step: &Step) {
-        if self.verbose == 0 {
+        if !self.verbose {
             return;
         }
         let text = match step {

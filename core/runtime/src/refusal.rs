@@ -116,9 +116,9 @@ impl LoadError {
             Self::Map { source, .. } if source.errno == ENOMEM => vec!["free memory, or use smaller arrays or buffers"],
             Self::Map { .. } => vec!["declare the array with fewer entries"],
             Self::Verifier { .. } | Self::Malformed(_) => {
-                vec!["this is a defect of systap: please report it with the script and the output of `systap doctor`"]
+                vec!["run `systap check --print bpf` on the script to see what was refused"]
             }
-            Self::Unsupported { .. } => vec!["`systap doctor` says which mechanisms this kernel has"],
+            Self::Unsupported { .. } => vec!["a newer kernel has it"],
             Self::NoTracepoint { .. } => {
                 vec!["run the script again: it will be resolved against the kernel as it is now"]
             }
