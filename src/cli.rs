@@ -168,7 +168,8 @@ fn parse_size(text: &str) -> Result<u32, String> {
     };
     let number: u64 = digits.parse().map_err(|_| "expected a number of bytes, such as 512K or 8M".to_owned())?;
     let bytes = number.checked_mul(1 << shift).filter(|bytes| (4096..=1 << 30).contains(bytes));
-    bytes.map(|bytes| bytes as u32).ok_or_else(|| "expected a size from 4K to 1G".to_owned())
+    // The kernel's ring buffers are powers of two; more room than was asked for does no harm.
+    bytes.map(|bytes| (bytes as u32).next_power_of_two()).ok_or_else(|| "expected a size from 4K to 1G".to_owned())
 }
 
 #[cfg(test)]
@@ -191,6 +192,7 @@ mod tests {
     fn sizes_have_bounds() {
         assert_eq!(parse_size("8M"), Ok(8 << 20));
         assert_eq!(parse_size("4096"), Ok(4096));
+        assert_eq!(parse_size("5M"), Ok(8 << 20));
         assert!(parse_size("1").is_err() && parse_size("2G").is_err() && parse_size("M").is_err());
     }
 

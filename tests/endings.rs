@@ -28,7 +28,7 @@ fn armed(args: &[&str], folder: &tempfile::TempDir) -> (systap::Running, std::pa
 #[test]
 fn exit_ends_the_run_after_the_handler() {
     script("probe begin { println(\"a\") exit() println(\"b\") } probe begin { println(\"c\") } probe end { println(\"d\") }")
-        .prints("a\nb\nd\n");
+        .prints("a\nb\nc\nd\n");
 }
 
 #[test]

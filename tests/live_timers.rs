@@ -94,7 +94,7 @@ fn beginnings_and_ends_come_in_order() {
         probe never { println(\"never\") }
         probe init { println(\"init\") }",
     )
-    .prints("init\nbegin -3\nbegin, first\nbegin, second\nend -9\nend\nend 7\n");
+    .prints("init\nbegin -3\nbegin, first\nbegin, second\nbegin 1\nbegin 5\nend -9\nend\nend 7\n");
 }
 
 #[test]

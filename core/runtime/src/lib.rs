@@ -22,6 +22,7 @@ mod session;
 mod sink;
 mod slots;
 mod store;
+mod taken;
 mod target;
 pub mod text;
 mod timer;

@@ -2,12 +2,14 @@
 //!
 //! It must never attach anything, nor pin anything: what is loaded goes when [`Loaded`] is dropped or the process dies.
 
+use std::collections::HashSet;
 use std::os::fd::AsRawFd;
 
 use systap_bpf::artifact::{Artifact, Attach, MapKind, MapPlan, MapRole, ProgramPlan};
 use systap_diagnostics::Span;
+use systap_ir::graph::Op;
 use systap_ir::placed::Placed;
-use systap_ir::program::GlobalId;
+use systap_ir::program::{Event, GlobalId};
 use systap_kernel::{Kernel, Version};
 use systap_sys::bpf::{self, Map, MapFlags, MapSpec, Program, ProgramKind, ProgramSpec, SharedWords, UpdateMode};
 use systap_sys::{RingBuffer, SysError, raise_locked_memory_limit};
@@ -64,8 +66,12 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
     if limited {
         raise_locked_memory_limit();
     }
-    let preallocate = before(ALLOCATION_ANYWHERE);
-    let maps = artifact.maps.iter().map(|plan| make_map(plan, placed, preallocate, limited));
+    let everywhere = before(ALLOCATION_ANYWHERE);
+    let in_haste = filled_in_haste(placed);
+    let maps = artifact.maps.iter().map(|plan| {
+        let preallocate = everywhere || matches!(plan.role, MapRole::Global(id) if in_haste.contains(&id));
+        make_map(plan, placed, preallocate, limited)
+    });
     let maps: Vec<Map> = maps.collect::<Result<_, _>>()?;
     let of_role = |role| artifact.maps.iter().position(|plan| plan.role == role);
     let words = of_role(MapRole::Words).and_then(|index| maps.get(index)).map(Map::map_values).transpose()?;
@@ -82,6 +88,21 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
         ring: of_role(MapRole::Ring),
         maps,
     })
+}
+
+/// Arrays that are filled where the kernel's allocator for BPF has only what it put aside: it is refilled by an interrupt, which
+/// does not come while a tracepoint of the scheduler or of interrupts is served, nor within one hit that loops. Their elements are
+/// made beforehand, so that an array with room never refuses one. (System calls are entered with interrupts on.)
+fn filled_in_haste(placed: &Placed) -> HashSet<GlobalId> {
+    let hasty = placed
+        .kernel
+        .iter()
+        .filter(|handler| handler.loops || !matches!(handler.event, Event::SyscallEntry(_) | Event::SyscallReturn(_)));
+    let insts = hasty.flat_map(|handler| &handler.body.blocks).flat_map(|block| &block.insts);
+    insts
+        .filter(|inst| matches!(inst.op, Op::ElementSet(..) | Op::ElementAdd(..) | Op::Accumulate(..)))
+        .filter_map(|inst| inst.op.global())
+        .collect()
 }
 
 fn make_map(plan: &MapPlan, placed: &Placed, preallocate: bool, limited: bool) -> Result<Map, LoadError> {

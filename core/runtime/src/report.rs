@@ -116,9 +116,11 @@ impl Report {
         self.lost.iter().map(|loss| loss.records).sum::<u64>() + self.malformed + self.abandoned
     }
 
-    /// Hits that no handler ran for: skipped ones, and those that the kernel did not run the program for.
+    /// Hits in the kernel that no handler ran for: skipped ones, and those that the kernel did not run the program for. A
+    /// timer's ticks that came too late to be served are none: nothing happened at them.
     pub fn missed_hits(&self) -> u64 {
-        let skipped: u64 = self.probes.iter().map(|probe| probe.skipped).sum();
+        let kernel = self.probes.iter().filter(|probe| probe.side == Side::Kernel);
+        let skipped: u64 = kernel.map(|probe| probe.skipped).sum();
         skipped + self.programs.iter().map(|program| program.recursion_misses).sum::<u64>()
     }
 

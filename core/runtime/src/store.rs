@@ -5,8 +5,9 @@
 //! side also sets has one value for all; adding to that from this side is a read and a write, between which the kernel
 //! side can come.)
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use systap_ir::graph::Op;
 use systap_ir::placed::{AggregateLayout, Placed, Residence, Slot};
 use systap_ir::program::{AggregateShape, Element, Global, GlobalId, GlobalShape, Type};
 use systap_sys::SysError;
@@ -14,10 +15,15 @@ use systap_sys::bpf::{Map, SharedWords, UpdateMode};
 
 use crate::load::Loaded;
 use crate::slots;
+use crate::taken::Seen;
 use crate::user::{Aggregate, Datum, Entry, MemoryStore, Store, StoreError};
 
 /// The globals of a run.
 pub struct MapStore<'a> {
+    /// By global: the word that the handler that runs has read, where the kernel side only adds to it.
+    words_seen: HashMap<GlobalId, i64>,
+    /// The numbers that the kernel side only adds to.
+    only_added_to: HashSet<GlobalId>,
     memory: MemoryStore,
     words: Option<&'a SharedWords>,
     homes: Vec<Home<'a>>,
@@ -32,24 +38,29 @@ enum Home<'a> {
 }
 
 /// A global with entries: an array, or a scalar aggregate, which is the one entry of an array map.
-struct Table<'a> {
-    map: &'a Map,
-    keys: Vec<Slot>,
-    content: Content,
-    per_cpu: bool,
+pub(crate) struct Table<'a> {
+    pub(crate) map: &'a Map,
+    pub(crate) keys: Vec<Slot>,
+    pub(crate) content: Content,
+    pub(crate) per_cpu: bool,
     wraps: bool,
     /// What this side added to globals that each CPU has for itself, by key.
-    ours: HashMap<Box<[u8]>, Share>,
+    pub(crate) ours: HashMap<Box<[u8]>, Share>,
+    /// What the handler that runs has read of such globals.
+    pub(crate) seen: Seen,
 }
 
-enum Content {
+pub(crate) enum Content {
     Value(Slot),
     Aggregate(AggregateShape, AggregateLayout),
 }
 
 /// What this side added to an entry.
-enum Share {
-    Long(i64),
+pub(crate) enum Share {
+    /// `taken`: this side has deleted the element, which stays in the map as long as what was added there is taken back
+    /// here; it counts as absent until the kernel side adds to it again.
+    Long { by: i64, taken: bool },
+    /// Of an aggregate.
     Aggregate(Aggregate),
 }
 
@@ -65,7 +76,13 @@ impl<'a> MapStore<'a> {
             homes.push(loaded.map_or(Ok(Home::Memory), |loaded| home(id, global, residence, loaded))?);
         }
         let words = loaded.and_then(|loaded| loaded.words.as_ref());
-        Ok(MapStore { memory: MemoryStore::new(&globals), words, homes })
+        Ok(MapStore {
+            words_seen: HashMap::new(),
+            only_added_to: only_added_to(placed),
+            memory: MemoryStore::new(&globals),
+            words,
+            homes,
+        })
     }
 
     fn table(&mut self, global: GlobalId) -> Option<&mut Table<'a>> {
@@ -78,6 +95,17 @@ impl<'a> MapStore<'a> {
     fn home(&self, global: GlobalId) -> &Home<'a> {
         self.homes.get(global.0 as usize).unwrap_or(&Home::Memory)
     }
+}
+
+/// The scalars that kernel-side handlers never set.
+fn only_added_to(placed: &Placed) -> HashSet<GlobalId> {
+    let all = (0..placed.globals.len() as u32).map(GlobalId);
+    let insts = placed.kernel.iter().flat_map(|handler| &handler.body.blocks).flat_map(|block| &block.insts);
+    let set: HashSet<GlobalId> = insts
+        .filter(|inst| matches!(inst.op, Op::Set(..) | Op::Clear(_)))
+        .filter_map(|inst| inst.op.global())
+        .collect();
+    all.filter(|global| !set.contains(global)).collect()
 }
 
 /// Where a global lives once the program is loaded. One for which no map was made is not used by the kernel side.
@@ -109,11 +137,19 @@ fn home<'a>(id: GlobalId, global: &Global, residence: &Residence, loaded: &'a Lo
         (Residence::Table { keys, value, per_cpu }, Some(map)) => {
             let Some(content) = value.map(Content::Value).or_else(aggregate) else { return Ok(Home::Memory) };
             let (keys, per_cpu) = (keys.clone(), *per_cpu);
-            Home::Table(Table { map, keys, content, per_cpu, wraps, ours: HashMap::new() })
+            Home::Table(Table { map, keys, content, per_cpu, wraps, ours: HashMap::new(), seen: Seen::default() })
         }
         (Residence::Aggregate, Some(map)) => {
             let Some(content) = aggregate() else { return Ok(Home::Memory) };
-            Home::Table(Table { map, keys: vec![], content, per_cpu: true, wraps, ours: HashMap::new() })
+            Home::Table(Table {
+                map,
+                keys: vec![],
+                content,
+                per_cpu: true,
+                wraps,
+                ours: HashMap::new(),
+                seen: Seen::default(),
+            })
         }
         _ => Home::Memory,
     })
@@ -125,7 +161,7 @@ fn set_text(map: &Map, text: &[u8], size: usize) -> Result<(), SysError> {
     map.update(&0u32.to_ne_bytes(), &value, UpdateMode::Any)
 }
 
-fn refused(error: SysError) -> StoreError {
+pub(crate) fn refused(error: SysError) -> StoreError {
     if error.errno == libc::E2BIG { StoreError::Full } else { StoreError::Refused(error.errno) }
 }
 
@@ -147,7 +183,7 @@ impl Table<'_> {
         Ok(bytes)
     }
 
-    fn raw(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn raw(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let mut value = vec![0; self.map.value_bytes()];
         let found = self.map.lookup(key, &mut value).map_err(refused)?;
         if !found {
@@ -158,13 +194,13 @@ impl Table<'_> {
     }
 
     /// The entry that a key and the map's bytes for it stand for, with what this side added.
-    fn entry(&self, key: &[u8], raw: &[u8]) -> Entry {
+    pub(crate) fn entry(&self, key: &[u8], raw: &[u8]) -> Entry {
         let ours = self.ours.get(key);
         match &self.content {
             Content::Value(slot) if self.per_cpu && slot.ty == Type::Long => {
                 let kernel =
                     (0..raw.len() / slots::WORD).fold(0i64, |sum, cpu| sum.wrapping_add(slots::long_at(raw, cpu)));
-                let ours = if let Some(Share::Long(ours)) = ours { *ours } else { 0 };
+                let ours = if let Some(Share::Long { by, .. }) = ours { *by } else { 0 };
                 Entry::Value(Datum::Long(kernel.wrapping_add(ours)))
             }
             Content::Value(slot) => Entry::Value(slots::decode(raw.get(..slot.size as usize).unwrap_or(raw), *slot)),
@@ -206,7 +242,7 @@ impl Table<'_> {
     }
 
     /// Makes the element, empty, unless it is there.
-    fn ensure(&mut self, key: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn ensure(&mut self, key: &[u8]) -> Result<(), StoreError> {
         if self.raw(key)?.is_some() {
             return Ok(());
         }
@@ -218,14 +254,19 @@ impl Table<'_> {
     }
 
     /// Adds to a value that each CPU has for itself: beside the map.
-    fn add_beside(&mut self, key: &[u8], by: i64) -> Result<i64, StoreError> {
+    pub(crate) fn add_beside(&mut self, key: &[u8], by: i64) -> Result<i64, StoreError> {
         self.ensure(key)?;
-        match self.ours.entry(key.into()).or_insert(Share::Long(0)) {
-            Share::Long(ours) => *ours = ours.wrapping_add(by),
+        match self.ours.entry(key.into()).or_insert(Share::Long { by: 0, taken: false }) {
+            Share::Long { by: ours, taken } => {
+                *ours = ours.wrapping_add(by);
+                *taken = false;
+            }
             Share::Aggregate(_) => return Err(StoreError::Refused(libc::EINVAL)),
         }
         let raw = self.raw(key)?.unwrap_or_default();
-        match self.entry(key, &raw) {
+        let entry = self.entry(key, &raw);
+        self.seen.note_added(key, by, &raw, &entry);
+        match entry {
             Entry::Value(value) => Ok(value.long()),
             Entry::Aggregate(_) => Err(StoreError::Refused(libc::EINVAL)),
         }
@@ -252,9 +293,22 @@ impl Table<'_> {
 const MISFIT: StoreError = StoreError::Refused(libc::EINVAL);
 
 impl Store for MapStore<'_> {
+    fn start(&mut self) {
+        self.words_seen.clear();
+        for home in &mut self.homes {
+            if let Home::Table(table) = home {
+                table.seen.clear();
+            }
+        }
+    }
+
     fn get(&mut self, global: GlobalId) -> Result<Datum, StoreError> {
         match self.home(global) {
-            Home::Word(index) => Ok(Datum::Long(self.words.map_or(0, |words| words.load(*index)))),
+            Home::Word(index) => {
+                let value = self.words.map_or(0, |words| words.load(*index));
+                self.words_seen.insert(global, value);
+                Ok(Datum::Long(value))
+            }
             Home::Text { map, .. } => {
                 let mut value = vec![0; map.value_bytes()];
                 map.lookup(&0u32.to_ne_bytes(), &mut value).map_err(refused)?;
@@ -268,9 +322,15 @@ impl Store for MapStore<'_> {
     fn set(&mut self, global: GlobalId, value: Datum) -> Result<(), StoreError> {
         match self.home(global) {
             Home::Word(index) => {
-                if let Some(words) = self.words {
-                    words.store(*index, value.long());
+                let (index, value) = (*index, value.long());
+                let Some(words) = self.words else { return Ok(()) };
+                // What the kernel side has added since the handler read it comes after the handler, as if that had held a
+                // lock: only the difference is written.
+                match self.words_seen.get(&global).filter(|_| self.only_added_to.contains(&global)) {
+                    Some(seen) => _ = words.fetch_add(index, value.wrapping_sub(*seen)),
+                    None => words.store(index, value),
                 }
+                self.words_seen.insert(global, value);
                 Ok(())
             }
             Home::Text { map, size } => set_text(map, value.bytes(), *size).map_err(refused),
@@ -282,8 +342,11 @@ impl Store for MapStore<'_> {
     fn add(&mut self, global: GlobalId, by: i64) -> Result<i64, StoreError> {
         match self.home(global) {
             Home::Word(index) => {
-                let words = self.words.ok_or(MISFIT)?;
-                Ok(words.fetch_add(*index, by).wrapping_add(by))
+                let new = self.words.ok_or(MISFIT)?.fetch_add(*index, by).wrapping_add(by);
+                if let Some(seen) = self.words_seen.get_mut(&global) {
+                    *seen = seen.wrapping_add(by);
+                }
+                Ok(new)
             }
             Home::Memory => self.memory.add(global, by),
             Home::Text { .. } | Home::Table(_) => Err(MISFIT),
@@ -292,6 +355,7 @@ impl Store for MapStore<'_> {
 
     fn clear(&mut self, global: GlobalId) -> Result<(), StoreError> {
         match self.homes.get_mut(global.0 as usize) {
+            Some(Home::Table(table)) if table.is_taken_from() => table.take_all(),
             Some(Home::Table(table)) => {
                 table.ours.clear();
                 table.map.clear().map_err(refused)
@@ -305,7 +369,7 @@ impl Store for MapStore<'_> {
     fn element_get(&mut self, global: GlobalId, keys: &[Datum]) -> Result<Option<Datum>, StoreError> {
         let Some(table) = self.table(global) else { return self.memory.element_get(global, keys) };
         let key = table.key(keys)?;
-        match table.raw(&key)?.map(|raw| table.entry(&key, &raw)) {
+        match table.look(&key)? {
             Some(Entry::Value(value)) => Ok(Some(value)),
             Some(Entry::Aggregate(_)) => Err(MISFIT),
             None => Ok(None),
@@ -315,6 +379,9 @@ impl Store for MapStore<'_> {
     fn element_set(&mut self, global: GlobalId, keys: &[Datum], value: Datum) -> Result<(), StoreError> {
         let Some(table) = self.table(global) else { return self.memory.element_set(global, keys, value) };
         let key = table.key(keys)?;
+        if table.is_taken_from() && matches!(table.content, Content::Value(_)) {
+            return table.set_beside(&key, value.long());
+        }
         let value = table.encoded(&value);
         table.update(&key, &value, UpdateMode::Any).map_err(refused)?;
         table.ours.remove(key.as_slice());
@@ -330,6 +397,9 @@ impl Store for MapStore<'_> {
     fn element_delete(&mut self, global: GlobalId, keys: &[Datum]) -> Result<(), StoreError> {
         let Some(table) = self.table(global) else { return self.memory.element_delete(global, keys) };
         let key = table.key(keys)?;
+        if table.is_taken_from() {
+            return table.take(&key);
+        }
         table.ours.remove(key.as_slice());
         table.map.delete(&key).map(drop).map_err(refused)
     }
@@ -337,7 +407,7 @@ impl Store for MapStore<'_> {
     fn contains(&mut self, global: GlobalId, keys: &[Datum]) -> Result<bool, StoreError> {
         let Some(table) = self.table(global) else { return self.memory.contains(global, keys) };
         let key = table.key(keys)?;
-        Ok(table.raw(&key)?.is_some())
+        Ok(table.look(&key)?.is_some())
     }
 
     fn accumulate(&mut self, global: GlobalId, keys: &[Datum], value: i64) -> Result<(), StoreError> {
@@ -346,16 +416,19 @@ impl Store for MapStore<'_> {
         let shape = shape.clone();
         let key = table.key(keys)?;
         table.ensure(&key)?;
-        let ours = table.ours.entry(key.into()).or_insert_with(|| Share::Aggregate(Aggregate::empty(&shape)));
+        let ours =
+            table.ours.entry(key.as_slice().into()).or_insert_with(|| Share::Aggregate(Aggregate::empty(&shape)));
         let Share::Aggregate(ours) = ours else { return Err(MISFIT) };
         ours.add(value, &shape);
+        // What this side adds it knows; the next look tells what that comes to.
+        table.seen.forget(&key);
         Ok(())
     }
 
     fn aggregate(&mut self, global: GlobalId, keys: &[Datum]) -> Result<Option<Aggregate>, StoreError> {
         let Some(table) = self.table(global) else { return self.memory.aggregate(global, keys) };
         let key = table.key(keys)?;
-        match table.raw(&key)?.map(|raw| table.entry(&key, &raw)) {
+        match table.look(&key)? {
             Some(Entry::Aggregate(aggregate)) => Ok(Some(aggregate)),
             Some(Entry::Value(_)) => Err(MISFIT),
             None => Ok(None),
@@ -365,11 +438,8 @@ impl Store for MapStore<'_> {
     /// Those of a map in the order of their keys: a hash has none of its own, and one run should show what another does.
     fn entries(&mut self, global: GlobalId) -> Result<Vec<(Vec<Datum>, Entry)>, StoreError> {
         let Some(table) = self.table(global) else { return self.memory.entries(global) };
-        let mut entries = vec![];
-        let mut take =
-            |key: &[u8], raw: &[u8]| entries.push((slots::decode_all(key, &table.keys), table.entry(key, raw)));
-        table.map.entries(&mut take).map_err(refused)?;
-        entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let mut entries: Vec<_> = table.look_at_all()?;
+        entries.sort_by(|(left, _): &(Vec<Datum>, _), (right, _)| left.cmp(right));
         Ok(entries)
     }
 }

@@ -110,6 +110,8 @@ fn words_and_texts_begin_with_their_first_values() {
         assert_eq!(loaded.words.as_ref().unwrap().load(control::FIRST_FREE as usize), 43);
         loaded.words.as_ref().unwrap().store(control::FIRST_FREE as usize, i64::MAX);
         assert_eq!(store.add(NUMBER, 1), Ok(i64::MIN));
+        // In another handler, which has not read it.
+        store.start();
         store.clear(NUMBER).unwrap();
         assert_eq!(store.get(NUMBER), Ok(Datum::Long(0)));
 

@@ -188,6 +188,13 @@ impl Builder {
     }
 
     fn assign(&mut self, ty: Type, place: &Place, op: Option<AssignOp>, value: &Expr) -> Value {
+        if op.is_none()
+            && let Some((by, negated)) = added_to(place, value)
+        {
+            // `x = x + e` says what `x += e` says, and like that it shall miss nothing that other CPUs add meanwhile.
+            let op = if negated { BinaryOp::Subtract } else { BinaryOp::Add };
+            return self.assign(ty, place, Some(AssignOp::Binary(op)), by);
+        }
         let target = self.target(place);
         let value = self.expression(value);
         match op {
@@ -278,5 +285,62 @@ impl Builder {
         self.jump_with_result(join, &changed, value);
         self.enter_with(join, &changed);
         result
+    }
+}
+
+/// The `e` of `place = place + e`, or of `place = place - e`, which is negated.
+fn added_to<'a>(place: &Place, value: &'a Expr) -> Option<(&'a Expr, bool)> {
+    if matches!(place, Place::Local(_)) {
+        return None;
+    }
+    let reads = |expr: &Expr| matches!(&expr.kind, ExprKind::Read(read) if same_place(place, read));
+    match &value.kind {
+        ExprKind::Binary(BinaryOp::Add, left, right) if reads(left) && is_calm(right) => Some((right, false)),
+        ExprKind::Binary(BinaryOp::Add, left, right) if reads(right) && is_calm(left) => Some((left, false)),
+        ExprKind::Binary(BinaryOp::Subtract, left, right) if reads(left) && is_calm(right) => Some((right, true)),
+        _ => None,
+    }
+}
+
+fn same_place(a: &Place, b: &Place) -> bool {
+    match (a, b) {
+        (Place::Local(a), Place::Local(b)) => a == b,
+        (Place::Global(a), Place::Global(b)) => a == b,
+        (Place::Element(a, left), Place::Element(b, right)) => {
+            a == b && left.iter().zip(right).all(|(left, right)| same_value(left, right))
+        }
+        _ => false,
+    }
+}
+
+/// Whether two expressions give the same value if one is evaluated after the other.
+fn same_value(a: &Expr, b: &Expr) -> bool {
+    match (&a.kind, &b.kind) {
+        (ExprKind::Constant(a), ExprKind::Constant(b)) => a == b,
+        (ExprKind::Read(a @ Place::Local(_)), ExprKind::Read(b)) => same_place(a, b),
+        (ExprKind::Context(a), ExprKind::Context(b)) => a == b,
+        (ExprKind::Argument { index: a, .. }, ExprKind::Argument { index: b, .. }) => a == b,
+        (ExprKind::Extend { value: a, bits: m, signed: s }, ExprKind::Extend { value: b, bits: n, signed: t }) => {
+            m == n && s == t && same_value(a, b)
+        }
+        (ExprKind::Load { base: a, offset: m, .. }, ExprKind::Load { base: b, offset: n, .. }) => {
+            m == n && same_value(a, b)
+        }
+        (ExprKind::Intrinsic(a, left), ExprKind::Intrinsic(b, right)) => {
+            a == b && left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_value(left, right))
+        }
+        _ => false,
+    }
+}
+
+/// Whether an expression neither changes anything nor calls anything that could.
+fn is_calm(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Constant(_) | ExprKind::Context(_) | ExprKind::Argument { .. } => true,
+        ExprKind::Read(Place::Element(_, keys)) => keys.iter().all(is_calm),
+        ExprKind::Read(_) => true,
+        ExprKind::Unary(_, a) | ExprKind::Extend { value: a, .. } | ExprKind::Load { base: a, .. } => is_calm(a),
+        ExprKind::Binary(_, a, b) | ExprKind::Compare(_, a, b) => is_calm(a) && is_calm(b),
+        _ => false,
     }
 }

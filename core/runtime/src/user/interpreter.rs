@@ -72,6 +72,7 @@ impl<'a> Interpreter<'a> {
         store: &mut dyn Store,
         host: &mut dyn Host,
     ) -> Result<(), RuntimeError> {
+        store.start();
         self.registers.clear();
         self.frames.clear();
         self.cursors.clear();

@@ -30,6 +30,9 @@ pub enum Entry {
 /// The globals. Which operation fits which global is settled when the program is typed; a store may take it for
 /// granted, and answers what does not fit with [`StoreError::Refused`] of `EINVAL`.
 pub trait Store {
+    /// A handler begins: what it reads from now on is what it knows.
+    fn start(&mut self) {}
+
     /// A scalar.
     ///
     /// # Errors

@@ -206,6 +206,25 @@ impl Map {
         }
     }
 
+    /// Copies the value of `key` to `value` and deletes it, in one step; false if there is none.
+    ///
+    /// # Errors
+    /// As [`lookup`](Self::lookup) for lengths; EINVAL or ENOTSUPP for hashes before Linux 5.14.
+    pub fn take(&self, key: &[u8], value: &mut [u8]) -> Result<bool, SysError> {
+        const WHAT: &str = "take from a BPF map";
+        self.check_key(key, WHAT)?;
+        self.check_value(value, WHAT)?;
+        let mut attr = self.element(key);
+        attr.value = address_of_mut(value);
+        // SAFETY: the kernel reads key_size bytes at key and writes value_bytes bytes at value; both lengths were
+        // just checked.
+        match unsafe { call(Command::MapLookupAndDelete, &mut attr) } {
+            Ok(_) => Ok(true),
+            Err(libc::ENOENT) => Ok(false),
+            Err(errno) => Err(SysError::new(WHAT, errno)),
+        }
+    }
+
     /// Sets the value of `key`.
     ///
     /// # Errors

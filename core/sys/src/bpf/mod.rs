@@ -39,6 +39,7 @@ enum Command {
     ObjectInfo = 15,
     RawTracepointOpen = 17,
     BtfLoad = 18,
+    MapLookupAndDelete = 21,
     MapFreeze = 22,
     MapLookupBatch = 24,
     MapLookupAndDeleteBatch = 25,

@@ -1,0 +1,198 @@
+//! Reading and then deleting what the kernel side goes on adding to: the way of every script that prints and begins anew.
+//!
+//! SystemTap locks a global for the whole handler. Here the kernel side never waits; instead, what a handler deletes is what it
+//! has read, no more: what was added since comes after it. It must never delete an element from the map that is being added to at
+//! that moment, since what is added to a deleted element is lost; such a one stays, and what was in it is taken back beside the map.
+
+use std::collections::{HashMap, HashSet};
+
+use systap_ir::program::Type;
+use systap_sys::bpf::UpdateMode;
+
+use crate::slots;
+use crate::store::{Content, Share, Table, refused};
+use crate::user::{Aggregate, Datum, Entry, StoreError};
+
+/// What the handler that runs has read of a global.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// By key: the map's bytes and what they stood for.
+    entries: HashMap<Box<[u8]>, (Vec<u8>, Entry)>,
+    /// All entries were read, so that one that is not among them is new since.
+    all: bool,
+}
+
+impl Seen {
+    /// The handler has added to an entry itself, which now is `entry`.
+    pub(crate) fn note_added(&mut self, key: &[u8], by: i64, raw: &[u8], entry: &Entry) {
+        match self.entries.get_mut(key) {
+            Some((_, Entry::Value(Datum::Long(known)))) => *known = known.wrapping_add(by),
+            Some(_) => {}
+            None if self.all => _ = self.entries.insert(key.into(), (raw.to_vec(), entry.clone())),
+            None => {}
+        }
+    }
+
+    /// What was read of an entry is no longer what the handler knows of it.
+    pub(crate) fn forget(&mut self, key: &[u8]) {
+        self.entries.remove(key);
+        self.all = false;
+    }
+
+    /// Another handler begins.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.all = false;
+    }
+}
+
+impl Table<'_> {
+    /// Whether what is read of it is remembered, for deleting that and no more.
+    pub(crate) fn is_taken_from(&self) -> bool {
+        let sums = match &self.content {
+            Content::Value(slot) => slot.ty == Type::Long,
+            Content::Aggregate(..) => true,
+        };
+        self.per_cpu && sums
+    }
+
+    /// The entry as the script sees it; `None` if there is none, or this side has deleted it and nothing came since.
+    pub(crate) fn look(&mut self, key: &[u8]) -> Result<Option<Entry>, StoreError> {
+        let Some(raw) = self.raw(key)? else { return Ok(None) };
+        let entry = self.entry(key, &raw);
+        if self.is_gone(key, &entry) {
+            return Ok(None);
+        }
+        if self.is_taken_from() {
+            self.seen.entries.insert(key.into(), (raw, entry.clone()));
+        }
+        Ok(Some(entry))
+    }
+
+    /// All entries as the script sees them.
+    pub(crate) fn look_at_all(&mut self) -> Result<Vec<(Vec<Datum>, Entry)>, StoreError> {
+        let mut found = vec![];
+        self.map.entries(&mut |key, raw| found.push((key.to_vec(), raw.to_vec()))).map_err(refused)?;
+        let mut entries = vec![];
+        for (key, raw) in found {
+            let entry = self.entry(&key, &raw);
+            if self.is_gone(&key, &entry) {
+                continue;
+            }
+            entries.push((slots::decode_all(&key, &self.keys), entry.clone()));
+            if self.is_taken_from() {
+                self.seen.entries.insert(key.into(), (raw, entry));
+            }
+        }
+        self.seen.all = true;
+        Ok(entries)
+    }
+
+    fn is_gone(&self, key: &[u8], entry: &Entry) -> bool {
+        matches!(self.ours.get(key), Some(Share::Long { taken: true, .. }))
+            && matches!(entry, Entry::Value(Datum::Long(0)))
+    }
+
+    /// Deletes every entry, of each what the handler has read.
+    pub(crate) fn take_all(&mut self) -> Result<(), StoreError> {
+        if !self.seen.all {
+            self.look_at_all()?;
+        }
+        // What was taken before and has been quiet since can go for good.
+        let quiet = |share: &Share| matches!(share, Share::Long { taken: true, .. });
+        let mut keys: HashSet<Box<[u8]>> = self.seen.entries.keys().cloned().collect();
+        keys.extend(self.ours.iter().filter(|(_, share)| quiet(share)).map(|(key, _)| key.clone()));
+        keys.iter().try_for_each(|key| self.take(key))
+    }
+
+    /// Deletes an entry: what the handler has read of it, or what it holds now if it has read nothing.
+    pub(crate) fn take(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        let Some(now) = self.raw(key)? else { return Ok(()) };
+        let (raw, entry) = match self.seen.entries.remove(key) {
+            Some(seen) => seen,
+            None => (now.clone(), self.entry(key, &now)),
+        };
+        let is_busy = raw != now;
+        match entry {
+            Entry::Value(value) if is_busy => {
+                let Share::Long { by, taken } = self.share(key) else { return Ok(()) };
+                *by = by.wrapping_sub(value.long());
+                *taken = true;
+                Ok(())
+            }
+            entry => self.take_out(key, now, &entry),
+        }
+    }
+
+    fn share(&mut self, key: &[u8]) -> &mut Share {
+        self.ours.entry(key.into()).or_insert(Share::Long { by: 0, taken: false })
+    }
+
+    /// Removes an entry from the map, and keeps what was added to it after `taken` was read.
+    fn take_out(&mut self, key: &[u8], mut last: Vec<u8>, taken: &Entry) -> Result<(), StoreError> {
+        let taken_out = if self.keys.is_empty() {
+            // The one element of an array stays. What a CPU adds in the moment between the two calls is lost.
+            self.map.lookup(key, &mut last).and_then(|_| self.map.update(key, &vec![0; last.len()], UpdateMode::Any))
+        } else {
+            self.map.take(key, &mut last).map(drop)
+        };
+        match taken_out {
+            Ok(()) => {}
+            // A kernel that cannot read and delete in one step.
+            Err(error) if matches!(error.errno, libc::EINVAL | libc::EOPNOTSUPP | 524) => {
+                self.map.delete(key).map_err(refused)?;
+            }
+            Err(error) => return Err(refused(error)),
+        }
+        let rest = self.entry(key, &last);
+        self.ours.remove(key);
+        match (rest, taken) {
+            (Entry::Value(last), Entry::Value(taken)) => {
+                let by = last.long().wrapping_sub(taken.long());
+                if by != 0 {
+                    self.add_beside(key, by)?;
+                }
+            }
+            (Entry::Aggregate(last), Entry::Aggregate(taken)) => {
+                if let Some(rest) = difference(last, taken) {
+                    self.ensure(key)?;
+                    self.ours.insert(key.into(), Share::Aggregate(rest));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sets a value that each CPU has for itself: by the difference to what the handler has read.
+    pub(crate) fn set_beside(&mut self, key: &[u8], value: i64) -> Result<(), StoreError> {
+        self.ensure(key)?;
+        let known = match self.seen.entries.get(key) {
+            Some((_, entry)) => entry.clone(),
+            None => {
+                let raw = self.raw(key)?.unwrap_or_default();
+                self.entry(key, &raw)
+            }
+        };
+        if let Entry::Value(known) = known {
+            self.add_beside(key, value.wrapping_sub(known.long()))?;
+            if let Some((_, entry)) = self.seen.entries.get_mut(key) {
+                *entry = Entry::Value(Datum::Long(value));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an aggregate has got since it was `before`. The least and the greatest of that are not known apart; those of the whole
+/// bound them.
+fn difference(mut last: Aggregate, before: &Aggregate) -> Option<Aggregate> {
+    last.count = last.count.wrapping_sub(before.count);
+    last.sum = last.sum.wrapping_sub(before.sum);
+    for (last, before) in [(&mut last.logarithmic, &before.logarithmic), (&mut last.linear, &before.linear)] {
+        if let (Some(last), Some(before)) = (last, before) {
+            last.iter_mut().zip(before).for_each(|(last, before)| *last = last.wrapping_sub(*before));
+        }
+    }
+    (last.count > 0).then_some(last)
+}
