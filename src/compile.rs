@@ -27,6 +27,9 @@ fn speaks(artifact: &Artifact) -> bool {
     artifact.sites.iter().any(|site| matches!(site.kind, SiteKind::Print(_) | SiteKind::Continue(_)))
 }
 
+/// How deep a script may nest; each link of a chain such as `a . b . c` is a level.
+const MAX_DEPTH: usize = 1000;
+
 /// The compiler walks trees by recursion, as deep as the parser lets a script nest; there is room for that here. Pages that are
 /// never touched cost nothing.
 const STACK: usize = 128 << 20;
@@ -102,8 +105,13 @@ impl<'a> Compilation<'a> {
 
     /// Text to tree.
     pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
-        let facts = Running(self.kernel);
-        let options = ParseOptions { args: self.settings.args.clone(), facts: Some(&facts), ..ParseOptions::default() };
+        let facts = Running::new(self.kernel);
+        let options = ParseOptions {
+            args: self.settings.args.clone(),
+            facts: Some(&facts),
+            max_depth: MAX_DEPTH,
+            ..ParseOptions::default()
+        };
         let parsed = systap_syntax::parse(self.sources, file, &options);
         self.diagnostics.extend(parsed.diagnostics);
         self.unless_wrong(parsed.file)

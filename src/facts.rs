@@ -1,13 +1,24 @@
 //! What the preprocessor's conditions (`%( kernel_v >= "6.1" %? ... %)`) compare with, from the running kernel.
 
+use std::cell::OnceCell;
+use std::io::Read;
+
 use systap_kernel::{Arch, Kernel};
 use systap_syntax::{Fact, Facts};
+
+use crate::terminal;
 
 /// The version of SystemTap's language that scripts may count on, where they ask for `systemtap_v`.
 const LANGUAGE: &str = "5.5";
 
-/// The running kernel and this run.
-pub(crate) struct Running<'a>(pub(crate) &'a Kernel);
+/// The running kernel, and its configuration once somebody asks.
+pub(crate) struct Running<'a>(&'a Kernel, OnceCell<String>);
+
+impl<'a> Running<'a> {
+    pub(crate) fn new(kernel: &'a Kernel) -> Self {
+        Running(kernel, OnceCell::new())
+    }
+}
 
 impl Facts for Running<'_> {
     fn value(&self, fact: Fact<'_>) -> String {
@@ -34,13 +45,28 @@ impl Facts for Running<'_> {
 }
 
 impl Running<'_> {
-    /// The value of a kernel option, from the configuration that distributions put beside the kernel; empty if it is not set,
-    /// or not known.
+    /// The value of a kernel option; empty if it is not set.
     fn config(&self, option: &str) -> String {
-        let release = self.0.release().unwrap_or_default();
-        let places = [format!("/boot/config-{release}"), format!("/lib/modules/{release}/config")];
-        let text = places.iter().find_map(|place| std::fs::read_to_string(place).ok()).unwrap_or_default();
+        let text = self.1.get_or_init(|| configuration(self.0.release().unwrap_or_default()));
         let line = text.lines().find_map(|line| line.strip_prefix(option)?.strip_prefix('='));
         line.unwrap_or_default().trim_matches('"').to_owned()
     }
+}
+
+/// The kernel's configuration: from the kernel itself, else from where distributions put it; empty if it is nowhere.
+fn configuration(release: &str) -> String {
+    let mut text = String::new();
+    if let Ok(packed) = std::fs::File::open("/proc/config.gz")
+        && flate2::read::GzDecoder::new(packed).read_to_string(&mut text).is_ok()
+    {
+        return text;
+    }
+    let places = [format!("/boot/config-{release}"), format!("/lib/modules/{release}/config")];
+    let found = places.iter().find_map(|place| std::fs::read_to_string(place).ok());
+    if found.is_none() {
+        terminal::complain(
+            "the kernel's configuration is nowhere to be read: every CONFIG_ option is taken as not set",
+        );
+    }
+    found.unwrap_or_default()
 }

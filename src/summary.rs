@@ -42,7 +42,7 @@ pub(crate) fn losses(report: &Report, sources: &Sources) -> String {
     for loss in &report.lost {
         let place = sources.place(loss.span);
         text += &format!(
-            "WARNING: {} records of `{}` at {}:{}:{} were lost; a larger --kernel-buffer holds more\n",
+            "WARNING: {} records of `{}` at {}:{}:{} were lost, and what it prints or adds up is short by them; a larger --kernel-buffer holds more\n",
             loss.records,
             loss.point,
             sources.file(loss.span.file).name,

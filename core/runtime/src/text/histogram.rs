@@ -1,7 +1,7 @@
 //! Histograms as SystemTap's users know them: a row for each bucket, a bar of `@` and the count. It must never choose
 //! buckets: see [`crate::user::Aggregate`].
 //!
-//! The look, from the examples in SystemTap's documentation: bars at most 50 wide, each `@` standing for the same whole
+//! The look, from the examples in SystemTap's documentation: an empty line at the end; bars at most 50 wide, each `@` standing for the same whole
 //! number of values; rows without values are left out but for two on either side of those with some, and a `~` stands
 //! for those left out in between; the rows for what lies outside a linear histogram's range appear only if there is
 //! something.
@@ -12,6 +12,8 @@ use systap_ir::program::{Histogram, LinearBounds};
 
 /// Width of the longest bar.
 const WIDTH: usize = 50;
+/// The logarithmic histogram's bucket of zeros.
+const ZERO: usize = 64;
 /// Rows without values that are kept beside those with some.
 const ELISION: usize = 2;
 
@@ -31,7 +33,12 @@ pub fn draw(histogram: &Histogram, buckets: &[i64]) -> Option<Vec<u8>> {
     };
     let first = rows.iter().position(|row| row.count != 0)?;
     let last = rows.iter().rposition(|row| row.count != 0)?;
-    let shown = &rows[first.saturating_sub(ELISION)..(last + 1 + ELISION).min(rows.len())];
+    // Rows for negative values are drawn only if there are such.
+    let lowest = match histogram {
+        Histogram::Logarithmic if first >= ZERO => ZERO,
+        _ => 0,
+    };
+    let shown = &rows[first.saturating_sub(ELISION).max(lowest)..(last + 1 + ELISION).min(rows.len())];
     let most = shown.iter().map(|row| row.count).max().unwrap_or(0).max(1);
     let label_width = shown.iter().map(|row| row.label.len()).max().unwrap_or(0).max("value".len());
     let count_width = shown.iter().map(|row| row.count.to_string().len()).max().unwrap_or(0);
@@ -58,6 +65,7 @@ pub fn draw(histogram: &Histogram, buckets: &[i64]) -> Option<Vec<u8>> {
             at += 1;
         }
     }
+    out.push(b'\n');
     Some(out)
 }
 
@@ -165,7 +173,6 @@ mod tests {
     fn a_run_of_four_is_not_worth_a_tilde() {
         insta::assert_snapshot!(logarithmic(&[(65, 1), (70, 1)]), @r#"
         value |-------------------------------------------------- count
-           -1 |                                                   0
             0 |                                                   0
             1 |@                                                  1
             2 |                                                   0

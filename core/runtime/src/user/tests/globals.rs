@@ -185,6 +185,7 @@ fn aggregates() {
        30 |                                                   0
       >30 |@                                                  1
 
+
     ERROR at 77: empty aggregate 'g1'
     "#);
 }
