@@ -21,6 +21,19 @@ fn calls_of_one_process_are_counted_exactly() {
 }
 
 #[test]
+fn returns_from_signal_handlers_are_told_by_name() {
+    if !can_trace() {
+        return;
+    }
+    let counting = "global entries, returns, named
+        probe syscall.rt_sigreturn { if (pid() == target()) entries++ }
+        probe syscall.rt_sigreturn.return { if (pid() == target()) returns++ }
+        probe syscall.*.return { if (pid() == target()) named[name]++ }
+        probe end { println(entries, \" \", returns, \" \", named[\"rt_sigreturn\"], \" \", named[\"syscall_-1\"]) }";
+    script_over_calls(counting, "raise 100").prints("100 100 100 0\n");
+}
+
+#[test]
 fn an_array_by_process_holds_the_count_of_each() {
     if !can_trace() {
         return;

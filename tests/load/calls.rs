@@ -31,8 +31,15 @@ fn call_named(name: &str) -> Option<fn()> {
         "chdir-null" => || _ = unsafe { libc::syscall(libc::SYS_chdir, std::ptr::null::<u8>()) },
         // SAFETY: there is no such descriptor, so the call fails and changes nothing.
         "fchdir-bad" => || _ = unsafe { libc::syscall(libc::SYS_fchdir, -7) },
+        // SAFETY: the handler does nothing; each raise makes one `rt_sigreturn`.
+        "raise" => || unsafe {
+            libc::signal(libc::SIGUSR1, nothing as *const () as libc::sighandler_t);
+            libc::raise(libc::SIGUSR1);
+        },
         // SAFETY: gives up the processor, nothing else.
         "sched_yield" => || _ = unsafe { libc::syscall(libc::SYS_sched_yield) },
         _ => return None,
     })
 }
+
+extern "C" fn nothing(_signal: libc::c_int) {}

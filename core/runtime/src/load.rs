@@ -187,6 +187,8 @@ fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Pro
             LoadError::forbidden(WHAT, source, None)
         } else if refused.log.is_empty() {
             LoadError::Unsupported { program: plan.name.clone(), points, errno: refused.errno }
+        } else if refused.log.contains("BPF program is too large") {
+            LoadError::TooLong { points }
         } else {
             let span = refused_at(&refused.log).and_then(|at| span_of(plan, at));
             LoadError::Verifier { program: plan.name.clone(), points, span, errno: refused.errno, log: refused.log }

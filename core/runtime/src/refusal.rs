@@ -65,6 +65,12 @@ pub enum LoadError {
         /// All that the verifier said.
         log: String,
     },
+    /// The verifier gave up: there are too many ways through the handlers.
+    #[error("the handlers of {} are too long for the kernel's verifier", list(points))]
+    TooLong {
+        /// The probe points.
+        points: Vec<String>,
+    },
     /// The kernel cannot take a program of that kind.
     #[error("the kernel does not take the program for {}: {}", list(points), std::io::Error::from_raw_os_error(*errno))]
     Unsupported {
@@ -118,6 +124,7 @@ impl LoadError {
             Self::Verifier { .. } | Self::Malformed(_) => {
                 vec!["run `systap check --print bpf` on the script to see what was refused"]
             }
+            Self::TooLong { .. } => vec!["split the handler, or test its conditions in fewer places"],
             Self::Unsupported { .. } => vec!["a newer kernel has it"],
             Self::NoTracepoint { .. } => {
                 vec!["run the script again: it will be resolved against the kernel as it is now"]

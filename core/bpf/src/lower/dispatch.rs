@@ -58,6 +58,9 @@ pub(crate) struct Program<'a, 's> {
     late: bool,
 }
 
+/// The number of `rt_sigreturn` on x86_64.
+const RT_SIGRETURN: i64 = 15;
+
 impl<'a, 's> Program<'a, 's> {
     /// Emits the program.
     pub(crate) fn emit(
@@ -179,7 +182,7 @@ impl<'a, 's> Program<'a, 's> {
         let raw = if returns {
             let registers = self.shared.layout.registers.ok_or(GenerateError::Layout { what: "pt_regs" })?;
             let regs = self.em.load(Size::B8, Mem::Base(self.facts.context, 0));
-            if self.facts.typed {
+            let raw = if self.facts.typed {
                 self.em.load(Size::B8, Mem::Base(regs, registers.orig_ax as i16))
             } else {
                 let read = Mem::Stack(crate::code::StackObject::Read, 0);
@@ -187,7 +190,13 @@ impl<'a, 's> Program<'a, 's> {
                 self.em.alu(AluOp::Add, regs, Src::Imm(registers.orig_ax as i32));
                 self.em.call(Helper::ProbeReadKernel, &[Arg::Address(read), Arg::Imm(8), Arg::Reg(regs)]);
                 self.em.load(Size::B8, read)
-            }
+            };
+            // What a signal handler's return leaves there: it is `rt_sigreturn`.
+            let known = self.em.label();
+            self.em.branch(Cond::Ne, raw, Src::Imm(-1), known);
+            self.em.mov(raw, Arg::Imm(RT_SIGRETURN));
+            self.em.place(known);
+            raw
         } else {
             self.em.load(Size::B8, Mem::Base(self.facts.context, 8))
         };

@@ -10,8 +10,11 @@ use crate::elaboration::Elaboration;
 use crate::scope::{EventFacts, ProbeFacts, Scope, SyscallFacts};
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::{Context, Intrinsic};
-use systap_ir::program::{Expr, ExprKind, Place, Space, Stmt, Type};
+use systap_ir::program::{CompareOp, Expr, ExprKind, Place, Space, Stmt, Type};
 use systap_kernel::syscall::{ArgKind, Syscall};
+
+/// The number of `rt_sigreturn` on x86_64, the only architecture whose system calls are known here.
+const RT_SIGRETURN: i64 = 15;
 
 impl<'a> Elaboration<'a> {
     /// The variable of that name, if the point offers one and the handler does not change it.
@@ -99,7 +102,17 @@ impl<'a> Elaboration<'a> {
             return Some(build::long(span, i64::from(call.number)));
         }
         if facts.returns {
-            return self.register(span, Register::Number);
+            let number = self.register(span, Register::Number)?;
+            // The kernel has put -1 there when a signal handler returns, lest it start the interrupted call again
+            // (restore_sigcontext of arch/x86/kernel/signal_64.c).
+            let minus_one = build::long(span, -1);
+            let gone = ExprKind::Compare(CompareOp::Equal, Box::new(number.clone()), Box::new(minus_one));
+            let choice = ExprKind::Ternary {
+                condition: Box::new(build::expr(span, Type::Long, gone)),
+                then: Box::new(build::long(span, RT_SIGRETURN)),
+                otherwise: Box::new(number),
+            };
+            return Some(build::expr(span, Type::Long, choice));
         }
         let number = build::expr(span, Type::Long, argument(1, false));
         Some(build::extend(span, number, 32, true))
