@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use systap_diagnostics::{FileId, Sources};
 use systap_kernel::Kernel;
 use systap_runtime::{Plan, Report, RunError, Target};
+use systap_sys::process::Exit;
 
 use crate::cli::{Format, RunOptions};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
@@ -123,6 +124,11 @@ fn finish(report: &Report, options: &RunOptions, voice: &mut Voice<'_>, sources:
             text += &summary::table(report);
         }
         terminal::write_to_stderr(text.as_bytes());
+    }
+    match report.target {
+        Some(Exit::Code(code)) if code != 0 => terminal::complain(&format!("the command exited with status {code}")),
+        Some(Exit::Signal(signal)) => terminal::complain(&format!("the command was ended by {signal}")),
+        _ => {}
     }
     if report.failed() {
         Status::ScriptError

@@ -145,7 +145,7 @@ impl Sink for Voice<'_> {
             }
             Step::Attached { links, took } => format!("attached {links} in {took:.1?}"),
             Step::Started { pid } => format!("started the command, process {pid}"),
-            Step::Signalled(signal) => format!("got {signal:?}"),
+            Step::Signalled(signal) => format!("got {signal}"),
             Step::Detached { took } => format!("detached in {took:.1?}"),
         };
         terminal::complain(&text);
