@@ -78,3 +78,15 @@ fn many_new_keys_in_one_hit_find_room_wherever_the_hit_is() {
         probe end { foreach (k in n) keys++; println(keys) }";
     script_over_calls(text, "sched_yield 1000 2").prints("100\n");
 }
+
+#[test]
+fn an_element_that_is_read_and_set_to_zero_loses_nothing() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global n, total
+        probe syscall.getpgrp { if (pid() == target()) n[\"calls\"]++ }
+        probe timer.ms(1) { total += n[\"calls\"]; n[\"calls\"] = 0 }
+        probe end { println(total + n[\"calls\"]) }";
+    script_over_calls(text, CALLS).prints("400000\n");
+}
