@@ -56,7 +56,7 @@ pub fn draw(histogram: &Histogram, buckets: &[i64]) -> Option<Vec<u8>> {
         let begins = at == 0 || shown[at - 1].count != 0;
         if begins && run > 2 * ELISION && at + run < shown.len() {
             shown[at..at + ELISION].iter().for_each(|row| bar(&mut out, row, label_width, count_width, worth));
-            line(&mut out, format_args!("{:>label_width$}\n", "~"));
+            line(&mut out, format_args!("{:label_width$} ~\n", ""));
             at += run - ELISION;
             shown[at..at + ELISION].iter().for_each(|row| bar(&mut out, row, label_width, count_width, worth));
             at += ELISION;
@@ -146,7 +146,7 @@ mod tests {
             0 |@@@@@@@                                             7
             1 |                                                    0
             2 |                                                    0
-            ~
+              ~
            32 |                                                    0
            64 |                                                    0
           128 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@ 50
@@ -162,7 +162,7 @@ mod tests {
         -9223372036854775808 |                                                     1
         -4611686018427387904 |                                                     0
         -2305843009213693952 |                                                     0
-                           ~
+                             ~
          1152921504606846976 |                                                     0
          2305843009213693952 |                                                     0
          4611686018427387904 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@ 100
@@ -210,7 +210,7 @@ mod tests {
            10 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@ 100
            20 |                                                     0
            30 |                                                     0
-            ~
+              ~
            90 |                                                     0
           100 |                                                     0
          >100 |@@                                                   4
