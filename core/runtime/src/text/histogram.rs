@@ -1,10 +1,10 @@
 //! Histograms as SystemTap's users know them: a row for each bucket, a bar of `@` and the count. It must never choose
 //! buckets: see [`crate::user::Aggregate`].
 //!
-//! The look, from the examples in SystemTap's documentation: an empty line at the end; bars at most 50 wide, each `@` standing for the same whole
-//! number of values; rows without values are left out but for two on either side of those with some, and a `~` stands
-//! for those left out in between; the rows for what lies outside a linear histogram's range appear only if there is
-//! something.
+//! The look, from the examples in SystemTap's documentation: bars at most 50 wide, each `@` standing for the same whole
+//! number of values; rows without values are left out but for two on either side of those with some, and a `~` below the
+//! axis stands for those left out in between; the rows for what lies outside a linear histogram's range appear only if
+//! there is something; an empty line at the end.
 
 use std::io::Write;
 
