@@ -1,5 +1,5 @@
-//! The road of a script, stage by stage, from text to what can be loaded. Prints nothing: it gives what a stage made, or
-//! what is wrong.
+//! The road of a script, stage by stage, from text to what can be loaded. It gives what a stage made, or what is wrong; showing
+//! either is its callers'.
 
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};

@@ -90,3 +90,15 @@ fn an_element_that_is_read_and_set_to_zero_loses_nothing() {
         probe end { println(total + n[\"calls\"]) }";
     script_over_calls(text, CALLS).prints("400000\n");
 }
+
+#[test]
+fn an_array_that_is_deleted_after_one_element_was_read_loses_nothing() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global n, total
+        probe syscall.getpgrp { if (pid() == target()) n[\"calls\"]++ }
+        probe timer.ms(1) { total += n[\"calls\"]; delete n }
+        probe end { println(total + n[\"calls\"]) }";
+    script_over_calls(text, CALLS).prints("400000\n");
+}

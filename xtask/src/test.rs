@@ -11,8 +11,6 @@ const PROGRAMS: &[(&str, &str)] = &[("strace", "strace"), ("perf", "linux-perf")
 /// Runs every test of the workspace; a test that cannot run here prints a line with `skipped:` and why.
 pub(crate) fn test(args: &[String]) -> Outcome {
     install::debian(PROGRAMS);
-    // Tests that trace are told apart by their own child processes, but they share two or more CPUs with each other: too
-    // many at once would overrun each other's buffers.
     let mut command = Command::new("cargo");
     command.args(["test", "--workspace", "--no-fail-fast"]).args(args);
     if !args.iter().any(|arg| arg == "--") {

@@ -52,11 +52,6 @@ impl Flow {
         }
     }
 
-    /// The immediate dominator; `None` for the entry and for blocks that cannot be reached.
-    pub fn dominator(&self, block: BlockId) -> Option<BlockId> {
-        self.dominator[block.0 as usize].filter(|dominator| *dominator != block)
-    }
-
     /// An edge that goes back to where a loop begins (every cycle has one).
     pub fn is_back_edge(&self, from: BlockId, to: BlockId) -> bool {
         match (self.position(from), self.position(to)) {

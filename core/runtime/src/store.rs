@@ -265,7 +265,7 @@ impl Table<'_> {
         }
         let raw = self.raw(key)?.unwrap_or_default();
         let entry = self.entry(key, &raw);
-        self.seen.note_added(key, by, &raw, &entry);
+        self.seen.note_added(key, by, &entry);
         match entry {
             Entry::Value(value) => Ok(value.long()),
             Entry::Aggregate(_) => Err(StoreError::Refused(libc::EINVAL)),

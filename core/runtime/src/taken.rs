@@ -4,7 +4,7 @@
 //! has read, no more: what was added since comes after it. It must never delete an element from the map that is being added to at
 //! that moment, since what is added to a deleted element is lost; such a one stays, and what was in it is taken back beside the map.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use systap_ir::program::Type;
 use systap_sys::bpf::UpdateMode;
@@ -13,22 +13,25 @@ use crate::slots;
 use crate::store::{Content, Share, Table, refused};
 use crate::user::{Aggregate, Datum, Entry, StoreError};
 
+/// One in that many elements may be such as were taken back and are kept, lest they are being added to just now.
+const CROWDED: usize = 8;
+
 /// What the handler that runs has read of a global.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// By key: the map's bytes and what they stood for.
-    entries: HashMap<Box<[u8]>, (Vec<u8>, Entry)>,
+    /// By key.
+    entries: HashMap<Box<[u8]>, Entry>,
     /// All entries were read, so that one that is not among them is new since.
     all: bool,
 }
 
 impl Seen {
     /// The handler has added to an entry itself, which now is `entry`.
-    pub(crate) fn note_added(&mut self, key: &[u8], by: i64, raw: &[u8], entry: &Entry) {
+    pub(crate) fn note_added(&mut self, key: &[u8], by: i64, entry: &Entry) {
         match self.entries.get_mut(key) {
-            Some((_, Entry::Value(Datum::Long(known)))) => *known = known.wrapping_add(by),
+            Some(Entry::Value(Datum::Long(known))) => *known = known.wrapping_add(by),
             Some(_) => {}
-            None if self.all => _ = self.entries.insert(key.into(), (raw.to_vec(), entry.clone())),
+            None if self.all => _ = self.entries.insert(key.into(), entry.clone()),
             None => {}
         }
     }
@@ -58,15 +61,14 @@ impl Table<'_> {
 
     /// The entry as the script sees it; `None` if there is none, or this side has deleted it and nothing came since.
     pub(crate) fn look(&mut self, key: &[u8]) -> Result<Option<Entry>, StoreError> {
-        let Some(raw) = self.raw(key)? else { return Ok(None) };
-        let entry = self.entry(key, &raw);
-        if self.is_gone(key, &entry) {
-            return Ok(None);
-        }
+        let raw = self.raw(key)?;
+        let entry = raw.as_ref().map(|raw| self.entry(key, raw)).filter(|entry| !self.is_gone(key, entry));
         if self.is_taken_from() {
-            self.seen.entries.insert(key.into(), (raw, entry.clone()));
+            // That there is nothing is known as well: what comes from now on is not what the handler deletes.
+            let known = entry.clone().unwrap_or_else(|| self.nothing());
+            self.seen.entries.insert(key.into(), known);
         }
-        Ok(Some(entry))
+        Ok(entry)
     }
 
     /// All entries as the script sees them.
@@ -77,15 +79,24 @@ impl Table<'_> {
         for (key, raw) in found {
             let entry = self.entry(&key, &raw);
             if self.is_gone(&key, &entry) {
+                self.seen.entries.insert(key.into(), self.nothing());
                 continue;
             }
             entries.push((slots::decode_all(&key, &self.keys), entry.clone()));
             if self.is_taken_from() {
-                self.seen.entries.insert(key.into(), (raw, entry));
+                self.seen.entries.insert(key.into(), entry);
             }
         }
         self.seen.all = true;
         Ok(entries)
+    }
+
+    /// What an entry holds that is not there.
+    fn nothing(&self) -> Entry {
+        match &self.content {
+            Content::Value(_) => Entry::Value(Datum::Long(0)),
+            Content::Aggregate(shape, _) => Entry::Aggregate(Aggregate::empty(shape)),
+        }
     }
 
     fn is_gone(&self, key: &[u8], entry: &Entry) -> bool {
@@ -96,32 +107,54 @@ impl Table<'_> {
     /// Deletes every entry, of each what the handler has read.
     pub(crate) fn take_all(&mut self) -> Result<(), StoreError> {
         if !self.seen.all {
+            // What the handler has read before is what it knows of those entries, not what they have become.
+            let known = std::mem::take(&mut self.seen.entries);
             self.look_at_all()?;
+            self.seen.entries.extend(known);
         }
-        // What was taken before and has been quiet since can go for good.
-        let quiet = |share: &Share| matches!(share, Share::Long { taken: true, .. });
-        let mut keys: HashSet<Box<[u8]>> = self.seen.entries.keys().cloned().collect();
-        keys.extend(self.ours.iter().filter(|(_, share)| quiet(share)).map(|(key, _)| key.clone()));
-        keys.iter().try_for_each(|key| self.take(key))
+        let keys: Vec<Box<[u8]>> = self.seen.entries.keys().cloned().collect();
+        keys.iter().try_for_each(|key| self.take_back(key))?;
+        self.make_room()
     }
 
     /// Deletes an entry: what the handler has read of it, or what it holds now if it has read nothing.
     pub(crate) fn take(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        self.take_back(key)?;
+        self.make_room()
+    }
+
+    fn take_back(&mut self, key: &[u8]) -> Result<(), StoreError> {
         let Some(now) = self.raw(key)? else { return Ok(()) };
-        let (raw, entry) = match self.seen.entries.remove(key) {
-            Some(seen) => seen,
-            None => (now.clone(), self.entry(key, &now)),
-        };
-        let is_busy = raw != now;
-        match entry {
-            Entry::Value(value) if is_busy => {
-                let Share::Long { by, taken } = self.share(key) else { return Ok(()) };
-                *by = by.wrapping_sub(value.long());
-                *taken = true;
+        let known = self.seen.entries.remove(key).unwrap_or_else(|| self.entry(key, &now));
+        match known {
+            Entry::Value(value) => {
+                if let Share::Long { by, taken } = self.share(key) {
+                    *by = by.wrapping_sub(value.long());
+                    *taken = true;
+                }
                 Ok(())
             }
-            entry => self.take_out(key, now, &entry),
+            known => self.take_out(key, now, &known),
         }
+    }
+
+    /// Removes what was taken back and has not been added to since, once it takes up room that others may need.
+    fn make_room(&mut self) -> Result<(), StoreError> {
+        let quiet = |share: &Share| matches!(share, Share::Long { taken: true, .. });
+        let keys: Vec<Box<[u8]>> =
+            self.ours.iter().filter(|(_, share)| quiet(share)).map(|(key, _)| key.clone()).collect();
+        if keys.len() * CROWDED < self.map.max_entries() as usize {
+            return Ok(());
+        }
+        for key in keys {
+            if let Some(now) = self.raw(&key)? {
+                let entry = self.entry(&key, &now);
+                if self.is_gone(&key, &entry) {
+                    self.take_out(&key, now, &entry)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn share(&mut self, key: &[u8]) -> &mut Share {
@@ -168,7 +201,7 @@ impl Table<'_> {
     pub(crate) fn set_beside(&mut self, key: &[u8], value: i64) -> Result<(), StoreError> {
         self.ensure(key)?;
         let known = match self.seen.entries.get(key) {
-            Some((_, entry)) => entry.clone(),
+            Some(entry) => entry.clone(),
             None => {
                 let raw = self.raw(key)?.unwrap_or_default();
                 self.entry(key, &raw)
@@ -176,7 +209,7 @@ impl Table<'_> {
         };
         if let Entry::Value(known) = known {
             self.add_beside(key, value.wrapping_sub(known.long()))?;
-            if let Some((_, entry)) = self.seen.entries.get_mut(key) {
+            if let Some(entry) = self.seen.entries.get_mut(key) {
                 *entry = Entry::Value(Datum::Long(value));
             }
         }

@@ -19,7 +19,6 @@ macro_rules! kinds {
             pub fn spelling(self) -> Option<&'static str> {
                 match self {
                     $($(SyntaxKind::$kind => Some($text),)?)*
-                    #[allow(unreachable_patterns, reason = "a list of nothing but spellings would leave nothing over")]
                     _ => None,
                 }
             }
