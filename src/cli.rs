@@ -35,6 +35,9 @@ pub(crate) struct ScriptOptions {
     /// Set a limit, such as MAXMAPENTRIES=10000
     #[arg(short = 'D', value_name = "LIMIT=VALUE")]
     pub(crate) limits: Vec<String>,
+    /// Guru mode: allow what can harm the system (embedded C, writing target variables, raw memory and registers)
+    #[arg(short = 'g')]
+    pub(crate) guru: bool,
     /// When to colour messages
     #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,

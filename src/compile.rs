@@ -52,13 +52,14 @@ pub(crate) struct Settings {
     pub(crate) ring_bytes: Option<u32>,
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
+    pub(crate) guru: bool,
 }
 
 impl Settings {
     /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
         let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
-        let mut settings = Settings { args, hz, ..Settings::default() };
+        let mut settings = Settings { args, hz, guru: options.guru, ..Settings::default() };
         for definition in &options.limits {
             limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
         }
@@ -105,7 +106,7 @@ impl<'a> Compilation<'a> {
 
     /// Text to tree.
     pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
-        let facts = Running::new(self.kernel);
+        let facts = Running::new(self.kernel, self.settings.guru);
         let options = ParseOptions {
             args: self.settings.args.clone(),
             facts: Some(&facts),
@@ -126,6 +127,7 @@ impl<'a> Compilation<'a> {
             limits: self.settings.limits,
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,
+            guru: self.settings.guru,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)

@@ -12,11 +12,15 @@ use crate::terminal;
 const LANGUAGE: &str = "5.5";
 
 /// The running kernel, and its configuration once somebody asks.
-pub(crate) struct Running<'a>(&'a Kernel, OnceCell<String>);
+pub(crate) struct Running<'a> {
+    kernel: &'a Kernel,
+    guru: bool,
+    configuration: OnceCell<String>,
+}
 
 impl<'a> Running<'a> {
-    pub(crate) fn new(kernel: &'a Kernel) -> Self {
-        Running(kernel, OnceCell::new())
+    pub(crate) fn new(kernel: &'a Kernel, guru: bool) -> Self {
+        Running { kernel, guru, configuration: OnceCell::new() }
     }
 }
 
@@ -24,11 +28,11 @@ impl Facts for Running<'_> {
     fn value(&self, fact: Fact<'_>) -> String {
         match fact {
             Fact::KernelVersion => {
-                let version = self.0.version().map(|version| version.to_string());
+                let version = self.kernel.version().map(|version| version.to_string());
                 version.unwrap_or_default()
             }
-            Fact::KernelRelease => self.0.release().unwrap_or_default().to_owned(),
-            Fact::Architecture => match self.0.arch() {
+            Fact::KernelRelease => self.kernel.release().unwrap_or_default().to_owned(),
+            Fact::Architecture => match self.kernel.arch() {
                 Arch::X86_64 => "x86_64",
                 Arch::Aarch64 => "arm64",
                 Arch::Riscv64 => "riscv",
@@ -38,7 +42,7 @@ impl Facts for Running<'_> {
             Fact::LanguageVersion => LANGUAGE.to_owned(),
             Fact::Runtime => "bpf".to_owned(),
             Fact::Privilege => "stapdev".to_owned(),
-            Fact::Guru => "0".to_owned(),
+            Fact::Guru => u8::from(self.guru).to_string(),
             Fact::Config(option) => self.config(option),
         }
     }
@@ -47,7 +51,7 @@ impl Facts for Running<'_> {
 impl Running<'_> {
     /// The value of a kernel option; empty if it is not set.
     fn config(&self, option: &str) -> String {
-        let text = self.1.get_or_init(|| configuration(self.0.release().unwrap_or_default()));
+        let text = self.configuration.get_or_init(|| configuration(self.kernel.release().unwrap_or_default()));
         let line = text.lines().find_map(|line| line.strip_prefix(option)?.strip_prefix('='));
         line.unwrap_or_default().trim_matches('"').to_owned()
     }

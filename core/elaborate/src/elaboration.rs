@@ -32,6 +32,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) limits: Limits,
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
+    /// Guru mode.
+    pub(crate) guru: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
     pub(crate) globals: Vec<GlobalState<'a>>,
@@ -54,13 +56,14 @@ pub(crate) struct Elaboration<'a> {
 
 /// Elaborates a script.
 pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
-    let Input { files, sources, kernel, limits, globals_override, hz } = input;
+    let Input { files, sources, kernel, limits, globals_override, hz, guru } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
         library,
         limits,
         hz: hz.max(1),
+        guru,
         types: Types::default(),
         names: Names::default(),
         globals: vec![],

@@ -49,6 +49,8 @@ pub struct Input<'a> {
     /// The kernel's `CONFIG_HZ`, for `timer.jiffies` and `timer.profile`. Nothing that every kernel shows tells it
     /// (`AT_CLKTCK` is the 100 of user space, whatever the kernel's tick); [`DEFAULT_HZ`] if unknown.
     pub hz: u32,
+    /// `-g`: what only an expert should do is allowed: embedded C, writing target variables, raw memory and registers.
+    pub guru: bool,
 }
 
 /// The `CONFIG_HZ` that most distributions build their kernels with.

@@ -25,6 +25,7 @@ fn unit_of(script: &str) -> Unit {
         limits: Limits::default(),
         globals_override: vec![],
         hz: 250,
+        guru: false,
     });
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).unwrap();

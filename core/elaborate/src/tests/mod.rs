@@ -22,7 +22,15 @@ fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &
     assert_eq!(parsed.diagnostics, [], "the script should parse");
     let globals_override = globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let files = [parsed.file];
-    elaborate(Input { files: &files, sources, kernel, limits: Limits::default(), globals_override, hz: DEFAULT_HZ })
+    elaborate(Input {
+        files: &files,
+        sources,
+        kernel,
+        limits: Limits::default(),
+        globals_override,
+        hz: DEFAULT_HZ,
+        guru: false,
+    })
 }
 
 /// The findings, a line each with the text that they point at, then what else they say.

@@ -58,6 +58,7 @@ fn damaged_scripts_end_without_a_panic() {
             limits: Limits::default(),
             globals_override,
             hz: DEFAULT_HZ,
+            guru: false,
         };
         let elaborated = elaborate(input);
         for finding in &elaborated.diagnostics {

@@ -67,6 +67,7 @@ impl<'a> Script<'a> {
             limits: self.limits,
             globals_override: vec![],
             hz: 250,
+            guru: false,
         });
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");
