@@ -56,7 +56,7 @@ pub(crate) struct Elaboration<'a> {
 
 /// Elaborates a script.
 pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru } = input;
+    let Input { files, sources, tapsets, kernel, limits, globals_override, hz, guru } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
@@ -83,6 +83,9 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         elaboration.names.add(file, true, &mut findings);
     }
     findings.into_iter().for_each(|finding| elaboration.report(finding));
+    if let Some(tapsets) = &tapsets {
+        elaboration.read_tapsets(tapsets, files);
+    }
     for probe in elaboration.names.probes.clone() {
         elaboration.probe(probe);
     }

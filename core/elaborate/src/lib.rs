@@ -4,7 +4,7 @@
 //! - `probe`: probe points, by one table of families.
 //! - `check`: statements and expressions, with inference of types as they are met.
 //! - `target`: target variables, by the kernel's BTF.
-//! - `builtin`, `library`: the functions that scripts find without defining them.
+//! - `builtin`, `library`: the functions that scripts find without defining them; `tapset`: the user's own collections.
 //! - `settle`: the types that are known only at the end, written into the program.
 //!
 //! It takes data and gives data: no file but through [`Kernel`], no environment, no printing. It must never stop at the
@@ -23,6 +23,7 @@ mod probe;
 mod scan;
 mod scope;
 mod settle;
+mod tapset;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ use systap_ir::program::{Limits, Program};
 use systap_kernel::Kernel;
 use systap_syntax::ast;
 
+pub use tapset::{TapsetFile, TapsetSource, Tapsets};
+
 /// What there is to elaborate.
 #[derive(Debug)]
 pub struct Input<'a> {
@@ -40,6 +43,8 @@ pub struct Input<'a> {
     pub files: &'a [ast::File],
     /// Where their text is; the library's files are added when a script needs them.
     pub sources: &'a mut Sources,
+    /// Where definitions are looked for that the script lacks, besides the library.
+    pub tapsets: Option<Tapsets<'a>>,
     /// The kernel that the program is for.
     pub kernel: &'a Kernel,
     /// The limits in force.
@@ -67,6 +72,7 @@ pub struct Elaborated {
 
 /// Elaborates a script.
 pub fn elaborate(input: Input<'_>) -> Elaborated {
-    let library = library::Library::default();
+    let count = input.tapsets.as_ref().map_or(0, |tapsets| tapsets.source.files().len());
+    let library = library::Library::with_tapsets(count);
     elaboration::run(input, &library)
 }

@@ -77,9 +77,21 @@ static FILES: [Entry; 3] = [
 #[derive(Debug, Default)]
 pub(crate) struct Library {
     files: [OnceCell<File>; FILES.len()],
+    /// The files of tapsets, by number.
+    tapsets: Vec<OnceCell<File>>,
 }
 
 impl Library {
+    /// Room for that many files of tapsets.
+    pub(crate) fn with_tapsets(count: usize) -> Self {
+        Library { tapsets: vec![OnceCell::new(); count], ..Library::default() }
+    }
+
+    /// Where a file of a tapset is kept.
+    pub(crate) fn tapset(&self, number: usize) -> Option<&OnceCell<File>> {
+        self.tapsets.get(number)
+    }
+
     /// Whether the library has a function of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
         names().any(|known| known == name)
