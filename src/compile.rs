@@ -1,6 +1,8 @@
 //! The road of a script, stage by stage, from text to what can be loaded. It gives what a stage made, or what is wrong; showing
 //! either is its callers'.
 
+use std::path::PathBuf;
+
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
@@ -10,10 +12,12 @@ use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::syscall::{ArgKind, SyscallTable};
 use systap_kernel::{Kernel, KernelError, Version};
-use systap_syntax::{ParseOptions, ast};
+use systap_elaborate::Tapsets;
+use systap_syntax::{Macros, ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
-use crate::facts::Running;
+use crate::facts::{self, Dialect, Running};
+use crate::tapset::TapsetDirectories;
 
 /// Bytes of the ring between kernel and user side, unless the user says.
 const DEFAULT_RING: u32 = 4 << 20;
@@ -52,14 +56,33 @@ pub(crate) struct Settings {
     pub(crate) ring_bytes: Option<u32>,
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
-    pub(crate) guru: bool,
+    pub(crate) dialect: Dialect,
+    pub(crate) warnings: Warnings,
+    pub(crate) tapset: TapsetDirectories,
+}
+
+/// What becomes of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Warnings {
+    /// They are shown.
+    #[default]
+    Shown,
+    /// Nobody hears of them.
+    Silent,
+    /// A script with one does not run.
+    Errors,
 }
 
 impl Settings {
-    /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
-    pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
-        let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
-        let mut settings = Settings { args, hz, guru: options.guru, ..Settings::default() };
+    /// Reads `-G`, `-D` and their kin; a sentence if one of them makes no sense.
+    pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
+        let mut settings = Settings { args, hz: ticks_per_second(), ..Settings::default() };
+        settings.dialect.guru = options.guru;
+        settings.warnings = match (options.no_warnings, options.strict_warnings) {
+            (true, _) => Warnings::Silent,
+            (false, true) => Warnings::Errors,
+            (false, false) => Warnings::Shown,
+        };
         for definition in &options.limits {
             limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
         }
@@ -68,8 +91,22 @@ impl Settings {
                 definition.split_once('=').ok_or_else(|| format!("-G {definition}: expected NAME=VALUE"))?;
             settings.globals.push((name.to_owned(), value.to_owned()));
         }
+        if let Some(missing) = options.tapsets.iter().find(|directory| !directory.is_dir()) {
+            return Err(format!("-I {}: there is no such directory", missing.display()));
+        }
+        settings.tapset = tapset_directories(options.tapsets.clone(), kernel);
         Ok(settings)
     }
+}
+
+/// The kernel's ticks a second, as far as it can be told.
+pub(crate) fn ticks_per_second() -> u32 {
+    systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ)
+}
+
+/// Tapset directories as they are searched for that kernel.
+pub(crate) fn tapset_directories(roots: Vec<PathBuf>, kernel: &Kernel) -> TapsetDirectories {
+    TapsetDirectories::new(roots, kernel.release().unwrap_or_default(), facts::architecture(kernel))
 }
 
 /// Why compilation ended early.
@@ -89,49 +126,116 @@ pub(crate) struct Compilation<'a> {
     pub(crate) diagnostics: Vec<Diagnostic>,
     settings: &'a Settings,
     kernel: &'a Kernel,
+    /// Those of tapsets.
+    macros: Macros,
 }
 
 impl<'a> Compilation<'a> {
     pub(crate) fn new(sources: &'a mut Sources, settings: &'a Settings, kernel: &'a Kernel) -> Self {
-        Compilation { sources, diagnostics: vec![], settings, kernel }
+        Compilation { sources, diagnostics: vec![], settings, kernel, macros: Macros::default() }
     }
 
-    fn unless_wrong<T>(&self, made: T) -> Result<T, Stop> {
-        if self.diagnostics.iter().any(|found| found.severity == Severity::Error) {
-            Err(Stop::Script)
-        } else {
-            Ok(made)
+    fn unless_wrong<T>(&mut self, made: T) -> Result<T, Stop> {
+        if self.settings.warnings == Warnings::Silent {
+            self.diagnostics.retain(|found| found.severity == Severity::Error);
         }
+        let fatal = |found: &Diagnostic| {
+            found.severity == Severity::Error || self.settings.warnings == Warnings::Errors
+        };
+        if self.diagnostics.iter().any(fatal) { Err(Stop::Script) } else { Ok(made) }
     }
 
-    /// Text to tree.
-    pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
-        let facts = Running::new(self.kernel, self.settings.guru);
+    /// Texts to trees. All are parsed, even if one is wrong.
+    pub(crate) fn parse(&mut self, files: &[FileId]) -> Result<Vec<ast::File>, Stop> {
+        let settings = self.settings;
+        let facts = Running::new(self.kernel, &settings.dialect);
+        self.macros = self.library_macros(&facts);
         let options = ParseOptions {
-            args: self.settings.args.clone(),
+            args: settings.args.clone(),
+            // With several files, each may use some.
+            warn_unused_args: files.len() == 1,
             facts: Some(&facts),
+            library: Some(&self.macros),
             max_depth: MAX_DEPTH,
-            privileged: self.settings.guru,
+            privileged: settings.dialect.guru,
+        };
+        let mut trees = vec![];
+        let mut found = vec![];
+        for file in files {
+            let parsed = systap_syntax::parse(self.sources, *file, &options);
+            if parsed.file.items.is_empty() && !parsed.has_errors() {
+                let name = &self.sources.file(*file).name;
+                let said = format!("`{name}` declares nothing");
+                let finding = Diagnostic::error_without_place("empty-script", said)
+                    .with_help("write a probe: `probe begin { println(\"hello\") exit() }`");
+                found.push(finding);
+            }
+            found.extend(parsed.diagnostics);
+            trees.push(parsed.file);
+        }
+        self.diagnostics.extend(found);
+        self.unless_wrong(trees)
+    }
+
+    /// The macros that tapsets give to every script. A file with an error gives none.
+    fn library_macros(&mut self, facts: &Running<'_>) -> Macros {
+        let mut macros = Macros::default();
+        let settings = self.settings;
+        let options = ParseOptions {
+            args: settings.args.clone(),
+            facts: Some(facts),
+            max_depth: MAX_DEPTH,
+            privileged: true,
             ..ParseOptions::default()
         };
-        let parsed = systap_syntax::parse(self.sources, file, &options);
-        self.diagnostics.extend(parsed.diagnostics);
-        self.unless_wrong(parsed.file)
+        for file in settings.tapset.macros() {
+            let id = self.sources.add(file.name.as_str(), file.text);
+            let (found, diagnostics) = systap_syntax::parse_macros(self.sources, id, &options);
+            match diagnostics.into_iter().find(|finding| finding.severity == Severity::Error) {
+                Some(finding) => {
+                    let said = format!("the macros of `{}` are left out: {}", file.name, finding.message);
+                    let left_out = Diagnostic { severity: Severity::Warning, message: said, ..finding };
+                    self.diagnostics.push(Diagnostic { code: "tapset-left-out", ..left_out });
+                }
+                None => _ = macros.merge(found),
+            }
+        }
+        macros
     }
 
-    /// Tree to typed program.
-    pub(crate) fn elaborate(&mut self, file: ast::File) -> Result<Program, Stop> {
-        let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
-            files: &[file],
-            sources: self.sources,
-            kernel: self.kernel,
-            limits: self.settings.limits,
-            globals_override: self.settings.globals.clone(),
-            hz: self.settings.hz,
-            guru: self.settings.guru,
-        });
+    /// Trees to typed program.
+    pub(crate) fn elaborate(&mut self, files: &[ast::File]) -> Result<Program, Stop> {
+        let elaborated = self.elaborate_with(files, systap_elaborate::elaborate);
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)
+    }
+
+    /// Elaborates in the manner of `how`.
+    pub(crate) fn elaborate_with<T>(
+        &mut self,
+        files: &[ast::File],
+        how: impl FnOnce(systap_elaborate::Input<'_>) -> T,
+    ) -> T {
+        let settings = self.settings;
+        let facts = Running::new(self.kernel, &settings.dialect);
+        let parse = ParseOptions {
+            args: settings.args.clone(),
+            warn_unused_args: false,
+            facts: Some(&facts),
+            library: Some(&self.macros),
+            max_depth: MAX_DEPTH,
+            privileged: true,
+        };
+        how(systap_elaborate::Input {
+            files,
+            sources: self.sources,
+            tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),
+            kernel: self.kernel,
+            limits: settings.limits,
+            globals_override: settings.globals.clone(),
+            hz: settings.hz,
+            guru: settings.dialect.guru,
+        })
     }
 
     /// Program to graphs, optimized.
@@ -185,9 +289,9 @@ impl<'a> Compilation<'a> {
     }
 
     /// The whole road.
-    pub(crate) fn compile(&mut self, file: FileId) -> Result<(Placed, Option<Artifact>), Stop> {
-        let tree = self.parse(file)?;
-        let program = self.elaborate(tree)?;
+    pub(crate) fn compile(&mut self, files: &[FileId]) -> Result<(Placed, Option<Artifact>), Stop> {
+        let trees = self.parse(files)?;
+        let program = self.elaborate(&trees)?;
         let unit = self.lower(&program)?;
         let placed = self.place(&unit)?;
         let artifact = self.generate(&placed)?;

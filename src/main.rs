@@ -13,6 +13,7 @@ mod run;
 mod script;
 mod sink;
 mod summary;
+mod tapset;
 mod terminal;
 
 use std::process::ExitCode;

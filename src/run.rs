@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use systap_bpf::artifact::Artifact;
 use systap_diagnostics::{FileId, Sources};
+use systap_ir::placed::Placed;
 use systap_kernel::Kernel;
 use systap_runtime::{Plan, Report, RunError, Target};
 use systap_sys::process::Exit;
@@ -20,18 +22,19 @@ use crate::{summary, terminal};
 /// Runs a script.
 pub(crate) fn run(options: &RunOptions) -> Status {
     let mut sources = Sources::default();
-    let (file, settings, time_limit) = match prepare(options, &mut sources) {
+    let kernel = Kernel::running();
+    let prepared = match prepare(options, &mut sources, &kernel) {
         Ok(prepared) => prepared,
         Err((status, sentence)) => {
             terminal::complain(&sentence);
             return status;
         }
     };
-    let kernel = Kernel::running();
+    let Prepared { files, settings, time_limit } = prepared;
     let start = Instant::now();
     let compiled = on_deep_stack(|| {
         let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
-        let compiled = compilation.compile(file);
+        let compiled = compilation.compile(&files);
         (compiled, compilation.diagnostics)
     });
     let Some((compiled, mut diagnostics)) = compiled else { return Status::Internal };
@@ -46,6 +49,25 @@ pub(crate) fn run(options: &RunOptions) -> Status {
     if options.verbose {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
+    let program = Program { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, hz: settings.hz };
+    execute(&program, time_limit, options, &sources)
+}
+
+/// What has been compiled, and for what.
+pub(crate) struct Program<'a> {
+    pub(crate) placed: &'a Placed,
+    pub(crate) artifact: Option<&'a Artifact>,
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) hz: u32,
+}
+
+/// Runs what has been compiled.
+pub(crate) fn execute(
+    program: &Program<'_>,
+    time_limit: Option<Duration>,
+    options: &RunOptions,
+    sources: &Sources,
+) -> Status {
     let destination = match &options.output {
         None => Destination::Stdout(std::io::stdout()),
         Some(path) => match File::create(path) {
@@ -57,25 +79,29 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         },
     };
     let form = (options.script.format, options.script.color);
-    let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), &sources);
+    let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), sources);
     let plan = Plan {
-        placed: &placed,
-        artifact: artifact.as_ref(),
-        kernel: &kernel,
+        placed: program.placed,
+        artifact: program.artifact,
+        kernel: program.kernel,
         target: target(options),
         time_limit,
-        hz: settings.hz,
+        hz: program.hz,
     };
     match systap_runtime::run(&plan, &mut voice) {
-        Ok(report) => finish(&report, options, &mut voice, &sources),
+        Ok(report) => finish(&report, options, &mut voice, sources),
         Err(error) => explain_failure(&error),
     }
 }
 
-type Prepared = (FileId, Settings, Option<Duration>);
+struct Prepared {
+    files: Vec<FileId>,
+    settings: Settings,
+    time_limit: Option<Duration>,
+}
 
 /// Reads the script and the options that go with it.
-fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Status, String)> {
+fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Result<Prepared, (Status, String)> {
     let usage = |sentence: String| (Status::Usage, sentence);
     let words = |words: &[OsString]| -> Result<Vec<String>, (Status, String)> {
         let word = |word: &OsString| {
@@ -91,7 +117,8 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
         }
         (None, None) => return Err(usage("nothing to run: name a script, or give one with -e".to_owned())),
     };
-    let mut settings = Settings::new(&options.script, args).map_err(usage)?;
+    let mut settings = Settings::new(&options.script, args, kernel).map_err(usage)?;
+    let files = std::iter::once(file).chain(script::more(&options.script.more, sources)).collect();
     settings.count_hits = options.summary || options.script.format == Format::Json;
     settings.ring_bytes = options.kernel_buffer;
     let time_limit = match options.seconds {
@@ -101,7 +128,7 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
         }
         None => None,
     };
-    Ok((file, settings, time_limit))
+    Ok(Prepared { files, settings, time_limit })
 }
 
 fn target(options: &RunOptions) -> Target {

@@ -2,8 +2,7 @@
 //!
 //! Must never report the same finding twice: a handler is elaborated once for each point that it is resolved to.
 
-use crate::Elaborated;
-use crate::Input;
+use crate::{Elaborated, Input, Listed, Modes};
 use crate::check::function::FunctionState;
 use crate::global::GlobalState;
 use crate::library::Library;
@@ -34,6 +33,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) hz: u32,
     /// Guru mode.
     pub(crate) guru: bool,
+    pub(crate) modes: Modes,
+    pub(crate) listed: Vec<Listed>,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
     pub(crate) globals: Vec<GlobalState<'a>>,
@@ -56,7 +57,7 @@ pub(crate) struct Elaboration<'a> {
 
 /// Elaborates a script.
 pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
-    let Input { files, sources, tapsets, kernel, limits, globals_override, hz, guru } = input;
+    let Input { files, sources, modes, tapsets, kernel, limits, globals_override, hz, guru } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
@@ -64,6 +65,8 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         limits,
         hz: hz.max(1),
         guru,
+        modes,
+        listed: vec![],
         types: Types::default(),
         names: Names::default(),
         globals: vec![],
@@ -110,6 +113,10 @@ impl<'a> Elaboration<'a> {
             if finding.severity == Severity::Error {
                 self.trial_errors += 1;
             }
+            return;
+        }
+        // Where the variable would have been is 0, as after any error.
+        if self.modes.skip_bad_variables && matches!(finding.code, "unknown-target-variable" | "unknown-field") {
             return;
         }
         // What one of many points lacks is said of the first such point only.
@@ -190,7 +197,7 @@ impl<'a> Elaboration<'a> {
         settle::program(&mut program);
         self.check_uncalled(used.1);
         self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
-        Elaborated { program, diagnostics: self.diagnostics }
+        Elaborated { program, diagnostics: self.diagnostics, listed: self.listed }
     }
 
     /// The final types of a body's locals, of which the first `params` are parameters.

@@ -18,11 +18,13 @@ mod format;
 mod global;
 mod library;
 pub mod limits;
+mod listing;
 mod names;
 mod probe;
 mod scan;
 mod scope;
 mod settle;
+mod signatures;
 mod tapset;
 mod target;
 #[cfg(test)]
@@ -34,6 +36,8 @@ use systap_ir::program::{Limits, Program};
 use systap_kernel::Kernel;
 use systap_syntax::ast;
 
+pub use listing::Listed;
+pub use signatures::{Signature, signatures};
 pub use tapset::{TapsetFile, TapsetSource, Tapsets};
 
 /// What there is to elaborate.
@@ -43,6 +47,8 @@ pub struct Input<'a> {
     pub files: &'a [ast::File],
     /// Where their text is; the library's files are added when a script needs them.
     pub sources: &'a mut Sources,
+    /// What is done otherwise than usual.
+    pub modes: Modes,
     /// Where definitions are looked for that the script lacks, besides the library.
     pub tapsets: Option<Tapsets<'a>>,
     /// The kernel that the program is for.
@@ -58,6 +64,15 @@ pub struct Input<'a> {
     pub guru: bool,
 }
 
+/// Ways to elaborate that have to be asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Modes {
+    /// Say what each point offers its handler: [`Elaborated::listed`].
+    pub list: bool,
+    /// A target variable that is not there is 0 rather than an error (`--skip-badvars`).
+    pub skip_bad_variables: bool,
+}
+
 /// The `CONFIG_HZ` that most distributions build their kernels with.
 pub const DEFAULT_HZ: u32 = 250;
 
@@ -68,6 +83,8 @@ pub struct Elaborated {
     pub program: Program,
     /// Findings, errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// The points of the program's probes and what they offer, in the same order, if [`Modes::list`] asks.
+    pub listed: Vec<Listed>,
 }
 
 /// Elaborates a script.

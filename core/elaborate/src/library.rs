@@ -98,6 +98,11 @@ impl Library {
     }
 }
 
+/// The files of the library: name and text.
+pub(crate) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().map(|file| (file.name, file.text))
+}
+
 /// The names of the functions of the library.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().flat_map(|file| file.functions.iter().copied())

@@ -21,6 +21,7 @@ fn unit_of(script: &str) -> Unit {
     let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
         files: &[parsed.file],
         sources: &mut sources,
+        modes: systap_elaborate::Modes::default(),
         tapsets: None,
         kernel: &Kernel::running(),
         limits: Limits::default(),

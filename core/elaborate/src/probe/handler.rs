@@ -17,6 +17,7 @@ impl<'a> Elaboration<'a> {
             event: facts,
             assigned: point.words().assigned,
         };
+        self.list(point, &facts);
         let condition = self.condition(point);
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)));
         let mut body = self.offered_prologue(&mut scope, point.span);

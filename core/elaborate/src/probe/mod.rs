@@ -48,6 +48,12 @@ impl<'a> Point<'a> {
         crate::scan::words(self.blocks())
     }
 
+    /// What a list calls the point: the alias that the script names, with what follows it, or else what it resolved to.
+    pub(crate) fn list_name(&self, resolved: &str) -> String {
+        let Some(name) = self.through.first().and_then(|alias| alias.names.first()) else { return resolved.to_owned() };
+        text_of(&name.components.iter().collect::<Vec<_>>())
+    }
+
     /// The component at an index.
     fn at(&self, index: usize) -> Option<&'a Component> {
         self.components.get(index).copied()

@@ -25,6 +25,7 @@ fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &
     let mut elaborated = elaborate(Input {
         files: &files,
         sources,
+        modes: crate::Modes::default(),
         tapsets: None,
         kernel,
         limits: Limits::default(),

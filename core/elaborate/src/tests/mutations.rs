@@ -54,6 +54,7 @@ fn damaged_scripts_end_without_a_panic() {
         let input = Input {
             files: &files,
             sources: &mut sources,
+            modes: crate::Modes::default(),
             tapsets: None,
             kernel: &kernel,
             limits: Limits::default(),

@@ -63,6 +63,7 @@ impl<'a> Script<'a> {
         let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
             files: &[parsed.file],
             sources: &mut sources,
+            modes: systap_elaborate::Modes::default(),
             tapsets: None,
             kernel,
             limits: self.limits,
