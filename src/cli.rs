@@ -44,7 +44,7 @@ pub(crate) struct ExplainOptions {
 }
 
 /// Where a script comes from and what it is given.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct ScriptOptions {
     /// The script itself, instead of a file
     #[arg(short = 'e', value_name = "TEXT")]
@@ -85,7 +85,7 @@ pub(crate) struct ScriptOptions {
 }
 
 /// `systap run`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
@@ -170,9 +170,10 @@ pub(crate) enum Form {
 }
 
 /// When to colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     /// On a terminal, unless NO_COLOR is set
+    #[default]
     Auto,
     /// In any case
     Always,
@@ -181,12 +182,18 @@ pub(crate) enum Colour {
 }
 
 /// What output looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people
+    #[default]
     Text,
     /// An object a line
     Json,
+}
+
+/// Whether the program was started under SystemTap's name.
+pub(crate) fn is_stap(program: &std::ffi::OsStr) -> bool {
+    std::path::Path::new(program).file_name().is_some_and(|name| name == "stap")
 }
 
 /// Puts `run` before the name of a script that stands where a verb could.

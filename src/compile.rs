@@ -12,7 +12,7 @@ use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::syscall::{ArgKind, SyscallTable};
 use systap_kernel::{Kernel, KernelError, Version};
-use systap_elaborate::Tapsets;
+use systap_elaborate::{Modes, Tapsets};
 use systap_syntax::{Macros, ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
@@ -59,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
     pub(crate) warnings: Warnings,
     pub(crate) tapset: TapsetDirectories,
+    pub(crate) modes: Modes,
 }
 
 /// What becomes of warnings.
@@ -229,6 +230,7 @@ impl<'a> Compilation<'a> {
         how(systap_elaborate::Input {
             files,
             sources: self.sources,
+            modes: settings.modes,
             tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),
             kernel: self.kernel,
             limits: settings.limits,

@@ -50,7 +50,20 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
     let program = Program { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, hz: settings.hz };
-    execute(&program, time_limit, options, &sources)
+    execute(&program, time_limit, options, &sources).status
+}
+
+/// How a run ended.
+pub(crate) struct Outcome {
+    pub(crate) status: Status,
+    /// How the command of `-c` did, if it ended.
+    pub(crate) command: Option<Exit>,
+}
+
+impl From<Status> for Outcome {
+    fn from(status: Status) -> Self {
+        Outcome { status, command: None }
+    }
 }
 
 /// What has been compiled, and for what.
@@ -67,14 +80,14 @@ pub(crate) fn execute(
     time_limit: Option<Duration>,
     options: &RunOptions,
     sources: &Sources,
-) -> Status {
+) -> Outcome {
     let destination = match &options.output {
         None => Destination::Stdout(std::io::stdout()),
         Some(path) => match File::create(path) {
             Ok(file) => Destination::File(file),
             Err(error) => {
                 terminal::complain(&format!("cannot write to `{}`: {error}", path.display()));
-                return Status::Usage;
+                return Status::Usage.into();
             }
         },
     };
@@ -89,8 +102,8 @@ pub(crate) fn execute(
         hz: program.hz,
     };
     match systap_runtime::run(&plan, &mut voice) {
-        Ok(report) => finish(&report, options, &mut voice, sources),
-        Err(error) => explain_failure(&error),
+        Ok(report) => Outcome { status: finish(&report, options, &mut voice, sources), command: report.target },
+        Err(error) => explain_failure(&error).into(),
     }
 }
 

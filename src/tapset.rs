@@ -68,7 +68,8 @@ impl TapsetDirectories {
             if path.metadata().ok()?.len() > LONGEST {
                 return None;
             }
-            Some(TapsetFile { name: path.display().to_string(), text: std::fs::read_to_string(&path).ok()? })
+            let text = systap_syntax::foreign::decode(std::fs::read(&path).ok()?);
+            Some(TapsetFile { name: path.display().to_string(), text })
         };
         self.paths(extension).into_iter().filter_map(read).collect()
     }

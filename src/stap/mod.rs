@@ -47,7 +47,7 @@ pub(crate) fn stap(words: Vec<OsString>) -> ExitCode {
 fn request(words: Vec<OsString>) -> Result<Request, Misuse> {
     let mut all = startup::rc_words();
     for word in words {
-        all.push(word.into_string().map_err(|word| Misuse(format!("the argument {word:?} is not UTF-8")))?);
+        all.push(systap_syntax::foreign::decode(word.into_encoded_bytes()));
     }
     words::read(&startup::interpreter_line(all)).and_then(Request::new)
 }

@@ -37,6 +37,7 @@ use systap_kernel::Kernel;
 use systap_syntax::ast;
 
 pub use listing::Listed;
+pub use probe::probe_types;
 pub use signatures::{Signature, signatures};
 pub use tapset::{TapsetFile, TapsetSource, Tapsets};
 

@@ -3,11 +3,14 @@
 //! Families are one table; adding one is a file that resolves it, and a row.
 
 mod begin;
+mod forms;
 mod handler;
 mod profile;
 mod syscall;
 mod timer;
 mod tracepoint;
+
+pub use forms::probe_types;
 
 use crate::elaboration::Elaboration;
 use crate::scan::Words;

@@ -13,6 +13,7 @@ use systap_diagnostics::{FileId, Sources};
 
 pub use arguments::ArgumentUse;
 pub use condition::{Fact, Facts};
+pub use version::compare as compare_versions;
 pub(crate) use structure::Structure;
 
 use crate::ParseOptions;
