@@ -26,6 +26,8 @@ pub(crate) struct Names<'a> {
     pub(crate) aggregates: HashMap<&'a str, Span>,
     /// The first file of the library, once one has been read: it and all after it are the library's.
     pub(crate) library_from: Option<FileId>,
+    /// The same of the user's tapsets, which are read before the library.
+    pub(crate) tapsets_from: Option<FileId>,
 }
 
 impl<'a> Names<'a> {
@@ -117,6 +119,11 @@ impl<'a> Names<'a> {
 
     pub(crate) fn function_names(&self) -> impl Iterator<Item = &'a str> {
         self.functions.keys().copied()
+    }
+
+    /// Whether a place is in a file of the user's own.
+    pub(crate) fn in_script(&self, span: Span) -> bool {
+        !self.in_library(span) && self.tapsets_from.is_none_or(|first| span.file < first)
     }
 
     /// Whether a place is in a file of the library.

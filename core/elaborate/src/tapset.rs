@@ -184,7 +184,7 @@ impl<'a> Elaboration<'a> {
                     continue;
                 }
                 let id = self.sources.add(text.name.as_str(), text.text.as_str());
-                self.names.library_from.get_or_insert(id);
+                self.names.tapsets_from.get_or_insert(id);
                 let parsed = parse(self.sources, id, &tapsets.parse);
                 if let Some(first) = parsed.diagnostics.iter().find(|found| found.severity == Severity::Error) {
                     wrong.insert(number);
