@@ -199,7 +199,9 @@ pub(crate) fn is_stap(program: &std::ffi::OsStr) -> bool {
 /// Puts `run` before the name of a script that stands where a verb could.
 pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    let known = |word: &OsString| ["run", "check", "stap", "explain", "--help", "-h", "--version", "-V"].iter().any(|known| word == known);
+    let known = |word: &OsString| {
+        ["run", "check", "stap", "explain", "--help", "-h", "--version", "-V"].iter().any(|known| word == known)
+    };
     if args.get(1).is_some_and(|first| !known(first)) {
         args.insert(1, "run".into());
     }

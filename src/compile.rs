@@ -7,12 +7,12 @@ use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
 use systap_elaborate::limits;
+use systap_elaborate::{Modes, Tapsets};
 use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::syscall::{ArgKind, SyscallTable};
 use systap_kernel::{Kernel, KernelError, Version};
-use systap_elaborate::{Modes, Tapsets};
 use systap_syntax::{Macros, ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
@@ -140,9 +140,8 @@ impl<'a> Compilation<'a> {
         if self.settings.warnings == Warnings::Silent {
             self.diagnostics.retain(|found| found.severity == Severity::Error);
         }
-        let fatal = |found: &Diagnostic| {
-            found.severity == Severity::Error || self.settings.warnings == Warnings::Errors
-        };
+        let fatal =
+            |found: &Diagnostic| found.severity == Severity::Error || self.settings.warnings == Warnings::Errors;
         if self.diagnostics.iter().any(fatal) { Err(Stop::Script) } else { Ok(made) }
     }
 

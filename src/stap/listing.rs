@@ -16,7 +16,8 @@ use crate::{script, terminal};
 
 /// The functions, with their types; those of the library's own only if `all`.
 pub(crate) fn functions(all: bool) -> String {
-    let listed = systap_elaborate::signatures().into_iter().filter(|signature| all || !signature.name.starts_with("__"));
+    let listed =
+        systap_elaborate::signatures().into_iter().filter(|signature| all || !signature.name.starts_with("__"));
     listed.map(|signature| format!("{signature}\n")).collect()
 }
 
@@ -75,7 +76,8 @@ pub(crate) fn points(request: &Request) -> Verdict {
     let files: Vec<_> = std::iter::once(first).chain(script::more(&request.more, &mut sources)).collect();
     let listed = on_deep_stack(|| {
         let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
-        let listed = compilation.parse(&files).map(|trees| compilation.elaborate_with(&trees, systap_elaborate::elaborate));
+        let listed =
+            compilation.parse(&files).map(|trees| compilation.elaborate_with(&trees, systap_elaborate::elaborate));
         (listed.ok(), compilation.diagnostics)
     });
     let Some((listed, mut diagnostics)) = listed else { return Verdict::Failure };

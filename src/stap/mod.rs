@@ -45,11 +45,10 @@ pub(crate) fn stap(words: Vec<OsString>) -> ExitCode {
 }
 
 fn request(words: Vec<OsString>) -> Result<Request, Misuse> {
+    let given = words.into_iter().map(|word| systap_syntax::foreign::decode(word.into_encoded_bytes())).collect();
     let mut all = startup::rc_words();
-    for word in words {
-        all.push(systap_syntax::foreign::decode(word.into_encoded_bytes()));
-    }
-    words::read(&startup::interpreter_line(all)).and_then(Request::new)
+    all.extend(startup::interpreter_line(given));
+    words::read(&all).and_then(Request::new)
 }
 
 fn carry_out(request: Request) -> Verdict {

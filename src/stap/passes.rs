@@ -100,12 +100,7 @@ fn banner(line: &str) {
 }
 
 /// The passes up to the fourth; `pass` is the one that was begun last.
-fn make(
-    compilation: &mut Compilation<'_>,
-    files: &[FileId],
-    request: &Request,
-    pass: &mut u8,
-) -> Result<Made, Stop> {
+fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, pass: &mut u8) -> Result<Made, Stop> {
     let mut start = Instant::now();
     let mut done = |pass: u8, what: &str| {
         let took = start.elapsed();
@@ -150,11 +145,7 @@ fn make(
 }
 
 /// What only privileged users may probe.
-fn refuse_unprivileged(
-    compilation: &mut Compilation<'_>,
-    program: &Program,
-    privilege: Privilege,
-) -> Result<(), Stop> {
+fn refuse_unprivileged(compilation: &mut Compilation<'_>, program: &Program, privilege: Privilege) -> Result<(), Stop> {
     if privilege != Privilege::User {
         return Ok(());
     }

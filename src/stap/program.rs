@@ -1,7 +1,7 @@
 //! What `-p2` prints: the globals, functions and probes of a program with their types, in SystemTap's form.
 
-use systap_ir::program::{Element, Global, GlobalShape, Limits, Local, Program, Type};
 use systap_ir::program::Constant;
+use systap_ir::program::{Element, Global, GlobalShape, Limits, Local, Program, Type};
 
 /// The whole program.
 pub(crate) fn text(program: &Program, verbose: bool) -> String {

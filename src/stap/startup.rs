@@ -74,7 +74,10 @@ mod tests {
 
     #[test]
     fn words_are_split_as_a_shell_does() {
-        assert_eq!(split("-g  --vp 1 # all\n-D 'A B' \"c \\\" d\" e\\ f ''"), ["-g", "--vp", "1", "-D", "A B", "c \" d", "e f", ""]);
+        assert_eq!(
+            split("-g  --vp 1 # all\n-D 'A B' \"c \\\" d\" e\\ f ''"),
+            ["-g", "--vp", "1", "-D", "A B", "c \" d", "e f", ""]
+        );
         assert_eq!(split(" \n"), [""; 0]);
         assert_eq!(split("'open"), ["open"]);
     }
@@ -88,7 +91,8 @@ mod tests {
             path.display().to_string()
         };
         let (with, without) = (path("a", "#! stap -g -p2\n"), path("b", "probe begin {}"));
-        let line = |first: &str, script: &str| interpreter_line(vec![first.to_owned(), script.to_owned(), "x".to_owned()]);
+        let line =
+            |first: &str, script: &str| interpreter_line(vec![first.to_owned(), script.to_owned(), "x".to_owned()]);
         assert_eq!(line("-g -p2 ", &with), ["-g", "-p2", with.as_str(), "x"]);
         assert_eq!(line("-e probe begin {}", &without)[0], "-e probe begin {}");
     }

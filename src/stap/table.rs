@@ -196,8 +196,7 @@ pub(crate) static GROUPS: &[Group] = &[
         rows: &[
             row(Id::Tapset, Some('I'), &[], Value("DIR"), "look in DIR for more definitions; can be repeated"),
             row(Id::Guru, Some('g'), &[], Nothing, "guru mode: allow what can harm the system"),
-            row(Id::Compatible, None, &["compatible"], Value("VERSION"), "the version of the language")
-                .of(Something),
+            row(Id::Compatible, None, &["compatible"], Value("VERSION"), "the version of the language").of(Something),
             row(Id::NoTimeLimits, None, &["suppress-time-limits"], Nothing, "handlers may take any time; takes -g"),
             row(Id::NoHandlerErrors, None, &["suppress-handler-errors"], Nothing, "go on after run-time errors"),
             row(Id::SkipBadVariables, None, &["skip-badvars"], Nothing, "target variables that are not there are 0"),
@@ -257,8 +256,7 @@ pub(crate) static GROUPS: &[Group] = &[
                 .of(Rotation)
                 .because("the output is one file"),
             row(Idle, Some('b'), &[], Nothing, "a file for each CPU").because("the output is one file"),
-            row(Idle, Some('F'), &[], Nothing, "leave the probes in place")
-                .because("the probes end with this command"),
+            row(Idle, Some('F'), &[], Nothing, "leave the probes in place").because("the probes end with this command"),
             row(Id::NoGlobalDisplay, None, &["no-global-var-display"], Nothing, "print no globals at the end"),
             row(Id::Runtime, None, &["runtime"], Value("NAME"), "what scripts hear the runtime is")
                 .of(OneOf(&["kernel", "bpf", "dyninst"])),
@@ -292,7 +290,9 @@ pub(crate) static GROUPS: &[Group] = &[
             row(Idle, None, &["disable-cache"], Nothing, "use no cache"),
             row(Idle, None, &["poison-cache"], Nothing, "compile anew").because(NO_CACHE),
             row(Id::NoScript, None, &["clean-cache"], Nothing, "empty the cache").because(NO_CACHE),
-            row(Idle, None, &["rlimit-as"], Value("BYTES"), "limit this command's memory").of(Number(0, MOST)).because(LIMITS),
+            row(Idle, None, &["rlimit-as"], Value("BYTES"), "limit this command's memory")
+                .of(Number(0, MOST))
+                .because(LIMITS),
             row(Idle, None, &["rlimit-cpu"], Value("SECONDS"), "its time").of(Number(0, MOST)).because(LIMITS),
             row(Idle, None, &["rlimit-nproc"], Value("COUNT"), "its processes").of(Number(0, MOST)).because(LIMITS),
             row(Idle, None, &["rlimit-stack"], Value("BYTES"), "its stack").of(Number(0, MOST)).because(LIMITS),

@@ -217,7 +217,10 @@ mod tests {
         assert_eq!(shown("--color a"), "--color | a");
         assert_eq!(shown("--colo=never a"), "--color=never | a");
         assert_eq!(shown("--skip --rlimit-as=0x100 a"), "--skip-badvars --rlimit-as=0x100 | a");
-        assert_eq!(misuse("--dump"), "`--dump` could be --dump-probe-types or --dump-probe-aliases or --dump-functions");
+        assert_eq!(
+            misuse("--dump"),
+            "`--dump` could be --dump-probe-types or --dump-probe-aliases or --dump-functions"
+        );
         assert_eq!(misuse("--skip-badvar5"), "there is no option `--skip-badvar5`: did you mean `--skip-badvars`?");
         assert_eq!(misuse("--unprivileged=1"), "`--unprivileged` takes no value");
     }

@@ -2,7 +2,6 @@
 //!
 //! Must never report the same finding twice: a handler is elaborated once for each point that it is resolved to.
 
-use crate::{Elaborated, Input, Listed, Modes};
 use crate::check::function::FunctionState;
 use crate::global::GlobalState;
 use crate::library::Library;
@@ -10,6 +9,7 @@ use crate::names::Names;
 use crate::scope::LocalState;
 use crate::settle;
 use crate::types::{Ty, Types};
+use crate::{Elaborated, Input, Listed, Modes};
 use std::collections::{HashMap, HashSet};
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};

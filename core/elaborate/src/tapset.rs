@@ -189,7 +189,12 @@ impl<'a> Elaboration<'a> {
                 if let Some(first) = parsed.diagnostics.iter().find(|found| found.severity == Severity::Error) {
                     wrong.insert(number);
                     let said = format!("the tapset file `{}` has errors and is left out: {}", text.name, first.message);
-                    self.report(Diagnostic { code: "tapset-left-out", severity: Severity::Warning, message: said, ..first.clone() });
+                    self.report(Diagnostic {
+                        code: "tapset-left-out",
+                        severity: Severity::Warning,
+                        message: said,
+                        ..first.clone()
+                    });
                     continue;
                 }
                 let file = cell.get_or_init(|| parsed.file);

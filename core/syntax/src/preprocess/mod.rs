@@ -13,8 +13,8 @@ use systap_diagnostics::{FileId, Sources};
 
 pub use arguments::ArgumentUse;
 pub use condition::{Fact, Facts};
-pub use version::compare as compare_versions;
 pub(crate) use structure::Structure;
+pub use version::compare as compare_versions;
 
 use crate::ParseOptions;
 use crate::findings::Findings;
