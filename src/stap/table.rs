@@ -369,6 +369,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_documentation_has_this_list() {
+        let page = include_str!("../../docs/stap.md");
+        assert!(page.contains(&help()), "docs/stap.md needs the text of `stap --help`:\n{}", help());
+    }
+
     /// Of SystemTap 5.5: the letters that its getopt knows and act.
     #[test]
     fn every_short_option_of_systemtap_is_there() {
