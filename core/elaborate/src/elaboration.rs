@@ -13,7 +13,7 @@ use crate::{Elaborated, Input, Listed, Modes};
 use std::collections::{HashMap, HashSet};
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
-use systap_kernel::{Kernel, KernelError, TypeId};
+use systap_kernel::{Kernel, KernelError, Tracepoint, TypeId};
 
 /// A handler whose locals do not have their final types yet.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) points: usize,
     /// Some point could not be resolved, so that its handler was not looked at.
     pub(crate) handler_left_out: bool,
+    /// Tracepoints that have been looked up, by subsystem and name.
+    pub(crate) tracepoints: HashMap<(Option<String>, String), Option<Tracepoint>>,
     /// Types of the kernel that have been looked up by bare name.
     pub(crate) structs: HashMap<String, TypeId>,
     /// How many expressions and statements are open.
@@ -74,6 +76,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         probes: vec![],
         points: 0,
         handler_left_out: false,
+        tracepoints: HashMap::new(),
         structs: HashMap::new(),
         depth: 0,
         trials: 0,

@@ -143,6 +143,12 @@ fn examine(text: &str, args: &[String], library: &Macros) {
     check_places(&found, &sources);
 }
 
+fn time_of(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
+}
+
 #[test]
 fn damaged_scripts_are_read_to_their_end() {
     let rounds = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(FEW);
@@ -158,10 +164,11 @@ fn damaged_scripts_are_read_to_their_end() {
         let args: Vec<String> =
             (0..random.below(4)).map(|_| PIECES[random.below(PIECES.len())].to_owned()).collect();
         bytes += text.len();
-        let begun = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| examine(&text, &args, &library)));
-        let took = begun.elapsed();
+        let mut outcome = Ok(());
+        let took = time_of(|| outcome = catch_unwind(AssertUnwindSafe(|| examine(&text, &args, &library))));
         assert!(outcome.is_ok(), "input {round} with the arguments {args:?}:\n{text}");
+        // A machine that does something else meanwhile takes its time once, a bad input each time.
+        let took = if took < SLOW { took } else { took.min(time_of(|| examine(&text, &args, &library))) };
         assert!(took < SLOW, "input {round} of {} bytes took {took:?}:\n{text}", text.len());
     }
     eprintln!("{rounds} inputs of {bytes} bytes in {:.1?}", start.elapsed());
