@@ -17,6 +17,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("busybox", "busybox-static"),
     ("cpio", "cpio"),
+    ("lsmod", "kmod"),
     ("xz", "xz-utils"),
     ("dpkg", "dpkg"),
 ];
