@@ -38,6 +38,9 @@ const MAX_DEPTH: usize = 1000;
 /// never touched cost nothing.
 const STACK: usize = 128 << 20;
 
+/// Mistakes that the parser sees and that cost it nothing of the tree.
+const LEAVES_TREE_WHOLE: &[&str] = &["outside-a-function", "outside-a-loop", "array-initialized", "alias-blocks"];
+
 /// Runs part of the road on a stack that holds any script; `None` if systap failed at it, which has been told.
 pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     std::thread::scope(|scope| {
@@ -136,7 +139,8 @@ impl<'a> Compilation<'a> {
         Compilation { sources, diagnostics: vec![], settings, kernel, macros: Macros::default() }
     }
 
-    fn unless_wrong<T>(&mut self, made: T) -> Result<T, Stop> {
+    /// What was made, unless something is wrong so far.
+    pub(crate) fn unless_wrong<T>(&mut self, made: T) -> Result<T, Stop> {
         if self.settings.warnings == Warnings::Silent {
             self.diagnostics.retain(|found| found.severity == Severity::Error);
         }
@@ -145,7 +149,8 @@ impl<'a> Compilation<'a> {
         if self.diagnostics.iter().any(fatal) { Err(Stop::Script) } else { Ok(made) }
     }
 
-    /// Texts to trees. All are parsed, even if one is wrong.
+    /// Texts to trees. All are parsed, even if one is wrong. Trees that a mistake has left whole are given all the same, so that
+    /// what else is wrong with them is told together; elaborating them ends in an error.
     pub(crate) fn parse(&mut self, files: &[FileId]) -> Result<Vec<ast::File>, Stop> {
         let settings = self.settings;
         let facts = Running::new(self.kernel, &settings.dialect);
@@ -173,8 +178,13 @@ impl<'a> Compilation<'a> {
             found.extend(parsed.diagnostics);
             trees.push(parsed.file);
         }
+        let mut errors = found.iter().filter(|found| found.severity == Severity::Error).peekable();
+        let whole = errors.peek().is_some() && errors.all(|error| LEAVES_TREE_WHOLE.contains(&error.code));
         self.diagnostics.extend(found);
-        self.unless_wrong(trees)
+        match self.unless_wrong(()) {
+            Err(stop) if !whole => Err(stop),
+            _ => Ok(trees),
+        }
     }
 
     /// The macros that tapsets give to every script. A file with an error gives none.
@@ -206,7 +216,12 @@ impl<'a> Compilation<'a> {
     /// Trees to typed program.
     pub(crate) fn elaborate(&mut self, files: &[ast::File]) -> Result<Program, Stop> {
         let elaborated = self.elaborate_with(files, systap_elaborate::elaborate);
-        self.diagnostics.extend(elaborated.diagnostics);
+        let known = |found: &Diagnostic| {
+            self.diagnostics.iter().any(|known| (known.code, known.span) == (found.code, found.span))
+        };
+        let new: Vec<Diagnostic> = elaborated.diagnostics.into_iter().filter(|found| !known(found)).collect();
+        self.diagnostics.extend(new);
+        self.diagnostics.sort_by_key(|found| (found.span.is_none(), found.span));
         self.unless_wrong(elaborated.program)
     }
 

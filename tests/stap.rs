@@ -89,6 +89,9 @@ fn what_makes_no_sense_is_refused_with_1_and_what_has_no_effect_is_said() {
     let outcome = stap(&line);
     outcome.exits(0).complains(&["`-k` has no effect: there is none", "`-B` has no effect"]);
     assert_eq!(outcome.complaints().lines().count(), 3, "{}", outcome.all());
+    stap(&["-wp2", "-DMAXSTRINGLEN=4", "-DSTP_NO_OVERLOAD", "-DKRETACTIVE=100", "-e", "probe begin { exit() }"])
+        .exits(0);
+    stap(&["-wp2", "-DMAXACTION=many", "-e", "probe begin { exit() }"]).exits(1);
     stap(&["-r", "1.2.3", "-p2", "-e", "probe begin {}"]).exits(1).complains(&["only facts of the running kernel"]);
     stap(&["--compatible=99", "-p2", "-e", "probe begin {}"]).exits(1);
     stap(&["-p2", "--unprivileged", "-e", "probe timer.profile {} probe begin {}"])

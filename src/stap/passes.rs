@@ -28,7 +28,7 @@ enum Made {
     /// What the last pass prints.
     Text(String),
     /// What is to run.
-    Program(Placed, Option<Artifact>),
+    Program(Box<Placed>, Option<Artifact>),
 }
 
 /// Takes a script through the passes.
@@ -110,6 +110,7 @@ fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, 
         }
     };
     let trees = compilation.parse(files)?;
+    compilation.unless_wrong(())?;
     done(1, "parsed user script");
     if request.last_pass == 1 {
         let trees: String = trees.iter().map(|tree| systap_syntax::print(tree, compilation.sources)).collect();
@@ -141,7 +142,7 @@ fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, 
     *pass = 4;
     done(4, "compiled in memory");
     // There is no module file, and so no path of one to print.
-    Ok(if request.last_pass == 4 { Made::Text(String::new()) } else { Made::Program(placed, artifact) })
+    Ok(if request.last_pass == 4 { Made::Text(String::new()) } else { Made::Program(Box::new(placed), artifact) })
 }
 
 /// What only privileged users may probe.
@@ -194,7 +195,14 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         Settings { args: request.args.clone(), hz: compile::ticks_per_second(), dialect, ..Settings::default() };
     for definition in &request.limits {
         match limits::set(&mut settings.limits, definition) {
-            Err(error @ limits::LimitError::Value { .. }) => return Err(Misuse(format!("-D {definition}: {error}"))),
+            // A number that is none of ours was one of SystemTap's: the nearest that will do is meant.
+            Err(limits::LimitError::Value { name, value, least, most }) => match value.parse::<i64>() {
+                Ok(number) => {
+                    let nearest = number.clamp(i64::from(least), i64::from(most));
+                    _ = limits::set(&mut settings.limits, &format!("{name}={nearest}"));
+                }
+                Err(_) => return Err(Misuse(format!("-D {definition}: a limit is a number"))),
+            },
             // Any name of C can be defined; those that are no limit here would have changed the C.
             Err(_) if !request.no_warnings => {
                 let name = definition.split('=').next().unwrap_or(definition);

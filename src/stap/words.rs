@@ -44,8 +44,7 @@ pub(crate) fn read(words: &[String]) -> Result<Line, Misuse> {
             };
             line.give(row, value)?;
         } else if let Some(cluster) = word.strip_prefix('-').filter(|cluster| !cluster.is_empty()) {
-            let mut letters = cluster.char_indices();
-            while let Some((at, letter)) = letters.next() {
+            for (at, letter) in cluster.char_indices() {
                 let row = rows().find(|row| row.short == Some(letter));
                 let row = row.ok_or_else(|| Misuse(format!("there is no option `-{letter}`")))?;
                 let rest = &cluster[at + letter.len_utf8()..];

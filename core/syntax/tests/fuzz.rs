@@ -22,12 +22,102 @@ const SLOW: Duration = Duration::from_secs(2);
 
 /// Pieces that mean something to some stage, and that damage is made of.
 const PIECES: &[&str] = &[
-    "%(", "%?", "%:", "%)", "@define", "@define m(a, b) %(", "@m(", "@a", "$1", "@1", "$#", "@#", "$9", "%{", "%}", "/*", "*/", "//",
-    "#", "\"", "\\", "'", "{", "}", "(", ")", "[", "]", ",", ";", "<<<", ">>>", "<<=", "->", "++", "--", "=~", "!~", "**", "?", "!",
-    ":", "$$vars", "$x$", "$x$$", "@cast(", "@hist_linear(", "@count(", "@defined(", "@var(\"x@y.c\")", "kernel_v", "CONFIG_X", ">=",
-    "0x", "99999999999999999999", "0", "-1", "probe", "global", "private", "function", "foreach", "for", "while", "if", "else", "try",
-    "catch", "return", "delete", "next", "break", "continue", "limit", "in", "string", "long", "\n", "\r\n", "\t", "\u{0}", "\u{1b}",
-    "é", "\u{fdd0}", "\u{10ffff}", ".", "a", "f(", "x = ", "1 ? ", "a[", "if (", "((((((((", "{{{{{{{{", "- - - - ", "& & & ",
+    "%(",
+    "%?",
+    "%:",
+    "%)",
+    "@define",
+    "@define m(a, b) %(",
+    "@m(",
+    "@a",
+    "$1",
+    "@1",
+    "$#",
+    "@#",
+    "$9",
+    "%{",
+    "%}",
+    "/*",
+    "*/",
+    "//",
+    "#",
+    "\"",
+    "\\",
+    "'",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    ";",
+    "<<<",
+    ">>>",
+    "<<=",
+    "->",
+    "++",
+    "--",
+    "=~",
+    "!~",
+    "**",
+    "?",
+    "!",
+    ":",
+    "$$vars",
+    "$x$",
+    "$x$$",
+    "@cast(",
+    "@hist_linear(",
+    "@count(",
+    "@defined(",
+    "@var(\"x@y.c\")",
+    "kernel_v",
+    "CONFIG_X",
+    ">=",
+    "0x",
+    "99999999999999999999",
+    "0",
+    "-1",
+    "probe",
+    "global",
+    "private",
+    "function",
+    "foreach",
+    "for",
+    "while",
+    "if",
+    "else",
+    "try",
+    "catch",
+    "return",
+    "delete",
+    "next",
+    "break",
+    "continue",
+    "limit",
+    "in",
+    "string",
+    "long",
+    "\n",
+    "\r\n",
+    "\t",
+    "\u{0}",
+    "\u{1b}",
+    "é",
+    "\u{fdd0}",
+    "\u{10ffff}",
+    ".",
+    "a",
+    "f(",
+    "x = ",
+    "1 ? ",
+    "a[",
+    "if (",
+    "((((((((",
+    "{{{{{{{{",
+    "- - - - ",
+    "& & & ",
 ];
 
 /// A generator with a fixed seed (xorshift64).
@@ -128,12 +218,8 @@ fn check_places(found: &[Diagnostic], sources: &Sources) {
 fn examine(text: &str, args: &[String], library: &Macros) {
     assert_eq!(tokens(text).map(|(_, token)| token.len()).sum::<usize>(), text.len(), "the tokens are not the text");
     assert_eq!(tree(text).text(), text, "the tree is not the text");
-    let options = ParseOptions {
-        args: args.to_vec(),
-        facts: Some(&Answers),
-        library: Some(library),
-        ..ParseOptions::default()
-    };
+    let options =
+        ParseOptions { args: args.to_vec(), facts: Some(&Answers), library: Some(library), ..ParseOptions::default() };
     let mut sources = Sources::default();
     let file = sources.add("t.stp", text);
     let parsed = parse(&mut sources, file, &options);
@@ -161,8 +247,7 @@ fn damaged_scripts_are_read_to_their_end() {
     let mut bytes = 0;
     for round in 0..rounds {
         let text = damaged(&corpus, &mut random);
-        let args: Vec<String> =
-            (0..random.below(4)).map(|_| PIECES[random.below(PIECES.len())].to_owned()).collect();
+        let args: Vec<String> = (0..random.below(4)).map(|_| PIECES[random.below(PIECES.len())].to_owned()).collect();
         bytes += text.len();
         let mut outcome = Ok(());
         let took = time_of(|| outcome = catch_unwind(AssertUnwindSafe(|| examine(&text, &args, &library))));

@@ -33,10 +33,7 @@ impl Btf {
     }
 
     /// The same one after another, for who stops at the one that was meant.
-    pub fn each_member(
-        &self,
-        id: TypeId,
-    ) -> Result<impl Iterator<Item = Result<Member<'_>, BtfError>>, BtfError> {
+    pub fn each_member(&self, id: TypeId) -> Result<impl Iterator<Item = Result<Member<'_>, BtfError>>, BtfError> {
         let record = self.composite(id)?;
         Ok(record.body.chunks_exact(12).map(move |part| self.decode_member(&record, part)))
     }
