@@ -2,6 +2,8 @@
 //!
 //! It must never attach, detach or wait: that is [`mod@crate::run`]'s and [`crate::watch`]'s.
 
+use std::rc::Rc;
+
 use systap_bpf::artifact::{Artifact, Fault, Site, SiteKind};
 use systap_diagnostics::Span;
 use systap_ir::format::Format;
@@ -53,17 +55,17 @@ impl<'a> Session<'a> {
         store: MapStore<'a>,
         world: World<'a>,
     ) -> Self {
-        let globals: Vec<Global> = placed.globals.iter().map(|(global, _)| global.clone()).collect();
+        let globals: Rc<[Global]> = placed.globals.iter().map(|(global, _)| global.clone()).collect();
         let sites: &[Site] = artifact.map_or(&[], |artifact| &artifact.sites);
         Session {
             placed,
             artifact,
             sites,
             loaded,
-            interpreter: Interpreter::new(&placed.functions, placed.limits),
+            interpreter: Interpreter::new(&placed.functions, placed.limits).with_globals(Rc::clone(&globals)),
             store,
             world,
-            faults: Faults::new(globals, placed.limits.errors),
+            faults: Faults::new(globals, placed.limits),
             hits: vec![0; placed.user.len()],
             skipped: vec![0; placed.user.len()],
             malformed: 0,
@@ -204,13 +206,13 @@ impl<'a> Session<'a> {
             SiteKind::Continue(rest) => {
                 let placed = self.placed;
                 let continuation = placed.continuations.get(*rest as usize).ok_or(malformed)?;
-                let args = Self::data(fields)?;
+                let args = self.data(fields)?;
                 let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
                 self.run_body(&continuation.body, &args, point);
             }
             SiteKind::Exit => self.world.ending.exit = true,
             SiteKind::Error(fault) => {
-                let kind = ErrorKind::of_fault(fault, &Self::data(fields)?);
+                let kind = ErrorKind::of_fault(fault, &self.data(fields)?);
                 self.fault(RuntimeError { kind, span: site.span }, self.point_of(site));
             }
         }
@@ -223,7 +225,7 @@ impl<'a> Session<'a> {
         let values = take(fields, site.fields.len(), Value::Long(0), &mut few, &mut many)?;
         let mut texts = vec![];
         if !values.iter().all(is_plain) {
-            texts.extend(values.iter().map(Self::rendered));
+            texts.extend(values.iter().map(|value| self.rendered(value)));
         }
         let operands = values.iter().enumerate().map(|(field, value)| {
             Ok(match (value, texts.get(field)) {
@@ -245,19 +247,25 @@ impl<'a> Session<'a> {
     }
 
     /// The fields of a record as values of the language.
-    fn data(fields: Fields<'_, '_>) -> Result<Vec<Datum>, Malformed> {
+    fn data(&self, fields: Fields<'_, '_>) -> Result<Vec<Datum>, Malformed> {
         let datum = |value: Value<'_>| match value {
             Value::Long(long) => Datum::Long(long),
             Value::Text(text) => Datum::text(text),
-            raw => Datum::text(&Self::rendered(&raw)),
+            raw => Datum::text(&self.rendered(&raw)),
         };
         fields.map(|value| value.map(datum)).collect()
     }
 
     /// The text of a value that travels as raw facts.
-    fn rendered(value: &Value<'_>) -> Vec<u8> {
+    fn rendered(&self, value: &Value<'_>) -> Vec<u8> {
         match value {
             Value::Long(_) | Value::Text(_) => vec![],
+            Value::Caught { site, value } => match self.sites.get(*site as usize).map(|site| &site.kind) {
+                Some(SiteKind::Error(fault)) => {
+                    self.faults.message(&ErrorKind::of_fault(fault, &[Datum::Long(*value)]))
+                }
+                _ => vec![],
+            },
             Value::Stack(addresses) => {
                 let addresses: Vec<u64> = addresses.iter().collect();
                 text::stack::hex(&addresses).into_bytes()

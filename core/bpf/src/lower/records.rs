@@ -5,7 +5,6 @@
 
 use systap_ir::graph::Value;
 use systap_ir::intrinsic::Context;
-use systap_ir::program::{GlobalId, Space};
 
 use super::{Held, Lower, TextSource};
 use crate::artifact::{Fault, Field, Site, SiteKind};
@@ -53,6 +52,7 @@ fn fixed(field: &Field) -> u32 {
     match field {
         Field::Long | Field::Text | Field::Stack => 8,
         Field::ShortText(bytes) => *bytes,
+        Field::Caught => 16,
         Field::SyscallArguments => 13 * 8,
     }
 }
@@ -61,7 +61,7 @@ fn fixed(field: &Field) -> u32 {
 /// add 7 to the greatest one.
 fn tails(field: &Field, cap: u32) -> u32 {
     match field {
-        Field::Long | Field::ShortText(_) => 0,
+        Field::Long | Field::ShortText(_) | Field::Caught => 0,
         Field::Text => cap.next_power_of_two().max(8) + 8,
         Field::Stack => STACK_BYTES.next_power_of_two(),
         Field::SyscallArguments => 6 * (ARGUMENT_TEXT + 8),
@@ -136,6 +136,11 @@ impl Lower<'_, '_> {
                     let source = self.text(*value)?;
                     let cap = self.cap(*value);
                     self.copy_text(to, *bytes, cap, &source);
+                }
+                Field::Caught => {
+                    if let Held::Caught(landing) = *self.held(*value) {
+                        self.write_caught(to, landing);
+                    }
                 }
                 Field::Text | Field::Stack | Field::SyscallArguments => {}
             }
@@ -230,9 +235,17 @@ impl Lower<'_, '_> {
 
     /// `error(message)`.
     pub(super) fn message(&mut self, list: &[Value]) -> Result<(), GenerateError> {
-        self.record(SiteKind::Error(Fault::Message), list, self.error_wake())?;
-        self.stop_after_error();
-        self.em.jump(self.end);
+        if let Some(jump) = self.catching {
+            let literal = list.first().and_then(|text| match self.held(*text) {
+                Held::Literal(bytes) => Some(bytes.clone()),
+                _ => None,
+            });
+            self.go_and_catch(jump, literal.map_or(Fault::Message, Fault::Said), None)?;
+        } else {
+            self.record(SiteKind::Error(Fault::Message), list, self.error_wake())?;
+            self.stop_after_error();
+            self.em.jump(self.end);
+        }
         // What follows in the block cannot be reached; a label keeps it apart until it is removed.
         let nowhere = self.em.label();
         self.em.place(nowhere);
@@ -251,6 +264,9 @@ impl Lower<'_, '_> {
 
     /// Where to jump to raise a run-time error. `value`: what it carries, already in a register or a number.
     pub(super) fn fault(&mut self, fault: Fault, value: Option<Src>) -> Result<Label, GenerateError> {
+        if let Some(jump) = self.catching.filter(|_| fault != Fault::TooManyActions) {
+            return self.caught_fault(jump, fault, value);
+        }
         let site = self.fault_site(fault, value.is_some());
         let tail = self.fault_tail(value.is_some());
         let label = self.em.label();
@@ -266,19 +282,8 @@ impl Lower<'_, '_> {
     }
 
     /// The site of an error at the current place in the script; the same error there has one site.
-    fn fault_site(&mut self, fault: Fault, with_value: bool) -> u32 {
-        let none = GlobalId(u32::MAX);
-        let key = match &fault {
-            Fault::DivisionByZero => (0, none),
-            Fault::Read(Space::Kernel) => (1, none),
-            Fault::Read(Space::User) => (2, none),
-            Fault::ArrayFull(global) => (3, *global),
-            Fault::ArrayRefused(global) => (4, *global),
-            Fault::EmptyAggregate(global) => (5, *global),
-            Fault::Message => (6, none),
-            Fault::TooManyActions => (7, none),
-        };
-        let key = (key.0, key.1, self.em.span);
+    pub(super) fn fault_site(&mut self, fault: Fault, with_value: bool) -> u32 {
+        let key = (fault.clone(), self.em.span);
         if let Some(site) = self.fault_sites.get(&key) {
             return *site;
         }

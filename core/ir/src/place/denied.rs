@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::graph::{Op, Unit};
-use crate::intrinsic::Context;
+use crate::intrinsic::{Context, Intrinsic};
 use crate::placed::Capabilities;
 use crate::program::{Element, GlobalId, GlobalShape};
 
@@ -71,6 +71,8 @@ impl Rules<'_> {
     pub(super) fn denies_use(&self, context: Context, by: &Op) -> Option<String> {
         match by {
             Op::Print(..) => None,
+            // Raised again, it is recorded like one that was raised there.
+            Op::Intrinsic(Intrinsic::Error, _) if context == Context::Caught => None,
             _ => Some(format!("`{}` as a value", context.name())),
         }
     }

@@ -167,6 +167,8 @@ fn terminator(term: &Terminator) -> String {
         Terminator::Branch { condition, then, otherwise } => {
             format!("if {} {} else {}", value(*condition), jump(then), jump(otherwise))
         }
+        Terminator::Attempt { ok, fault } => format!("attempt {} caught {}", jump(ok), jump(fault)),
+        Terminator::Caught(to) => format!("caught {}", jump(to)),
         Terminator::Return(None) => "return".to_owned(),
         Terminator::Return(Some(given)) => format!("return {}", value(*given)),
         Terminator::Unreachable => "unreachable".to_owned(),
