@@ -61,7 +61,9 @@ pub fn verify(body: &Body) -> Result<(), String> {
                     return Err(format!("b{} passes on the result of what failed", block.0));
                 }
             }
-            Terminator::Caught(_) if !last.is_some_and(|inst| matches!(inst.op, Op::Intrinsic(Intrinsic::Error, _))) => {
+            Terminator::Caught(_)
+                if !last.is_some_and(|inst| matches!(inst.op, Op::Intrinsic(Intrinsic::Error, _))) =>
+            {
                 return Err(format!("b{} catches no error", block.0));
             }
             _ => {}

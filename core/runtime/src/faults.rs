@@ -3,8 +3,8 @@
 //! It must never drop one from the count: what is not shown again is told at the end.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::mem::{Discriminant, discriminant};
+use std::rc::Rc;
 
 use systap_diagnostics::Span;
 use systap_ir::program::{Global, Limits};

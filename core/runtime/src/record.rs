@@ -133,9 +133,7 @@ impl<'r, 's> Fields<'r, 's> {
             Field::Long => Value::Long(word),
             Field::ShortText(_) => Value::Text(crate::slots::until_nul(fixed)),
             Field::Text => Value::Text(self.tail(usize::try_from(word).ok()?)?),
-            Field::Caught => {
-                Value::Caught { site: u32::try_from(word).ok()?, value: crate::slots::long_at(fixed, 1) }
-            }
+            Field::Caught => Value::Caught { site: u32::try_from(word).ok()?, value: crate::slots::long_at(fixed, 1) },
             // A negative length is the error of the walk: there is no stack to show.
             Field::Stack => Value::Stack(Words(self.tail(usize::try_from(word).unwrap_or(0))?)),
             Field::SyscallArguments => {

@@ -318,6 +318,7 @@ fn decode(bytes: &[u8], site: &Site) -> Vec<Datum> {
     let fixed = |field: &Field| match field {
         Field::ShortText(size) => *size as usize,
         Field::SyscallArguments => 104,
+        Field::Caught => 16,
         _ => 8,
     };
     let mut tail = 8 + site.fields.iter().map(fixed).sum::<usize>();
@@ -346,6 +347,7 @@ fn decode(bytes: &[u8], site: &Site) -> Vec<Datum> {
                 let stack = take(word(&bytes[at..], 0));
                 Datum::Stack(stack.chunks(8).map(|chunk| word(chunk, 0) as u64).collect())
             }
+            Field::Caught => Datum::Long(word(&bytes[at..], 0)),
             Field::SyscallArguments => {
                 let here = &bytes[at..at + 104];
                 let strings = (0..6).map(|index| match word(here, 7 + index) {

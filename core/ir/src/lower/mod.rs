@@ -10,8 +10,8 @@ mod statement;
 
 use systap_diagnostics::{Diagnostic, Span};
 
-use crate::intrinsic::Intrinsic;
 use crate::graph::{Block, BlockId, Body, Function, Handler, Inst, Jump, Op, Terminator, Unit, Value};
+use crate::intrinsic::Intrinsic;
 use crate::program::{Local, LocalId, Probe, Program, Stmt, Type};
 
 /// Makes the graphs of a program. Diagnostics are for what the graphs cannot express.

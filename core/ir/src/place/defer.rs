@@ -96,7 +96,7 @@ fn split_before_denied(body: &mut Body, rules: &Rules<'_>) -> BTreeMap<BlockId, 
                     passes_later = passes_later.or(later[value.0 as usize]);
                 });
                 if let Some(context) = passes_later {
-                    let reason = format!("`{}` as a value", context.name());
+                    let reason = super::denied::as_a_value(context);
                     reasons.insert(BlockId(at as u32), (reason, body.blocks[at].span));
                 }
             }
@@ -363,7 +363,13 @@ impl<'a> Outline<'a> {
             );
             return;
         };
-        let Some(result) = inst.result else { return };
+        // A read whose value nobody wants may fail all the same.
+        let ty = if matches!(op, Op::ReadText { .. }) { Type::Text } else { Type::Long };
+        let result = match inst.result {
+            Some(result) => result,
+            None if op.is_fallible() => self.fresh(ty),
+            None => return,
+        };
         let ty = self.body.ty(result);
         let (base, offset, width, space, fails) = match &op {
             Op::Load { base, offset, width, space, .. } => (*base, *offset, *width, *space, true),

@@ -27,6 +27,14 @@ pub(super) enum Kept {
     WrittenLate,
 }
 
+/// The reason for what uses such a fact as the string that it is not yet.
+pub(super) fn as_a_value(context: Context) -> String {
+    match context {
+        Context::Caught => "the message of a caught error as a value".to_owned(),
+        _ => format!("`{}` as a value", context.name()),
+    }
+}
+
 impl Rules<'_> {
     /// Why an instruction cannot run in the kernel; `None` if it can.
     pub(super) fn denies(&self, op: &Op) -> Option<String> {
@@ -73,7 +81,7 @@ impl Rules<'_> {
             Op::Print(..) => None,
             // Raised again, it is recorded like one that was raised there.
             Op::Intrinsic(Intrinsic::Error, _) if context == Context::Caught => None,
-            _ => Some(format!("`{}` as a value", context.name())),
+            _ => Some(as_a_value(context)),
         }
     }
 
