@@ -44,6 +44,9 @@ impl Faults {
             *full += 1;
         }
         let text = if let ErrorKind::Message(text) = &error.kind { Some(text.clone()) } else { None };
+        if self.limits.suppress_errors {
+            return None;
+        }
         let like = (error.span, discriminant(&error.kind), text);
         if let Some((_, more)) = self.like.get(&like).and_then(|index| self.shown.get_mut(*index)) {
             *more += 1;

@@ -12,10 +12,11 @@ use systap_ir::placed::{Placed, control};
 use systap_ir::program::{Event, Global, Space};
 
 use crate::counters::Counts;
+use crate::excess::Watchdog;
 use crate::faults::Faults;
 use crate::load::Loaded;
 use crate::record::{self, Fields, Malformed, Value};
-use crate::report::End;
+use crate::report::{End, Excess};
 use crate::sink::Notice;
 use crate::store::MapStore;
 use crate::text;
@@ -42,6 +43,9 @@ pub(crate) struct Session<'a> {
     /// Records that came after the run was given up.
     pub(crate) abandoned: u64,
     pub(crate) target_ended: bool,
+    watchdog: Watchdog,
+    /// What there is too much of.
+    pub(crate) excess: Option<Excess>,
 }
 
 /// Fields of a record that need no allocation.
@@ -54,6 +58,7 @@ impl<'a> Session<'a> {
         loaded: Option<&'a Loaded>,
         store: MapStore<'a>,
         world: World<'a>,
+        watchdog: Watchdog,
     ) -> Self {
         let globals: Rc<[Global]> = placed.globals.iter().map(|(global, _)| global.clone()).collect();
         let sites: &[Site] = artifact.map_or(&[], |artifact| &artifact.sites);
@@ -71,6 +76,28 @@ impl<'a> Session<'a> {
             malformed: 0,
             abandoned: 0,
             target_ended: false,
+            watchdog,
+            excess: None,
+        }
+    }
+
+    /// Whether the run has failed, so that its `error` handlers run and not its `end` handlers.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.faults.are_too_many() || self.excess.is_some()
+    }
+
+    /// Whether to look for excess now and then.
+    pub(crate) fn watches(&self) -> bool {
+        self.watchdog.looks()
+    }
+
+    /// Looks whether there is too much of something; then the run is to end.
+    pub(crate) fn look_for_excess(&mut self) {
+        let (artifact, loaded) = (self.artifact, self.loaded);
+        let excess = self.watchdog.look(loaded, || counts_of(artifact, loaded));
+        if excess.is_some() && self.excess.is_none() {
+            self.excess = excess;
+            self.stop_kernel_side();
         }
     }
 
@@ -80,7 +107,7 @@ impl<'a> Session<'a> {
         let reasons = [
             (ending.is_forced(), End::Forced),
             (ending.abort, End::Aborted),
-            (self.faults.are_too_many(), End::Error),
+            (self.has_failed(), End::Error),
             (ending.exit, End::Exit),
             (self.world.output.is_closed(), End::OutputClosed),
             (ending.signalled > 0, End::Interrupted),
@@ -178,10 +205,7 @@ impl<'a> Session<'a> {
 
     /// The counts that the kernel side keeps, as they are now.
     pub(crate) fn counts(&self) -> Counts {
-        match (self.artifact, self.loaded) {
-            (Some(artifact), Some(loaded)) => Counts::read(artifact, loaded),
-            _ => Counts::default(),
-        }
+        counts_of(self.artifact, self.loaded)
     }
 
     /// Does what a record asks for.
@@ -284,6 +308,13 @@ impl<'a> Session<'a> {
     pub(crate) fn place_of(&self, site: usize) -> Option<(Span, &'a str)> {
         let site = self.sites.get(site)?;
         Some((site.span, self.point_of(site)))
+    }
+}
+
+fn counts_of(artifact: Option<&Artifact>, loaded: Option<&Loaded>) -> Counts {
+    match (artifact, loaded) {
+        (Some(artifact), Some(loaded)) => Counts::read(artifact, loaded),
+        _ => Counts::default(),
     }
 }
 

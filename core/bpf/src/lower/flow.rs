@@ -191,7 +191,7 @@ impl<'a> Lower<'a, '_> {
         self.pass(jump, enters)?;
         if back {
             let actions = self.actions.ok_or_else(|| self.malformed("a loop in a handler without loops"))?;
-            let limit = self.shared.placed.limits.actions.min(i32::MAX as u32) as i32;
+            let limit = self.shared.placed.limits.actions_of(&self.handler.event).min(i32::MAX as u32) as i32;
             let too_many = self.fault(Fault::TooManyActions, None)?;
             self.em.alu(AluOp::Add, actions, Src::Imm(1));
             self.em.branch(Cond::SGt, actions, Src::Imm(limit), too_many);

@@ -15,8 +15,8 @@ use crate::insn::{AluOp, Cond, Helper, Size};
 
 /// Site and CPU at the start of each record.
 const HEADER: u32 = 8;
-/// Return addresses of a kernel stack: `PERF_MAX_STACK_DEPTH`, 8 bytes each.
-const STACK_BYTES: u32 = 127 * 8;
+/// Most return addresses of a kernel stack: `PERF_MAX_STACK_DEPTH`.
+const DEEPEST: u32 = 127;
 /// Bytes of each string that an argument of a system call points to, NUL included.
 pub(super) const ARGUMENT_TEXT: u32 = 256;
 
@@ -59,11 +59,11 @@ fn fixed(field: &Field) -> u32 {
 
 /// Bytes that a field's tails take at most. To the verifier, a length is less than a power of two, and rounding it up can
 /// add 7 to the greatest one.
-fn tails(field: &Field, cap: u32) -> u32 {
+fn tails(field: &Field, cap: u32, stack: u32) -> u32 {
     match field {
         Field::Long | Field::ShortText(_) | Field::Caught => 0,
         Field::Text => cap.next_power_of_two().max(8) + 8,
-        Field::Stack => STACK_BYTES.next_power_of_two(),
+        Field::Stack => (stack + 1).next_power_of_two(),
         Field::SyscallArguments => 6 * (ARGUMENT_TEXT + 8),
     }
 }
@@ -78,7 +78,8 @@ impl Lower<'_, '_> {
     pub(super) fn record(&mut self, kind: SiteKind, values: &[Value], wake: Wake) -> Result<(), GenerateError> {
         let fields: Vec<Field> = values.iter().map(|value| self.field(*value)).collect();
         let size = HEADER + fields.iter().map(fixed).sum::<u32>();
-        let room: u32 = values.iter().zip(&fields).map(|(value, field)| tails(field, self.cap(*value))).sum();
+        let room: u32 =
+            values.iter().zip(&fields).map(|(value, field)| tails(field, self.cap(*value), self.stack_bytes())).sum();
         let site = self.site(kind, fields.clone());
         let done = self.em.label();
         let lost = self.em.label();
@@ -212,15 +213,21 @@ impl Lower<'_, '_> {
         self.em.alu(AluOp::Add, length, Src::Reg(padded));
     }
 
+    /// Bytes of a stack's return addresses.
+    fn stack_bytes(&self) -> u32 {
+        8 * self.shared.placed.limits.backtrace.min(DEEPEST)
+    }
+
     fn stack_tail(&mut self, start: Mem, length: Reg, at: Mem) {
         let end = self.end_of(start, length);
-        let args = [Arg::Reg(self.facts.context), Arg::Reg(end), Arg::Imm(i64::from(STACK_BYTES)), Arg::Imm(0)];
+        let most = self.stack_bytes();
+        let args = [Arg::Reg(self.facts.context), Arg::Reg(end), Arg::Imm(i64::from(most)), Arg::Imm(0)];
         let bytes = self.em.call_for(Helper::GetStack, &args);
         self.em.store(Size::B8, at, Src::Reg(bytes));
         let none = self.em.label();
         self.em.branch(Cond::SLt, bytes, Src::Imm(0), none);
         let tail = self.em.fresh(Arg::Reg(bytes));
-        self.em.alu(AluOp::And, tail, Src::Imm(STACK_BYTES.next_power_of_two() as i32 - 1));
+        self.em.alu(AluOp::And, tail, Src::Imm((most + 1).next_power_of_two() as i32 - 1));
         self.em.alu(AluOp::Add, length, Src::Reg(tail));
         self.em.place(none);
     }

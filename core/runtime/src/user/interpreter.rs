@@ -60,6 +60,8 @@ pub struct Interpreter<'a> {
     /// Which functions have strings.
     texts: Vec<bool>,
     pub(super) limits: Limits,
+    /// MAXACTION of what runs here.
+    actions: u32,
     pub(super) registers: Registers,
     frames: Vec<Frame>,
     pub(super) cursors: Vec<Cursor>,
@@ -78,6 +80,7 @@ impl<'a> Interpreter<'a> {
             functions,
             texts: functions.iter().map(|function| has_texts(&function.body)).collect(),
             limits,
+            actions: limits.ordinary_actions(),
             registers: Registers::new(),
             frames: vec![],
             cursors: vec![],
@@ -297,7 +300,7 @@ impl<'a> Interpreter<'a> {
     #[inline(always)]
     fn act(&self, actions: &mut u32, patience: &mut u32, host: &mut dyn Host) -> Result<(), Stop> {
         *actions = actions.saturating_add(1);
-        if *actions >= self.limits.user_actions && self.limits.user_actions != u32::MAX {
+        if *actions >= self.actions && self.actions != u32::MAX {
             return Err(ErrorKind::TooManyActions.into());
         }
         *patience -= 1;
