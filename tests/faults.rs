@@ -130,6 +130,17 @@ fn a_limit_that_has_no_effect_is_told_and_no_error() {
 }
 
 #[test]
+fn a_limit_of_memory_is_kept() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global a probe syscall.getpgrp { a[tid()]++ } probe timer.ms(5) { exit() } probe end { delete a }";
+    let outcome = run(["run", "-D", "STP_MAXMEMORY=16", "-e", text]);
+    outcome.exits(3).complains(&["STP_MAXMEMORY allows 16 KiB"]);
+    run(["run", "-D", "STP_MAXMEMORY=100000", "-e", text]).is_quiet();
+}
+
+#[test]
 fn too_much_of_the_machines_time_ends_the_run_where_that_is_asked_for() {
     if !can_trace() {
         return;

@@ -168,6 +168,8 @@ pub enum Fault {
     DivisionByZero,
     /// One long: the address.
     Read(Space),
+    /// The same of a string.
+    ReadText(Space),
     /// The array has no room. No fields.
     ArrayFull(GlobalId),
     /// The kernel refused to change the array. One long: the error number.

@@ -267,8 +267,8 @@ pub enum Op {
     DeleteSlice(GlobalId, Vec<Option<Value>>),
     /// 1 if `width` bytes can be read at `base + offset`, else 0; never fails.
     Readable { base: Value, offset: i64, width: Width, space: Space },
-    /// Raises the error of a read fault at an address if the flag is 0; fallible.
-    CheckRead { flag: Value, address: Value, space: Space },
+    /// Raises the error of a read fault at an address if the flag is 0, of a number or of a string; fallible.
+    CheckRead { flag: Value, address: Value, space: Space, text: bool },
 }
 
 impl Op {

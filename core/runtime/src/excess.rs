@@ -35,7 +35,7 @@ impl Watchdog {
     pub(crate) fn new(limits: Limits, loaded: Option<&Loaded>) -> Result<Self, SysError> {
         let measures = limits.overload.is_some() && loaded.is_some();
         let stats = if measures { Some(bpf::enable_run_time_stats()?) } else { None };
-        let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64);
+        let cpus = systap_sys::cpu::online_cpus()?.len().max(1) as u64;
         let now = clock::monotonic_ns();
         Ok(Watchdog { limits, stats, cpus, since: (now, 0), next_count: now })
     }

@@ -187,7 +187,7 @@ impl<'a> Session<'a> {
         let sites = self.sites.iter().zip(lost).filter(|(_, lost)| *lost > 0);
         let mut fault = sites.filter_map(|(site, _)| match &site.kind {
             // What the error was about went with its record.
-            SiteKind::Error(Fault::Message | Fault::Read(_) | Fault::ArrayRefused(_)) => {
+            SiteKind::Error(Fault::Message | Fault::Read(_) | Fault::ReadText(_) | Fault::ArrayRefused(_)) => {
                 let sentence = &b"a run-time error, of which more found no room in the ring"[..];
                 Some((site, ErrorKind::Message(sentence.into())))
             }

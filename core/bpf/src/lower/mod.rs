@@ -401,10 +401,11 @@ impl<'a, 's> Lower<'a, 's> {
                 self.read_text(result, *address, *limit, *space, *fallback)?;
             }
             Op::Readable { base, offset, width, space } => self.readable(result, *base, *offset, *width, *space)?,
-            Op::CheckRead { flag, address, space } => {
+            Op::CheckRead { flag, address, space, text } => {
                 let flag = self.register(*flag)?;
                 let address = self.operand(*address)?;
-                let failed = self.fault(Fault::Read(*space), Some(address))?;
+                let fault = if *text { Fault::ReadText(*space) } else { Fault::Read(*space) };
+                let failed = self.fault(fault, Some(address))?;
                 self.em.branch(crate::insn::Cond::Eq, flag, Src::Imm(0), failed);
             }
             Op::Intrinsic(Intrinsic::Exit, _) => self.exit()?,

@@ -87,6 +87,11 @@ impl Graph {
         self.body.blocks[self.at].term = term;
     }
 
+    /// The last instruction can fail.
+    pub(crate) fn can_fail(&self) -> bool {
+        self.body.blocks[self.at].insts.last().is_some_and(|inst| inst.op.is_fallible())
+    }
+
     pub(crate) fn at(&mut self, block: BlockId) {
         self.at = block.0 as usize;
     }

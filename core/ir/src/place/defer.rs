@@ -395,7 +395,8 @@ impl<'a> Outline<'a> {
         self.capture(base, address_inside);
         self.capture(copy, result);
         inst.result = None;
-        inst.op = Op::CheckRead { flag: flag_inside, address: address_inside, space };
+        let text = ty == Type::Text;
+        inst.op = Op::CheckRead { flag: flag_inside, address: address_inside, space, text };
         insts.push(inst);
     }
 

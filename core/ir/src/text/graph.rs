@@ -128,7 +128,7 @@ impl Names<'_> {
             Op::Readable { base, offset, width, space } => {
                 format!("readable {} bytes at {} + {offset}{}", width.bytes(), value(*base), of_user(*space))
             }
-            Op::CheckRead { flag, address, space } => {
+            Op::CheckRead { flag, address, space, .. } => {
                 format!("fault at {}{} unless {}", value(*address), of_user(*space), value(*flag))
             }
         }

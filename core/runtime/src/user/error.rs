@@ -29,6 +29,13 @@ pub enum ErrorKind {
         /// Whose.
         space: Space,
     },
+    /// A string that cannot be read.
+    ReadText {
+        /// Where.
+        address: u64,
+        /// Whose.
+        space: Space,
+    },
     /// An array has no room.
     ArrayFull(GlobalId),
     /// The kernel refused to change a global, with this error number.
@@ -71,6 +78,7 @@ impl ErrorKind {
         match fault {
             Fault::DivisionByZero => ErrorKind::DivisionByZero,
             Fault::Read(space) => ErrorKind::Read { address: long().cast_unsigned(), space: *space },
+            Fault::ReadText(space) => ErrorKind::ReadText { address: long().cast_unsigned(), space: *space },
             Fault::ArrayFull(global) => ErrorKind::ArrayFull(*global),
             Fault::ArrayRefused(global) => {
                 ErrorKind::Refused(*global, i32::try_from(long().saturating_abs()).unwrap_or(i32::MAX))
@@ -96,6 +104,12 @@ impl ErrorKind {
             ErrorKind::DivisionByZero => "division by 0".to_owned(),
             ErrorKind::Read { address, space: Space::Kernel } => format!("kernel read fault at {address:#018x}"),
             ErrorKind::Read { address, space: Space::User } => format!("user read fault at {address:#018x}"),
+            ErrorKind::ReadText { address, space: Space::Kernel } => {
+                format!("kernel string copy fault at {address:#018x}")
+            }
+            ErrorKind::ReadText { address, space: Space::User } => {
+                format!("user string copy fault -14 at {address:016x} [man error::fault]")
+            }
             ErrorKind::ArrayFull(id) => {
                 match named(id).and_then(capacity).filter(|entries| *entries != limits.entries) {
                     Some(entries) => format!("Array overflow, check size limit ({entries})"),

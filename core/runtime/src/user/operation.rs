@@ -66,10 +66,13 @@ impl Interpreter<'_> {
             Op::ReadText { fallback: Some(fallback), .. } => Datum::Text(self.registers.text(*fallback).clone()),
             Op::ReadText { space, .. } => return Err(ErrorKind::MemoryIsGone(*space).into()),
             Op::Readable { .. } => Datum::Long(0),
-            Op::CheckRead { flag, address, space } => {
+            Op::CheckRead { flag, address, space, text } => {
                 if self.registers.long(*flag) == 0 {
                     let address = self.registers.long(*address).cast_unsigned();
-                    return Err(ErrorKind::Read { address, space: *space }.into());
+                    let space = *space;
+                    let kind =
+                        if *text { ErrorKind::ReadText { address, space } } else { ErrorKind::Read { address, space } };
+                    return Err(kind.into());
                 }
                 return Ok(());
             }

@@ -139,8 +139,8 @@ fn memory_is_gone_once_the_event_is_over() {
         b.print(text);
         let flag = b.give(Type::Long, Op::Readable { base: address, offset: 0, width: Width::W8, space });
         b.print(flag);
-        b.perform(Op::CheckRead { flag: address, address, space });
-        b.perform(Op::CheckRead { flag, address, space });
+        b.perform(Op::CheckRead { flag: address, address, space, text: false });
+        b.perform(Op::CheckRead { flag, address, space, text: false });
     });
     assert_eq!(output, "<unknown>\n0\nERROR at 77: kernel read fault at 0x0000000000001000\n");
     let output = written(|b| {
