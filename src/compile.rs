@@ -18,6 +18,7 @@ use systap_syntax::{Macros, ParseOptions, ast};
 use crate::cli::ScriptOptions;
 use crate::facts::{self, Dialect, Running};
 use crate::tapset::TapsetDirectories;
+use crate::terminal;
 
 /// Bytes of the ring between kernel and user side, unless the user says.
 const DEFAULT_RING: u32 = 4 << 20;
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) warnings: Warnings,
     pub(crate) tapset: TapsetDirectories,
     pub(crate) modes: Modes,
+    /// What is to be said of the options, and whether in any case or for `-v` only.
+    pub(crate) remarks: Vec<(String, bool)>,
 }
 
 /// What becomes of warnings.
@@ -77,7 +80,31 @@ pub(crate) enum Warnings {
     Errors,
 }
 
+/// What is to be said of a `-D` that has no effect.
+fn remark(definition: &str, outcome: &limits::Outcome) -> Option<(String, bool)> {
+    match outcome {
+        limits::Outcome::Set => None,
+        limits::Outcome::Meaningless(why) => Some((format!("-D {definition} has no effect: {why}"), false)),
+        limits::Outcome::Unknown { nearest } => {
+            let nearest = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            Some((format!("-D {definition} has no effect: there is no such limit{nearest}"), true))
+        }
+    }
+}
+
 impl Settings {
+    /// Says what is to be said of the options.
+    pub(crate) fn remark(&self, verbose: bool) {
+        self.remarks.iter().filter(|(_, always)| *always || verbose).for_each(|(text, _)| terminal::warn(text));
+    }
+
+    /// Sets a limit (`-D`).
+    pub(crate) fn limit(&mut self, definition: &str) -> Result<(), limits::LimitError> {
+        let outcome = limits::set(&mut self.limits, definition)?;
+        self.remarks.extend(remark(definition, &outcome));
+        Ok(())
+    }
+
     /// Reads `-G`, `-D` and their kin; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
         let mut settings = Settings { args, hz: ticks_per_second(), ..Settings::default() };
@@ -88,7 +115,7 @@ impl Settings {
             (false, false) => Warnings::Shown,
         };
         for definition in &options.limits {
-            limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
+            settings.limit(definition).map_err(|error| format!("-D {definition}: {error}"))?;
         }
         for definition in &options.globals {
             let (name, value) =

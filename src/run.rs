@@ -132,6 +132,18 @@ fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Resu
     };
     let mut settings = Settings::new(&options.script, args, kernel).map_err(usage)?;
     let files = std::iter::once(file).chain(script::more(&options.script.more, sources)).collect();
+    if options.suppress_time_limits && !options.script.guru {
+        return Err(usage("--suppress-time-limits needs guru mode (-g)".to_owned()));
+    }
+    if options.suppress_time_limits {
+        settings.limits.suppress_time();
+    }
+    if options.suppress_handler_errors {
+        settings.limits.suppress_errors();
+    }
+    if !options.quiet && !options.script.no_warnings {
+        settings.remark(options.verbose);
+    }
     settings.count_hits = options.summary || options.script.format == Format::Json;
     settings.ring_bytes = options.kernel_buffer;
     let time_limit = match options.seconds {

@@ -194,28 +194,27 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
     let mut settings =
         Settings { args: request.args.clone(), hz: compile::ticks_per_second(), dialect, ..Settings::default() };
     for definition in &request.limits {
-        match limits::set(&mut settings.limits, definition) {
+        match settings.limit(definition) {
             // A number that is none of ours was one of SystemTap's: the nearest that will do is meant.
-            Err(limits::LimitError::Value { name, value, least, most }) => match value.parse::<i64>() {
+            Err(limits::LimitError::Value { name, value, least, most }) => match value.parse::<i128>() {
                 Ok(number) => {
-                    let nearest = number.clamp(i64::from(least), i64::from(most));
+                    let nearest = number.clamp(i128::from(least), i128::from(most));
                     _ = limits::set(&mut settings.limits, &format!("{name}={nearest}"));
                 }
                 Err(_) => return Err(Misuse(format!("-D {definition}: a limit is a number"))),
             },
-            // Any name of C can be defined; those that are no limit here would have changed the C.
-            Err(_) if !request.no_warnings => {
-                let name = definition.split('=').next().unwrap_or(definition);
-                terminal::complain(&format!("`-D {name}` has no effect: there is no such limit here"));
-            }
-            _ => {}
+            // Any name of C can be defined, with a value or without.
+            Ok(()) | Err(_) => {}
         }
     }
     if request.no_time_limits {
-        (settings.limits.actions, settings.limits.user_actions) = (u32::MAX, u32::MAX);
+        settings.limits.suppress_time();
     }
     if request.no_handler_errors {
-        settings.limits.errors = u32::MAX;
+        settings.limits.suppress_errors();
+    }
+    if !request.no_warnings {
+        settings.remark(request.verbose[0] > 0);
     }
     for definition in &request.globals {
         let (name, value) = definition.split_once('=').unwrap_or((definition, ""));
