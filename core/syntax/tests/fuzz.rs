@@ -14,7 +14,7 @@ use systap_diagnostics::{Diagnostic, Sources, Span, render};
 use systap_syntax::{Fact, Facts, Macros, ParseOptions, parse, parse_macros, print, tokens, tree};
 
 /// How many inputs, unless the variable says.
-const FEW: u64 = 3_000;
+const FEW: u64 = 1_000;
 const ROUNDS: &str = "SYSTAP_FUZZ";
 
 /// No input of the fuzzer's size takes a parser that is linear so long, not even without optimization.
