@@ -128,6 +128,7 @@ impl<'a> Compilation<'a> {
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,
             guru: self.settings.guru,
+            unoptimized: false,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)

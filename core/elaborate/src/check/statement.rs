@@ -12,9 +12,11 @@ use systap_syntax::ast;
 impl<'a> Elaboration<'a> {
     pub(crate) fn block(&mut self, scope: &mut Scope<'a>, block: &'a ast::Block) -> Vec<Stmt> {
         let mut statements = Vec::with_capacity(block.statements.len());
+        let outside = self.names.stand_in(block);
         for each in &block.statements {
             self.statement(scope, each, &mut statements);
         }
+        self.names.go_back(outside);
         statements
     }
 
@@ -81,13 +83,13 @@ impl<'a> Elaboration<'a> {
             }
             Kind::Break => StmtKind::Break,
             Kind::Continue => StmtKind::Continue,
-            Kind::Next => {
-                if !matches!(scope.site, Site::Probe(_)) {
-                    self.unsupported(span, "`next` in a function");
+            Kind::Next => match scope.site {
+                Site::Function { index, .. } => {
+                    into.extend(self.next_overload(scope, index, span));
                     return;
                 }
-                StmtKind::Next
-            }
+                _ => StmtKind::Next,
+            },
             Kind::Return(value) => match self.return_value(scope, span, value.as_ref()) {
                 Some(kind) => kind,
                 None => return,
@@ -155,7 +157,7 @@ impl<'a> Elaboration<'a> {
     }
 
     fn return_value(&mut self, scope: &mut Scope<'a>, span: Span, value: Option<&'a ast::Expr>) -> Option<StmtKind> {
-        let Site::Function { index } = scope.site else {
+        let Site::Function { index, .. } = scope.site else {
             if let Some(value) = value {
                 self.value(scope, value);
             }
@@ -169,9 +171,7 @@ impl<'a> Elaboration<'a> {
         let typed = self.value(scope, value);
         let state = &self.functions[index];
         let (wanted, name) = (state.returns, &state.declaration.name.text);
-        if let Some(wanted) = wanted {
-            self.expect(&typed, wanted, || format!("what `{name}` returns"));
-        }
+        self.expect(&typed, wanted, || format!("what `{name}` returns"));
         Some(StmtKind::Return(Some(typed.expr)))
     }
 

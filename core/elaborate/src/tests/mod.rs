@@ -30,6 +30,7 @@ fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &
         globals_override,
         hz: DEFAULT_HZ,
         guru: false,
+        unoptimized: false,
     })
 }
 

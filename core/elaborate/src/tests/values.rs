@@ -113,9 +113,9 @@ fn functions_of_the_library() {
 
 #[test]
 fn hundreds_of_levels_are_no_danger() {
-    let deep = format!("probe begin {{ x = {}1{} }}", "(1+".repeat(120), ")".repeat(120));
+    let deep = format!("probe begin {{ println({}1{}) }}", "(1+".repeat(120), ")".repeat(120));
     assert!(show(&deep).starts_with("probe begin"), "{}", show(&deep));
-    let chain = format!("probe begin {{ x = 1{} }}", " + 1".repeat(200));
+    let chain = format!("probe begin {{ println(1{}) }}", " + 1".repeat(200));
     assert!(show(&chain).starts_with("probe begin"), "{}", show(&chain));
     let blocks = format!("probe begin {} {}", "{ if (1) ".repeat(100), "; }".repeat(100));
     assert!(show(&blocks).contains("probe begin"), "{}", show(&blocks));
