@@ -208,6 +208,7 @@ impl<'a> Elaboration<'a> {
             let state = &self.globals[index];
             let (declaration, span) = (state.declaration, state.declaration.name.span);
             let name = declaration.name.text.clone();
+            let never = state.script && state.read && !state.written && state.init.is_none();
             let print_at_end = state.script && state.written && !state.read;
             let aggregate = AggregateShape {
                 logarithmic: state.logarithmic,
@@ -241,6 +242,10 @@ impl<'a> Elaboration<'a> {
                     }
                 }
             };
+            if never {
+                let message = format!("the global `{name}` is read and never given a value");
+                self.report(Diagnostic::warning("never-assigned", span, message));
+            }
             globals.push(Global { name, span, shape, print_at_end });
         }
         globals

@@ -70,6 +70,8 @@ pub(crate) struct ProbeFacts<'a> {
     pub(crate) event: EventFacts,
     /// The names that the handler itself gives values to.
     pub(crate) assigned: HashSet<&'a str>,
+    /// Those that the probe's own body gives values to, aliases aside: what `@probewrite` asks.
+    pub(crate) written: HashSet<&'a str>,
 }
 
 /// Where a body stands.

@@ -48,6 +48,8 @@ pub struct ParseOptions<'a> {
     pub facts: Option<&'a dyn Facts>,
     /// Macros that all files share.
     pub library: Option<&'a Macros>,
+    /// Whether C code may stand in the file: in guru mode, and in a tapset.
+    pub embedded_c: bool,
 }
 
 impl Default for ParseOptions<'_> {
@@ -58,6 +60,7 @@ impl Default for ParseOptions<'_> {
             max_depth: DEFAULT_MAX_DEPTH,
             facts: None,
             library: None,
+            embedded_c: true,
         }
     }
 }
@@ -104,7 +107,7 @@ pub fn parse(sources: &mut Sources, file: FileId, options: &ParseOptions<'_>) ->
     let outline = outline::Outline::build(&mut events, kind_of);
     drop(events);
     let heard = if halted || preprocessed.cut { &mut unsaid } else { &mut findings };
-    let tree = lower::lower(&outline, &tokens, sources, heard);
+    let tree = lower::lower(&outline, &tokens, sources, options.embedded_c, heard);
     Parsed { file: tree, diagnostics: findings.finish(), arguments: preprocessed.uses, id: file }
 }
 

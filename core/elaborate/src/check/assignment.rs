@@ -113,8 +113,22 @@ impl<'a> Elaboration<'a> {
                 fits.then(|| (place, self.globals[id.0 as usize].value))
             }
             ast::ExprKind::Missing => None,
+            // A macro that nobody defined may be anything.
+            ast::ExprKind::AtCall { .. } => {
+                self.expr(scope, target, false);
+                None
+            }
             _ => {
-                self.report(Diagnostic::error("not-assignable", span, "nothing can be assigned to this"));
+                // For their own errors.
+                self.expr(scope, target, false);
+                let mut finding = Diagnostic::error("not-assignable", span, "this cannot be assigned to")
+                    .with_note("variables, array elements and, in guru mode, target variables can");
+                if matches!(target.kind, ast::ExprKind::Binary { .. } | ast::ExprKind::Logical { .. }) {
+                    finding = finding.with_help(
+                        "`=` binds looser than the operator before it; compare with `==`, or add parentheses",
+                    );
+                }
+                self.report(finding);
                 None
             }
         }

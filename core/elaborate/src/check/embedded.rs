@@ -13,15 +13,8 @@ use systap_ir::program::{ExprKind, Type};
 use systap_syntax::ast::{self, Embedded};
 
 impl<'a> Elaboration<'a> {
-    /// Looks at a piece of C code, wherever it stands.
+    /// Looks at a piece of C code, wherever it stands. Whether it may be there is the parser's to say.
     pub(crate) fn embedded(&mut self, code: &Embedded) {
-        if !self.guru && !self.names.in_library(code.span) {
-            self.report(
-                Diagnostic::error("embedded-c", code.span, "embedded C is only allowed in guru mode")
-                    .with_label("C code")
-                    .with_help("run the script with `-g` if you trust it"),
-            );
-        }
         // From `stap`'s manual: what a stable function gives is kept, and it must not be called for its effects.
         if code.text.contains("/* stable */") && !code.text.contains("/* pure */") {
             let message = "C code that is marked `/* stable */` must be marked `/* pure */` too";

@@ -24,6 +24,16 @@ impl<'a> Elaboration<'a> {
     /// An expression that must give a value.
     pub(crate) fn value(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Typed {
         let typed = self.expr(scope, e, true);
+        self.not_void(typed, e.span)
+    }
+
+    /// The value that a function returns: one that it was itself given by another need be none if nobody looks at it.
+    pub(super) fn given_on(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Typed {
+        let typed = self.expr(scope, e, !matches!(e.kind, ast::ExprKind::Call { .. }));
+        self.not_void(typed, e.span)
+    }
+
+    fn not_void(&mut self, typed: Typed, at: Span) -> Typed {
         if !typed.void {
             return typed;
         }
@@ -32,7 +42,7 @@ impl<'a> Elaboration<'a> {
             ExprKind::Print(..) | ExprKind::Accumulate { .. } => Ty::LONG,
             _ => self.types.fresh(),
         };
-        self.void_values.push((ty, e.span));
+        self.void_values.push((ty, at));
         Typed { ty, void: false, ..typed }
     }
 
@@ -96,6 +106,16 @@ impl<'a> Elaboration<'a> {
         if let ("@choose_defined" | "choose_defined", [first, second]) = (name.text.as_str(), args) {
             let chosen = if self.is_defined(scope, first) { first } else { second };
             return self.value(scope, chosen);
+        }
+        if let ("@probewrite" | "probewrite", [ast::Expr { kind: ast::ExprKind::Name(written), .. }]) =
+            (name.text.as_str(), args)
+        {
+            let Some(facts) = scope.probe() else {
+                let message = "`@probewrite` is only known in a handler";
+                self.report(Diagnostic::error("outside-a-handler", span, message));
+                return Typed::unknown(span);
+            };
+            return Typed::new(build::long(span, i64::from(facts.written.contains(written.as_str()))));
         }
         let shown = name.text.trim_start_matches('@');
         self.unsupported(span, &format!("`@{shown}`"))

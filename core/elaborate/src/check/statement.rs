@@ -5,7 +5,7 @@ use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::{Scope, Site};
 use crate::types::Ty;
-use systap_diagnostics::{Diagnostic, Span};
+use systap_diagnostics::Diagnostic;
 use systap_ir::program::{ExprKind, LocalId, Place, Stmt, StmtKind, Type};
 use systap_syntax::ast;
 
@@ -42,7 +42,12 @@ impl<'a> Elaboration<'a> {
         let span = statement.span;
         let kind = match &statement.kind {
             Kind::Empty => return,
-            Kind::Expr(e) => StmtKind::Expr(self.expr(scope, e, false).expr),
+            Kind::Expr(e) => {
+                if !super::unread::has_effect(e) && e.kind != ast::ExprKind::Missing && !self.names.in_library(span) {
+                    self.report(Diagnostic::warning("no-effect", span, "this statement does nothing"));
+                }
+                StmtKind::Expr(self.expr(scope, e, false).expr)
+            }
             Kind::Block(block) => {
                 into.extend(self.block(scope, block));
                 return;
@@ -90,7 +95,7 @@ impl<'a> Elaboration<'a> {
                 }
                 _ => StmtKind::Next,
             },
-            Kind::Return(value) => match self.return_value(scope, span, value.as_ref()) {
+            Kind::Return(value) => match self.return_value(scope, value.as_ref()) {
                 Some(kind) => kind,
                 None => return,
             },
@@ -156,19 +161,13 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    fn return_value(&mut self, scope: &mut Scope<'a>, span: Span, value: Option<&'a ast::Expr>) -> Option<StmtKind> {
+    fn return_value(&mut self, scope: &mut Scope<'a>, value: Option<&'a ast::Expr>) -> Option<StmtKind> {
         let Site::Function { index, .. } = scope.site else {
-            if let Some(value) = value {
-                self.value(scope, value);
-            }
-            self.report(
-                Diagnostic::error("outside-a-function", span, "`return` is not in a function")
-                    .with_help("`next` leaves a handler"),
-            );
+            // The parser lets no `return` stand elsewhere.
             return None;
         };
         let Some(value) = value else { return Some(StmtKind::Return(None)) };
-        let typed = self.value(scope, value);
+        let typed = self.given_on(scope, value);
         let state = &self.functions[index];
         let (wanted, name) = (state.returns, &state.declaration.name.text);
         self.expect(&typed, wanted, || format!("what `{name}` returns"));

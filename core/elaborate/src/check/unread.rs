@@ -129,7 +129,7 @@ impl<'a> Reads<'_, 'a> {
 }
 
 /// Whether an expression might do more than give a value.
-fn has_effect(e: &Expr) -> bool {
+pub(super) fn has_effect(e: &Expr) -> bool {
     let mut found = false;
     scan::expr(e, &mut |node| {
         let Node::Expr(e) = node else { return };

@@ -16,6 +16,7 @@ impl<'a> Elaboration<'a> {
             name: point.name.clone(),
             event: facts,
             assigned: point.words().assigned,
+            written: crate::scan::words([point.body]).assigned,
         };
         let condition = self.condition(point);
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)));

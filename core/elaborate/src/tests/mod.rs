@@ -2,6 +2,8 @@
 //! that it is about the running one.
 
 mod blob;
+mod functions;
+mod guru;
 mod live;
 mod mutations;
 mod names;
@@ -15,22 +17,42 @@ use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
 
+/// How a script is elaborated, where it is not the usual way.
+#[derive(Clone, Copy, Default)]
+struct Ways {
+    guru: bool,
+    unoptimized: bool,
+}
+
 /// Elaborates a script for a kernel. The script must parse.
 fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
-    let id = sources.add("t", script);
-    let parsed = parse(sources, id, &ParseOptions::default());
-    assert_eq!(parsed.diagnostics, [], "the script should parse");
-    let globals_override = globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let files = [parsed.file];
+    run_files(&[script], kernel, sources, globals, Ways::default())
+}
+
+/// Elaborates a script that consists of several files.
+fn run_files(
+    scripts: &[&str],
+    kernel: &Kernel,
+    sources: &mut Sources,
+    globals: &[(&str, &str)],
+    ways: Ways,
+) -> Elaborated {
+    let mut files = vec![];
+    for script in scripts {
+        let id = sources.add("t", *script);
+        let parsed = parse(sources, id, &ParseOptions::default());
+        assert_eq!(parsed.diagnostics, [], "the script should parse");
+        files.push(parsed.file);
+    }
     elaborate(Input {
         files: &files,
         sources,
         kernel,
         limits: Limits::default(),
-        globals_override,
+        globals_override: globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         hz: DEFAULT_HZ,
-        guru: false,
-        unoptimized: false,
+        guru: ways.guru,
+        unoptimized: ways.unoptimized,
     })
 }
 
@@ -66,8 +88,12 @@ fn show(script: &str) -> String {
 }
 
 fn show_for(script: &str, kernel: &Kernel) -> String {
+    show_files(&[script], kernel, Ways::default())
+}
+
+fn show_files(scripts: &[&str], kernel: &Kernel, ways: Ways) -> String {
     let mut sources = Sources::default();
-    let elaborated = run(script, kernel, &mut sources, &[]);
+    let elaborated = run_files(scripts, kernel, &mut sources, &[], ways);
     let found = findings(&elaborated, &sources);
     if elaborated.diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
         return found;

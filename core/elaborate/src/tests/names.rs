@@ -9,7 +9,7 @@ fn declarations_that_collide() {
     check(
         "declarations_that_collide",
         &[
-            "global a, b\nglobal a\nfunction f(x, x) { return 1 }\nfunction f(a, b) { return 2 }\nprobe begin { }",
+            "global a, b\nfunction f(x, x) { return 1 }\nfunction f(a, b) { return 2 }\nprobe begin { }",
             "global a = 7, c[5]\nprobe begin { c = 2 println(a) }",
             "%{ #include <linux/x.h> %}\nfunction c:long() %{ STAP_RETURN(1); %}\nprobe begin { println(c()) }",
         ],

@@ -60,7 +60,7 @@ fn statements_in_the_wrong_place() {
     check(
         "statements_in_the_wrong_place",
         &[
-            "global a\nprobe begin { a[1] = 1 foreach (k in a) { a[k] = 2 delete a[k] a[k]++ } break continue return 1 }",
+            "global a\nprobe begin { a[1] = 1 foreach (k in a) { a[k] = 2 delete a[k] a[k]++ } break continue }",
             "function f() { next return 1 }\nprobe begin { f() }",
             "global a\nprobe begin { foreach (k in a @sum-) next foreach (k in nowhere) { undefined_one() } x = a[1, *] delete x delete 5 a[1] = 2 }",
             "global h, g\nprobe begin { h <<< 1 print(@hist_linear(h, 0, 100, 0)) print(@hist_linear(h, 9, 1, 1)) print(@hist_linear(h, 0, 1000, 1)) }\n\

@@ -15,8 +15,14 @@ use crate::outline::{At, Outline};
 use crate::token::{Token, Tokens};
 
 /// The AST of a whole file.
-pub(crate) fn lower(outline: &Outline, tokens: &Tokens, sources: &Sources, findings: &mut Findings) -> ast::File {
-    let mut lowering = Lowering { outline, tokens, sources, findings };
+pub(crate) fn lower(
+    outline: &Outline,
+    tokens: &Tokens,
+    sources: &Sources,
+    embedded_c: bool,
+    findings: &mut Findings,
+) -> ast::File {
+    let mut lowering = Lowering { outline, tokens, sources, findings, embedded_c, in_function: false };
     lowering.file(outline.root())
 }
 
@@ -25,6 +31,10 @@ struct Lowering<'a> {
     tokens: &'a Tokens,
     sources: &'a Sources,
     findings: &'a mut Findings,
+    /// C code is allowed.
+    embedded_c: bool,
+    /// What is looked at stands in a function.
+    in_function: bool,
 }
 
 impl<'a> Lowering<'a> {
@@ -152,7 +162,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// The embedded code that the token `at` is.
-    fn embedded(&self, at: At) -> ast::Embedded {
+    fn embedded(&mut self, at: At) -> ast::Embedded {
+        if !self.embedded_c {
+            let found = Diagnostic::error("embedded-c", self.span(at), "embedded C is only allowed in guru mode")
+                .with_label("C code")
+                .with_help("run the script with `-g` if you trust it");
+            self.report(at, found);
+        }
         let text = self.text(at);
         let inside = text.strip_prefix("%{").unwrap_or(text);
         let inside = inside.strip_suffix("%}").unwrap_or(inside);

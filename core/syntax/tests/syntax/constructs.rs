@@ -150,6 +150,17 @@ fn embedded_code() {
 }
 
 #[test]
+fn returning() {
+    insta::assert_snapshot!(ast("function f() { if (a) return; return 1 + 2 }"), @r"
+    function f
+      block
+        if a
+          return
+        return (+ 1 2)
+    ");
+}
+
+#[test]
 fn plain_statements() {
     insta::assert_snapshot!(
         statements(
@@ -161,7 +172,6 @@ while (a) { break; continue }
 for (;;) next
 for (i = 0; i < 10; i++) { ; }
 { x { y } }
-return; return 1 + 2
 delete a; delete a[1, *] delete b
 try { a } catch { b }
 try { a } catch (msg) { b }"
@@ -196,8 +206,6 @@ try { a } catch (msg) { b }"
       x
       block
         y
-    return
-    return (+ 1 2)
     delete a
     delete a[1, *]
     delete b
