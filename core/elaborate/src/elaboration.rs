@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::scope::{LocalState, Scope, Site};
 use crate::settle;
 use crate::types::{Ty, Types};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, TypeId};
@@ -231,8 +231,9 @@ impl<'a> Elaboration<'a> {
         self.unused_globals();
         if self.errors() > 0 {
             // What is wrong comes first, and may be why the rest is not used.
-            self.diagnostics.retain(|finding| !matches!(finding.code, "unused-variable" | "unused-function" | "no-effect"));
+            self.diagnostics.retain(|finding| !is_use_code(finding.code));
         }
+        self.diagnostics.extend(too_many(&mut self.diagnostics));
         self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
         Elaborated { program, diagnostics: self.diagnostics }
     }
@@ -318,6 +319,30 @@ impl<'a> Elaboration<'a> {
         let locals = self.finish_locals(&locals, span, params);
         Function { name, span, params: params as u32, returns, locals, body }
     }
+}
+
+/// How many findings about what is not used are told, of each kind.
+const MOST_UNUSED: usize = 20;
+
+/// Leaves out what nobody would read to its end, and says how much that is.
+fn too_many(findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    findings.retain(|finding| {
+        let count = counts.entry(finding.code).or_default();
+        *count += 1;
+        !is_use_code(finding.code) || *count <= MOST_UNUSED
+    });
+    let left_out = counts.into_iter().filter(|(code, count)| is_use_code(code) && *count > MOST_UNUSED);
+    left_out
+        .map(|(code, count)| {
+            let message = format!("{} more warnings of this kind were left out", count - MOST_UNUSED);
+            Diagnostic { severity: Severity::Warning, ..Diagnostic::error_without_place(code, message) }
+        })
+        .collect()
+}
+
+fn is_use_code(code: &str) -> bool {
+    matches!(code, "unused-variable" | "unused-function" | "no-effect")
 }
 
 /// What is said of something that never runs: SystemTap drops it before it looks at types.

@@ -208,7 +208,8 @@ impl<'a> Elaboration<'a> {
             let state = &self.globals[index];
             let (declaration, span) = (state.declaration, state.declaration.name.span);
             let name = declaration.name.text.clone();
-            let never = state.script && state.read && !state.written && state.init.is_none();
+            let idle = state.script && state.read && !state.written && state.init.is_none();
+            let never = idle && self.errors() == 0;
             let print_at_end = state.script && state.written && !state.read;
             let aggregate = AggregateShape {
                 logarithmic: state.logarithmic,
@@ -216,6 +217,12 @@ impl<'a> Elaboration<'a> {
                 variance: None,
             };
             let (is_aggregate, value, init) = (state.aggregate.is_some(), state.value, state.init.clone());
+            if let (Some(since), Some(init)) = (state.aggregate, &declaration.init) {
+                let message = format!("`{name}` is an aggregate, and cannot start from a value");
+                let finding = Diagnostic::error("aggregate-misuse", init.span, message);
+                self.report(finding.with_secondary(since, "values are accumulated here"));
+            }
+            let state = &self.globals[index];
             let shape = match state.array.clone() {
                 Some((since, keys)) => {
                     let types = (1..)

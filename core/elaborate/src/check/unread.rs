@@ -82,6 +82,8 @@ impl<'a> Reads<'_, 'a> {
                 self.statement(body);
             }
             StatementKind::Foreach(foreach) => {
+                // The types of an array's keys must be known, read or not.
+                self.names.extend(foreach.keys.iter().chain(&foreach.value).map(|name| name.text.as_str()));
                 match &foreach.over {
                     ForeachOver::Array { slice, .. } => {
                         slice.iter().flatten().flatten().for_each(|e| self.value(e));

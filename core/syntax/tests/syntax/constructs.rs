@@ -152,8 +152,8 @@ fn embedded_code() {
 #[test]
 fn returning() {
     insta::assert_snapshot!(ast("function f() { if (a) return; return 1 + 2 }"), @r"
-    function f
-      block
+    function @1 f()
+      body
         if a
           return
         return (+ 1 2)
