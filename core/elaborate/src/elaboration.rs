@@ -233,7 +233,8 @@ impl<'a> Elaboration<'a> {
             // What is wrong comes first, and may be why the rest is not used.
             self.diagnostics.retain(|finding| !is_use_code(finding.code));
         }
-        self.diagnostics.extend(too_many(&mut self.diagnostics));
+        let left_out = too_many(&mut self.diagnostics);
+        self.diagnostics.extend(left_out);
         self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
         Elaborated { program, diagnostics: self.diagnostics }
     }
@@ -349,7 +350,7 @@ fn is_use_code(code: &str) -> bool {
 fn idle_finding(finding: Diagnostic) -> Option<Diagnostic> {
     match finding.code {
         "unknown-function" | "argument-count" | "unknown-array" | "unknown-global" | "key-count" | "scalar-as-array"
-        | "array-as-scalar" | "misplaced-wildcard" | "embedded-c" => Some(finding),
+        | "array-as-scalar" | "misplaced-wildcard" => Some(finding),
         "outside-a-handler" | "unresolved-type" | "never-assigned" | "unused-variable" => None,
         _ => Some(Diagnostic { severity: Severity::Warning, ..finding }),
     }

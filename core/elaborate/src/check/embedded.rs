@@ -40,8 +40,8 @@ impl<'a> Elaboration<'a> {
     ) -> Typed {
         if !self.guru && !self.names.in_library(target.span) {
             self.report(
-                Diagnostic::error("assign-target", target.span, "target variables are only written in guru mode")
-                    .with_help("run the script with `-g` if you trust it"),
+                Diagnostic::error("needs-guru", target.span, "writing a target variable is for guru mode only")
+                    .with_help("run with -g, if you know what it does"),
             );
             return Typed::unknown(span);
         }

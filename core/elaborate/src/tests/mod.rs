@@ -12,7 +12,7 @@ mod targets;
 mod values;
 
 use crate::{DEFAULT_HZ, Elaborated, Input, elaborate};
-use systap_diagnostics::{Severity, Sources};
+use systap_diagnostics::{Diagnostic, Severity, Sources};
 use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
@@ -24,7 +24,8 @@ struct Ways {
     unoptimized: bool,
 }
 
-/// Elaborates a script for a kernel. The script must parse.
+/// Elaborates a script for a kernel. What the parser refuses and the tree can hold is elaborated all the same: elaboration must
+/// cope with any tree.
 fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
     run_files(&[script], kernel, sources, globals, Ways::default())
 }
@@ -37,14 +38,14 @@ fn run_files(
     globals: &[(&str, &str)],
     ways: Ways,
 ) -> Elaborated {
-    let mut files = vec![];
+    let (mut files, mut refused) = (vec![], vec![]);
     for script in scripts {
         let id = sources.add("t", *script);
         let parsed = parse(sources, id, &ParseOptions::default());
-        assert_eq!(parsed.diagnostics, [], "the script should parse");
+        refused.extend(parsed.diagnostics);
         files.push(parsed.file);
     }
-    elaborate(Input {
+    let mut elaborated = elaborate(Input {
         files: &files,
         sources,
         kernel,
@@ -53,7 +54,13 @@ fn run_files(
         hz: DEFAULT_HZ,
         guru: ways.guru,
         unoptimized: ways.unoptimized,
-    })
+    });
+    let known = |found: &Diagnostic| {
+        elaborated.diagnostics.iter().any(|other| (other.code, other.span) == (found.code, found.span))
+    };
+    let unknown: Vec<_> = refused.into_iter().filter(|found| !known(found)).collect();
+    elaborated.diagnostics.splice(0..0, unknown);
+    elaborated
 }
 
 /// The findings, a line each with the text that they point at, then what else they say.

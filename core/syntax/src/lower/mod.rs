@@ -3,6 +3,7 @@
 
 mod expressions;
 mod items;
+mod output;
 mod points;
 mod statements;
 
@@ -19,10 +20,10 @@ pub(crate) fn lower(
     outline: &Outline,
     tokens: &Tokens,
     sources: &Sources,
-    embedded_c: bool,
+    privileged: bool,
     findings: &mut Findings,
 ) -> ast::File {
-    let mut lowering = Lowering { outline, tokens, sources, findings, embedded_c, in_function: false };
+    let mut lowering = Lowering { outline, tokens, sources, privileged, in_function: false, findings };
     lowering.file(outline.root())
 }
 
@@ -30,11 +31,11 @@ struct Lowering<'a> {
     outline: &'a Outline,
     tokens: &'a Tokens,
     sources: &'a Sources,
-    findings: &'a mut Findings,
-    /// C code is allowed.
-    embedded_c: bool,
-    /// What is looked at stands in a function.
+    /// See [`crate::ParseOptions::privileged`].
+    privileged: bool,
+    /// The body of a function is being lowered, not a handler.
     in_function: bool,
+    findings: &'a mut Findings,
 }
 
 impl<'a> Lowering<'a> {
@@ -161,14 +162,17 @@ impl<'a> Lowering<'a> {
         bytes.map_or(ast::Literal::Number(0), ast::Literal::String)
     }
 
+    /// Reports what only guru mode allows.
+    fn needs_privilege(&mut self, at: At, what: &str) {
+        if !self.privileged {
+            let found = Diagnostic::error("needs-guru", self.span(at), format!("{what} is for guru mode only"));
+            self.report(at, found.with_help("run with -g, if you know what it does"));
+        }
+    }
+
     /// The embedded code that the token `at` is.
     fn embedded(&mut self, at: At) -> ast::Embedded {
-        if !self.embedded_c {
-            let found = Diagnostic::error("embedded-c", self.span(at), "embedded C is only allowed in guru mode")
-                .with_label("C code")
-                .with_help("run the script with `-g` if you trust it");
-            self.report(at, found);
-        }
+        self.needs_privilege(at, "embedded C");
         let text = self.text(at);
         let inside = text.strip_prefix("%{").unwrap_or(text);
         let inside = inside.strip_suffix("%}").unwrap_or(inside);

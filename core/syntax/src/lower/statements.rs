@@ -51,9 +51,8 @@ impl Lowering<'_> {
 
     fn return_statement(&mut self, at: At) -> StatementKind {
         if !self.in_function {
-            let found = Diagnostic::error("outside-a-function", self.span(at), "`return` is not in a function")
-                .with_help("`next` leaves a handler");
-            self.report(at, found);
+            let found = Diagnostic::error("outside-a-function", self.span(at), "`return` is not in a function");
+            self.report(at, found.with_help("`next` leaves a handler"));
         }
         StatementKind::Return(self.nodes(at).next().map(|node| self.expr(node)))
     }

@@ -300,35 +300,3 @@ fn what_may_not_stand_where_it_stands() {
     t.stp:4:15: error[outside-a-function]: `return` is not in a function
     ");
 }
-
-#[test]
-fn c_code_needs_guru_mode() {
-    let text = "%{ int x; %}\nfunction f() %{ STAP_RETURN(1); %}\nprobe begin { %{ x++ %} }";
-    let guru = ParseOptions::default();
-    assert!(shown(text, &guru).is_empty());
-    insta::assert_snapshot!(shown(text, &ParseOptions { embedded_c: false, ..guru }), @r"
-    error[embedded-c]: embedded C is only allowed in guru mode
-     --> t.stp:1:1
-      |
-    1 | %{ int x; %}
-      | ^^^^^^^^^^^^ C code
-      |
-      = help: run the script with `-g` if you trust it
-
-    error[embedded-c]: embedded C is only allowed in guru mode
-     --> t.stp:2:14
-      |
-    2 | function f() %{ STAP_RETURN(1); %}
-      |              ^^^^^^^^^^^^^^^^^^^^^ C code
-      |
-      = help: run the script with `-g` if you trust it
-
-    error[embedded-c]: embedded C is only allowed in guru mode
-     --> t.stp:3:15
-      |
-    3 | probe begin { %{ x++ %} }
-      |               ^^^^^^^^^ C code
-      |
-      = help: run the script with `-g` if you trust it
-    ");
-}
