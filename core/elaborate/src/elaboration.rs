@@ -267,7 +267,10 @@ impl<'a> Elaboration<'a> {
             let message = format!("the local variable `{name}` is read and never given a value");
             Diagnostic::warning("never-assigned", at, message)
         };
-        if !self.names.overloads(name, 0).is_empty() || crate::builtin::find(name, 0).is_some() || self.library.has(name) {
+        if !self.names.overloads(name, 0).is_empty()
+            || crate::builtin::find(name, 0).is_some()
+            || self.library.has(name)
+        {
             return self.report(finding.with_help(format!("call it: `{name}()`")));
         }
         let known: Vec<&str> = self
@@ -349,8 +352,8 @@ fn is_use_code(code: &str) -> bool {
 /// What is said of something that never runs: SystemTap drops it before it looks at types.
 fn idle_finding(finding: Diagnostic) -> Option<Diagnostic> {
     match finding.code {
-        "unknown-function" | "argument-count" | "unknown-array" | "unknown-global" | "key-count" | "scalar-as-array"
-        | "array-as-scalar" | "misplaced-wildcard" => Some(finding),
+        "unknown-function" | "argument-count" | "unknown-array" | "unknown-global" | "key-count"
+        | "scalar-as-array" | "array-as-scalar" | "misplaced-wildcard" => Some(finding),
         "outside-a-handler" | "unresolved-type" | "never-assigned" | "unused-variable" => None,
         _ => Some(Diagnostic { severity: Severity::Warning, ..finding }),
     }

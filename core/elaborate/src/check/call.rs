@@ -173,13 +173,11 @@ impl<'a> Elaboration<'a> {
     fn probe_point(&mut self, scope: &Scope<'a>, span: Span, resolved: bool) -> Typed {
         let Some(facts) = scope.event() else {
             let name = if resolved { "pp" } else { "pn" };
-            self.report(
-                Diagnostic::error(
-                    "outside-a-handler",
-                    span,
-                    format!("`{name}()` is only known in a handler, or in a function that a handler calls"),
-                ),
-            );
+            self.report(Diagnostic::error(
+                "outside-a-handler",
+                span,
+                format!("`{name}()` is only known in a handler, or in a function that a handler calls"),
+            ));
             return Typed::unknown(span);
         };
         Typed::new(build::text(span, if resolved { facts.point.as_str() } else { facts.name.as_str() }))

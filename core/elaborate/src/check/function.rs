@@ -144,7 +144,8 @@ impl<'a> Elaboration<'a> {
         };
         self.calls(scope, after, span);
         let read = |local| build::expr(span, Type::Long, ExprKind::Read(Place::Local(local)));
-        let call = build::expr(span, Type::Long, ExprKind::Call(after, scope.given.iter().copied().map(read).collect()));
+        let call =
+            build::expr(span, Type::Long, ExprKind::Call(after, scope.given.iter().copied().map(read).collect()));
         vec![Stmt { span, kind: StmtKind::Return(Some(call)) }]
     }
 
@@ -186,7 +187,9 @@ impl<'a> Elaboration<'a> {
                 if crate::builtin::find(name, arity).is_none() {
                     self.read_library(name);
                 }
-                work.extend(self.names.overloads(name, arity).into_iter().filter(|called| seen.insert(called.name.span)));
+                work.extend(
+                    self.names.overloads(name, arity).into_iter().filter(|called| seen.insert(called.name.span)),
+                );
             }
             self.names.go_back(here);
         }

@@ -58,7 +58,8 @@ fn functions_see_the_handler_that_calls_them() {
 #[test]
 fn private_names_are_the_files_own() {
     let first = "private global n = 1\nglobal shared\nprivate function f() { return n }\nprobe begin { println(n, f(), shared) }";
-    let second = "private n = \"two\"\nprivate function f() { return n . \"!\" }\nprobe end { println(n, f()) shared = 3 }";
+    let second =
+        "private n = \"two\"\nprivate function f() { return n . \"!\" }\nprobe end { println(n, f()) shared = 3 }";
     insta::assert_snapshot!(show_files(&[first, second], &blob::kernel(), Ways::default()));
     let third = "probe error { println(f()) shared <<< n }\nglobal shared";
     insta::assert_snapshot!(show_files(&[first, third], &blob::kernel(), Ways::default()));

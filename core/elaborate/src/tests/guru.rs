@@ -14,7 +14,9 @@ fn c_code_is_typed_by_its_surroundings() {
          probe begin { println(c(1, \"x\") + 1, %{ 3 %} + 1, %{ /* string */ \"s\" %} . \"t\") idle(1) }"
     ));
     insta::assert_snapshot!(shown("function c(a) %{ %}\nprobe begin { println(c(1)) c(\"x\") }"));
-    insta::assert_snapshot!(shown("function c:long(a:string) %{ /* stable */ %}\nprobe begin { println(c(1) . \"x\", %{ 3 %} . \"x\") }"));
+    insta::assert_snapshot!(shown(
+        "function c:long(a:string) %{ /* stable */ %}\nprobe begin { println(c(1) . \"x\", %{ 3 %} . \"x\") }"
+    ));
 }
 
 #[test]
