@@ -200,6 +200,9 @@ impl<'a> Elaboration<'a> {
     }
 
     fn finish(mut self) -> Elaborated {
+        let mut probes = std::mem::take(&mut self.probes);
+        let locals: Vec<Vec<Local>> =
+            probes.iter().map(|state| self.finish_locals(&state.locals, state.probe.span, 0)).collect();
         for (ty, at, what) in std::mem::take(&mut self.needed) {
             self.final_type(ty, at, || what);
         }
@@ -209,9 +212,6 @@ impl<'a> Elaboration<'a> {
                 self.report(Diagnostic::error("no-value", at, "this gives no value").with_label("used as a value"));
             }
         }
-        let mut probes = std::mem::take(&mut self.probes);
-        let locals: Vec<Vec<Local>> =
-            probes.iter().map(|state| self.finish_locals(&state.locals, state.probe.span, 0)).collect();
         let used = (self.globals.len(), self.functions.len());
         let mut functions = Vec::with_capacity(used.1);
         for index in 0..used.1 {
@@ -227,8 +227,8 @@ impl<'a> Elaboration<'a> {
         program.functions = functions;
         settle::program(&mut program);
         self.modified_through_calls();
-        self.check_uncalled(used.1);
         self.unused_globals();
+        self.check_uncalled(used.1);
         if self.errors() > 0 {
             // What is wrong comes first, and may be why the rest is not used.
             self.diagnostics.retain(|finding| !is_use_code(finding.code));

@@ -42,7 +42,9 @@ impl<'a> Elaboration<'a> {
             ExprKind::Print(..) | ExprKind::Accumulate { .. } => Ty::LONG,
             _ => self.types.fresh(),
         };
-        self.void_values.push((ty, at));
+        if self.trials == 0 {
+            self.void_values.push((ty, at));
+        }
         Typed { ty, void: false, ..typed }
     }
 

@@ -40,6 +40,9 @@ impl Elaboration<'_> {
         if let Site::Function { index, .. } = scope.site {
             self.functions[index].effects.called.insert(function);
         }
+        if self.trials > 0 {
+            return;
+        }
         let calls = scope.iterated.iter().map(|(array, over)| CallInLoop { array: *array, over: *over, function, at });
         self.calls_in_loops.extend(calls);
     }
