@@ -38,6 +38,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) guru: bool,
     /// What nothing uses is held to the same rules as the rest.
     pub(crate) unoptimized: bool,
+    /// What nothing uses is worth a warning.
+    advice: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
     pub(crate) globals: Vec<GlobalState<'a>>,
@@ -72,7 +74,7 @@ pub(crate) struct Elaboration<'a> {
 
 /// Elaborates a script.
 pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru, unoptimized } = input;
+    let Input { files, sources, kernel, limits, globals_override, hz, guru, unoptimized, advice } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
@@ -81,6 +83,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         hz: hz.max(1),
         guru,
         unoptimized,
+        advice,
         types: Types::default(),
         names: Names::default(),
         globals: vec![],
@@ -229,7 +232,7 @@ impl<'a> Elaboration<'a> {
         self.modified_through_calls();
         self.unused_globals();
         self.check_uncalled(used.1);
-        if self.errors() > 0 {
+        if self.errors() > 0 || !self.advice {
             // What is wrong comes first, and may be why the rest is not used.
             self.diagnostics.retain(|finding| !is_use_code(finding.code));
         }
@@ -346,7 +349,7 @@ fn too_many(findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 fn is_use_code(code: &str) -> bool {
-    matches!(code, "unused-variable" | "unused-function" | "no-effect")
+    matches!(code, "unused-variable" | "unused-function" | "no-effect" | "global-never-assigned")
 }
 
 /// What is said of something that never runs: SystemTap drops it before it looks at types.

@@ -208,8 +208,7 @@ impl<'a> Elaboration<'a> {
             let state = &self.globals[index];
             let (declaration, span) = (state.declaration, state.declaration.name.span);
             let name = declaration.name.text.clone();
-            let idle = state.script && state.read && !state.written && state.init.is_none();
-            let never = idle && self.errors() == 0;
+            let never = state.script && state.read && !state.written && state.init.is_none();
             let print_at_end = state.script && state.written && !state.read;
             let aggregate = AggregateShape {
                 logarithmic: state.logarithmic,
@@ -251,7 +250,7 @@ impl<'a> Elaboration<'a> {
             };
             if never {
                 let message = format!("the global `{name}` is read and never given a value");
-                self.report(Diagnostic::warning("never-assigned", span, message));
+                self.report(Diagnostic::warning("global-never-assigned", span, message));
             }
             globals.push(Global { name, span, shape, print_at_end });
         }

@@ -27,6 +27,7 @@ fn unit_of(script: &str) -> Unit {
         hz: 250,
         guru: false,
         unoptimized: false,
+        advice: false,
     });
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).unwrap();

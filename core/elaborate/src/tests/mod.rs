@@ -54,6 +54,7 @@ fn run_files(
         hz: DEFAULT_HZ,
         guru: ways.guru,
         unoptimized: ways.unoptimized,
+        advice: true,
     });
     let known = |found: &Diagnostic| {
         elaborated.diagnostics.iter().any(|other| (other.code, other.span) == (found.code, found.span))

@@ -63,6 +63,7 @@ fn damaged_scripts_end_without_a_panic() {
             hz: DEFAULT_HZ,
             guru: false,
             unoptimized: false,
+            advice: true,
         };
         let elaborated = elaborate(input);
         for finding in &elaborated.diagnostics {

@@ -69,6 +69,7 @@ impl<'a> Script<'a> {
             hz: 250,
             guru: false,
             unoptimized: false,
+            advice: false,
         });
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");
