@@ -81,6 +81,8 @@ fn once(text: &str, kernel: &Kernel) -> Result<(Duration, Duration), String> {
         globals_override: vec![],
         hz: systap_elaborate::DEFAULT_HZ,
         guru: false,
+        unoptimized: false,
+        advice: false,
     });
     let elaborating = start.elapsed();
     let mut found = parsed.diagnostics.iter().chain(&elaborated.diagnostics);

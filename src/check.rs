@@ -17,7 +17,8 @@ use crate::terminal;
 pub(crate) fn check(options: &CheckOptions) -> Status {
     let kernel = Kernel::running();
     let settings = match Settings::new(&options.script, options.args.clone(), &kernel) {
-        Ok(settings) => settings,
+        // The one who checks a script wants to hear what the one who runs it need not.
+        Ok(settings) => Settings { advice: true, ..settings },
         Err(sentence) => {
             terminal::complain(&sentence);
             return Status::Usage;

@@ -61,8 +61,8 @@ pub(crate) struct ScriptOptions {
     /// A script with a warning is wrong
     #[arg(short = 'W')]
     pub(crate) strict_warnings: bool,
-    /// Taken for SystemTap's sake: nothing is optimized away that could be missed
-    #[arg(short = 'u', hide = true)]
+    /// Drop nothing for being unused, so that its types must be right too
+    #[arg(short = 'u')]
     pub(crate) unoptimized: bool,
     /// Taken for SystemTap's sake: there is no temporary directory to keep
     #[arg(short = 'k', hide = true)]

@@ -64,6 +64,10 @@ pub(crate) struct Settings {
     pub(crate) warnings: Warnings,
     pub(crate) tapset: TapsetDirectories,
     pub(crate) modes: Modes,
+    /// Whether what nothing uses must be right too.
+    pub(crate) unoptimized: bool,
+    /// Whether to warn of what nothing uses.
+    pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
     pub(crate) remarks: Vec<(String, bool)>,
 }
@@ -109,6 +113,7 @@ impl Settings {
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
         let mut settings = Settings { args, hz: ticks_per_second(), ..Settings::default() };
         settings.dialect.guru = options.guru;
+        settings.unoptimized = options.unoptimized;
         settings.warnings = match (options.no_warnings, options.strict_warnings) {
             (true, _) => Warnings::Silent,
             (false, true) => Warnings::Errors,
@@ -278,6 +283,8 @@ impl<'a> Compilation<'a> {
             globals_override: settings.globals.clone(),
             hz: settings.hz,
             guru: settings.dialect.guru,
+            unoptimized: settings.unoptimized,
+            advice: settings.advice,
         })
     }
 

@@ -63,12 +63,10 @@ fn codes() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_error_has_a_page_and_every_page_an_error() {
-    let codes = codes();
+fn every_error_has_a_page() {
     let pages: BTreeSet<String> = pages().into_iter().map(|(code, _)| code).collect();
-    let missing: Vec<_> = codes.difference(&pages).collect();
-    let stale: Vec<_> = pages.difference(&codes).collect();
-    assert!(missing.is_empty() && stale.is_empty(), "without a page: {missing:?}; without an error: {stale:?}");
+    let missing: Vec<_> = codes().into_iter().filter(|code| !pages.contains(code)).collect();
+    assert!(missing.is_empty(), "write docs/errors/CODE.md for {missing:?}");
 }
 
 #[test]

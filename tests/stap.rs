@@ -144,10 +144,13 @@ fn definitions_come_from_tapset_directories() {
         "global hits\nfunction twice(x) { hits++ return x * TWO() }\nfunction bad() { return nosuch() }",
     );
     file(folder.path(), "linux/b.stp", "function TWO() { return @two }\nprobe mine.start = begin { when = \"now\" }");
+    file(folder.path(), "c.stp", "%{ int x; %}\nfunction in_c:long () %{ STAP_RETVALUE = x; %}");
     file(folder.path(), "wrong.stp", "function wrong( {");
     file(folder.path(), "m.stpm", "@define two %( 2 %)");
     let script = "probe mine.start { println(when, twice(@two), hits) exit() }";
     stap(&["-p2", "-I", here, "-e", script]).is_quiet();
+    stap(&["-p2", "-I", here, "-e", "probe begin { println(in_c()) }"]).is_quiet();
+    stap(&["-p2", "-e", "function c() %{ %} probe begin { c() }"]).exits(1).complains(&["needs-guru"]);
     stap(&["-p2", "-I", here, "-e", "probe begin { wrong() }"])
         .exits(1)
         .complains(&["tapset-left-out", "unknown-function"]);

@@ -194,17 +194,12 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
     let mut settings =
         Settings { args: request.args.clone(), hz: compile::ticks_per_second(), dialect, ..Settings::default() };
     for definition in &request.limits {
-        match settings.limit(definition) {
-            // A number that is none of ours was one of SystemTap's: the nearest that will do is meant.
-            Err(limits::LimitError::Value { name, value, least, most }) => match value.parse::<i128>() {
-                Ok(number) => {
-                    let nearest = number.clamp(i128::from(least), i128::from(most));
-                    _ = limits::set(&mut settings.limits, &format!("{name}={nearest}"));
-                }
-                Err(_) => return Err(Misuse(format!("-D {definition}: a limit is a number"))),
-            },
-            // Any name of C can be defined, with a value or without.
-            Ok(()) | Err(_) => {}
+        // Any name of C can be defined, with a value or without; so only a value that makes no sense is wrong, and a number that
+        // is none of ours was one of SystemTap's: the nearest that will do is meant.
+        if let Err(limits::LimitError::Value { name, value, least, most }) = settings.limit(definition) {
+            let number: i128 = value.parse().map_err(|_| Misuse(format!("-D {definition}: a limit is a number")))?;
+            let nearest = number.clamp(i128::from(least), i128::from(most));
+            _ = limits::set(&mut settings.limits, &format!("{name}={nearest}"));
         }
     }
     if request.no_time_limits {
@@ -221,6 +216,8 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         settings.globals.push((name.to_owned(), value.to_owned()));
     }
     settings.ring_bytes = request.buffer;
+    // SystemTap tells of what it drops, and with -u drops nothing.
+    (settings.unoptimized, settings.advice) = (request.unoptimized, !request.unoptimized);
     settings.modes.skip_bad_variables = request.skip_bad_variables;
     settings.warnings = match (request.no_warnings, request.strict_warnings) {
         (true, _) => Warnings::Silent,

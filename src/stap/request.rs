@@ -53,6 +53,7 @@ pub(crate) struct Request {
     pub(crate) color: Colour,
     pub(crate) tapsets: Vec<PathBuf>,
     pub(crate) guru: bool,
+    pub(crate) unoptimized: bool,
     pub(crate) compatible: Option<String>,
     pub(crate) no_time_limits: bool,
     pub(crate) no_handler_errors: bool,
@@ -87,6 +88,7 @@ impl Default for Request {
             color: Colour::Auto,
             tapsets: vec![],
             guru: false,
+            unoptimized: false,
             compatible: None,
             no_time_limits: false,
             no_handler_errors: false,
@@ -178,6 +180,7 @@ impl Request {
             Id::DumpAliases => list(reading, Subject::ProbeAliases)?,
             Id::DumpFunctions => list(reading, Subject::Functions)?,
             Id::LastPass => self.last_pass = number(&value).unwrap_or(5) as u8,
+            Id::Unoptimized => self.unoptimized = true,
             Id::Verbose => self.verbose.iter_mut().for_each(|level| *level += 1),
             Id::VerbosePass => {
                 let digits = value.bytes().map(|digit| u32::from(digit.saturating_sub(b'0')));

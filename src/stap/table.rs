@@ -50,6 +50,7 @@ pub(crate) enum Id {
     DumpAliases,
     DumpFunctions,
     LastPass,
+    Unoptimized,
     Verbose,
     VerbosePass,
     NoWarnings,
@@ -180,7 +181,7 @@ pub(crate) static GROUPS: &[Group] = &[
             row(Id::Color, None, &["color", "colour"], Perhaps("WHEN"), "colour messages: always, auto or never")
                 .of(OneOf(&["always", "auto", "never"])),
             row(Idle, Some('k'), &[], Nothing, "keep the temporary directory").because("there is none"),
-            row(Idle, Some('u'), &[], Nothing, "optimize nothing away"),
+            row(Id::Unoptimized, Some('u'), &[], Nothing, "drop nothing for being unused"),
             row(Idle, Some('t'), &[], Nothing, "time the probes").because("`systap run --summary` counts their hits"),
             row(Idle, Some('q'), &[], Nothing, "note which tapsets are used").because("no such notes are kept"),
             row(Idle, None, &["check-version"], Nothing, "warn of what depends on SystemTap's version")

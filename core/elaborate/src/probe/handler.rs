@@ -16,6 +16,7 @@ impl<'a> Elaboration<'a> {
             name: point.name.clone(),
             event: facts,
             assigned: point.words().assigned,
+            written: crate::scan::words([point.body]).assigned,
         };
         self.list(point, &facts);
         let condition = self.condition(point);
@@ -24,6 +25,7 @@ impl<'a> Elaboration<'a> {
         for block in point.blocks() {
             body.extend(self.block(&mut scope, block));
         }
+        self.silence_unread(&point.blocks().collect::<Vec<_>>(), &scope);
         if exits {
             let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
             body.push(build::statement(point.span, build::expr(point.span, Type::Long, exit)));
@@ -35,6 +37,7 @@ impl<'a> Elaboration<'a> {
     /// All conditions that led to the point, joined.
     fn condition(&mut self, point: &Point<'a>) -> Option<Expr> {
         let mut joined: Option<Expr> = None;
+        let outside = self.names.stand_in(point.body);
         for condition in &point.conditions {
             let next = self.long(&mut Scope::new(Site::Condition), condition, "a condition");
             joined = Some(match joined {
@@ -45,6 +48,7 @@ impl<'a> Elaboration<'a> {
                 None => next,
             });
         }
+        self.names.go_back(outside);
         joined
     }
 }
