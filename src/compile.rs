@@ -107,9 +107,12 @@ impl<'a> Compilation<'a> {
     /// Text to tree.
     pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
         let facts = Running::new(self.kernel, self.settings.guru);
+        let (library, findings) = systap_elaborate::macros(self.sources, file);
+        self.diagnostics.extend(findings);
         let options = ParseOptions {
             args: self.settings.args.clone(),
             facts: Some(&facts),
+            library: library.as_ref(),
             max_depth: MAX_DEPTH,
             ..ParseOptions::default()
         };

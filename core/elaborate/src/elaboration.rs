@@ -4,6 +4,7 @@
 
 use crate::Elaborated;
 use crate::Input;
+use crate::autocast::{Autocast, MOST_ROUNDS};
 use crate::check::function::FunctionState;
 use crate::global::GlobalState;
 use crate::library::Library;
@@ -45,6 +46,10 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) handler_left_out: bool,
     /// Types of the kernel that have been looked up by bare name.
     pub(crate) structs: HashMap<String, TypeId>,
+    /// Which of the library's files this elaboration has taken in.
+    pub(crate) library_read: [bool; crate::library::COUNT],
+    /// What variables keep of the C types of pointers.
+    pub(crate) autocast: Autocast,
     /// How many expressions and statements are open.
     pub(crate) depth: u32,
     /// Open trials: while there is one, errors are counted, not reported.
@@ -55,15 +60,30 @@ pub(crate) struct Elaboration<'a> {
 }
 
 /// Elaborates a script.
-pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
+pub(crate) fn run(mut input: Input<'_>, library: &Library) -> Elaborated {
+    let mut autocast = Autocast::default();
+    let mut rounds = 0;
+    loop {
+        let elaborated;
+        (elaborated, autocast) = round(&mut input, library, autocast);
+        rounds += 1;
+        if rounds >= MOST_ROUNDS || !autocast.unsettled() {
+            return elaborated;
+        }
+        autocast = autocast.next_round();
+    }
+}
+
+/// One elaboration from the start, with what the rounds before have found out about pointers.
+fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elaborated, Autocast) {
     let Input { files, sources, kernel, limits, globals_override, hz, guru } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
         library,
-        limits,
-        hz: hz.max(1),
-        guru,
+        limits: *limits,
+        hz: (*hz).max(1),
+        guru: *guru,
         types: Types::default(),
         names: Names::default(),
         globals: vec![],
@@ -72,6 +92,8 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         points: 0,
         handler_left_out: false,
         structs: HashMap::new(),
+        library_read: [false; crate::library::COUNT],
+        autocast,
         depth: 0,
         trials: 0,
         trial_errors: 0,
@@ -79,7 +101,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         seen: HashSet::new(),
     };
     let mut findings = vec![];
-    for file in files {
+    for file in *files {
         elaboration.names.add(file, true, &mut findings);
     }
     findings.into_iter().for_each(|finding| elaboration.report(finding));
@@ -96,7 +118,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         };
         elaboration.report(finding);
     }
-    elaboration.override_globals(&globals_override);
+    elaboration.override_globals(globals_override);
     elaboration.finish()
 }
 
@@ -168,7 +190,7 @@ impl<'a> Elaboration<'a> {
         Type::Long
     }
 
-    fn finish(mut self) -> Elaborated {
+    fn finish(mut self) -> (Elaborated, Autocast) {
         let mut probes = std::mem::take(&mut self.probes);
         let locals: Vec<Vec<Local>> =
             probes.iter().map(|state| self.finish_locals(&state.locals, state.probe.span, 0)).collect();
@@ -187,7 +209,7 @@ impl<'a> Elaboration<'a> {
         settle::program(&mut program);
         self.check_uncalled(used.1);
         self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
-        Elaborated { program, diagnostics: self.diagnostics }
+        (Elaborated { program, diagnostics: self.diagnostics }, self.autocast)
     }
 
     /// The final types of a body's locals, of which the first `params` are parameters.

@@ -2,7 +2,7 @@
 //!
 //! Must never know globals: whether a word is a local at all is settled before it is asked for here.
 
-use crate::target::CType;
+use crate::autocast::{Body, Holder};
 use crate::types::Ty;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -22,8 +22,6 @@ pub(crate) struct LocalState {
     pub(crate) assigned: bool,
     /// Where it was first read.
     pub(crate) read: Option<Span>,
-    /// The C type of the pointer that it was last given.
-    pub(crate) pointer: Option<CType>,
 }
 
 /// What a handler can ask about the event that fires it.
@@ -88,6 +86,8 @@ pub(crate) enum Site<'a> {
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) site: Site<'a>,
+    /// Which body it is.
+    pub(crate) body: Body,
     pub(crate) locals: Vec<LocalState>,
     by_name: HashMap<String, LocalId>,
     /// How many loops are open.
@@ -97,8 +97,8 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(site: Site<'a>) -> Self {
-        Scope { site, locals: vec![], by_name: HashMap::new(), loops: 0, iterated: vec![] }
+    pub(crate) fn new(site: Site<'a>, body: Body) -> Self {
+        Scope { site, body, locals: vec![], by_name: HashMap::new(), loops: 0, iterated: vec![] }
     }
 
     pub(crate) fn probe(&self) -> Option<Rc<ProbeFacts<'a>>> {
@@ -122,9 +122,15 @@ impl<'a> Scope<'a> {
 
     /// A local that no name of the script reaches.
     pub(crate) fn hidden(&mut self, name: &str, span: Span, ty: Ty) -> LocalId {
-        let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None, pointer: None };
+        let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None };
         self.locals.push(local);
         LocalId(self.locals.len() as u32 - 1)
+    }
+
+    /// The local, as something that keeps the C type of a pointer.
+    pub(crate) fn holder(&self, id: LocalId) -> Holder {
+        let name = self.locals.get(id.0 as usize).map_or("", |local| local.name.as_str());
+        Holder::Local(self.body, name.to_string())
     }
 
     pub(crate) fn local(&mut self, id: LocalId) -> &mut LocalState {

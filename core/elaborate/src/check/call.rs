@@ -1,16 +1,17 @@
 //! Calls: of the output family, of the script's functions, of built-in ones, of the library's.
 
 use super::{Typed, count};
+use crate::autocast::Holder;
 use crate::build::{self, Load};
 use crate::builtin::{self, Builtin};
 use crate::elaboration::Elaboration;
 use crate::scope::{Scope, Site};
-use crate::target::CType;
+use crate::target::Pointer;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::format::{ConversionKind, Format, Piece};
 use systap_ir::intrinsic::{Context, Intrinsic};
-use systap_ir::program::{BinaryOp, Expr, ExprKind, ReadText, Type};
+use systap_ir::program::{BinaryOp, Expr, ExprKind, ReadText, Space, Type};
 use systap_syntax::ast;
 
 impl<'a> Elaboration<'a> {
@@ -92,11 +93,14 @@ impl<'a> Elaboration<'a> {
             let typed = self.value(scope, arg);
             let wanted = self.functions[id.0 as usize].params[index];
             self.expect(&typed, wanted, || format!("argument {} of `{}`", index + 1, declaration.name.text));
+            let (name, params) = (&declaration.name.text, declaration.params.len());
+            self.autocast.give(Holder::Param(name.clone(), params, index), typed.pointer);
             given.push(typed.expr);
         }
         let call = build::expr(span, Type::Long, ExprKind::Call(id, given));
+        let returned = Holder::Returns(declaration.name.text.clone(), declaration.params.len());
         match self.functions[id.0 as usize].returns {
-            Some(ty) => Typed::of(call, ty),
+            Some(ty) => Typed::of(call, ty).pointing(self.autocast.ask(returned)),
             None => Typed::void(call),
         }
     }
@@ -182,10 +186,10 @@ impl<'a> Elaboration<'a> {
     }
 
     /// The type of `task_current()`, if the kernel tells types; not an error otherwise, since few look behind it.
-    fn task_pointer(&mut self, span: Span) -> Option<CType> {
+    fn task_pointer(&mut self, span: Span) -> Option<Pointer> {
         let mut found = None;
         self.succeeds(|this| found = this.struct_named(span, "task_struct"));
-        found.map(CType::PointerTo)
+        found.map(|to| Pointer { to, space: Space::Kernel })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Expressions by kind. What has a file of its own (operators, calls, assignments, aggregates, output) is only handed on.
 
 use super::{MOST_DEPTH, Typed};
+use crate::autocast::Holder;
 use crate::build;
 use crate::elaboration::{Elaboration, likely};
 use crate::scope::{Scope, Site};
@@ -88,15 +89,6 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    fn at_call(&mut self, scope: &mut Scope<'a>, span: Span, name: &'a ast::Name, args: &'a [ast::Expr]) -> Typed {
-        if let ("@choose_defined" | "choose_defined", [first, second]) = (name.text.as_str(), args) {
-            let chosen = if self.is_defined(scope, first) { first } else { second };
-            return self.value(scope, chosen);
-        }
-        let shown = name.text.trim_start_matches('@');
-        self.unsupported(span, &format!("`@{shown}`"))
-    }
-
     /// Whether the thing exists on this kernel, at this probe point.
     pub(crate) fn is_defined(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> bool {
         if let ast::ExprKind::Name(name) = &e.kind {
@@ -164,9 +156,9 @@ impl<'a> Elaboration<'a> {
             Word::Local(id) => {
                 let local = scope.local(id);
                 local.read.get_or_insert(span);
-                let (ty, pointer) = (local.ty, local.pointer);
+                let ty = local.ty;
                 let read = build::expr(span, Type::Long, ExprKind::Read(Place::Local(id)));
-                Typed { pointer, ..Typed::of(read, ty) }
+                Typed::of(read, ty).pointing(self.autocast.ask(scope.holder(id)))
             }
             Word::Global(id) => {
                 let fits = self.as_scalar(id, span) && self.not_aggregate(id, span, "has no value of its own");
@@ -176,7 +168,8 @@ impl<'a> Elaboration<'a> {
                     return Typed::unknown(span);
                 }
                 let ty = state.value;
-                Typed::of(build::expr(span, Type::Long, ExprKind::Read(Place::Global(id))), ty)
+                let pointer = self.autocast.ask(Holder::Global(name.to_string()));
+                Typed::of(build::expr(span, Type::Long, ExprKind::Read(Place::Global(id))), ty).pointing(pointer)
             }
         }
     }
@@ -187,7 +180,10 @@ impl<'a> Elaboration<'a> {
         if !self.not_aggregate(id, e.span, "its elements have no value of their own") {
             return Typed::unknown(e.span);
         }
-        Typed::of(build::expr(e.span, Type::Long, ExprKind::Read(place)), self.globals[id.0 as usize].value)
+        let state = &self.globals[id.0 as usize];
+        let pointer = self.autocast.ask(Holder::Global(state.declaration.name.text.clone()));
+        let read = build::expr(e.span, Type::Long, ExprKind::Read(place));
+        Typed::of(read, state.value).pointing(pointer)
     }
 
     /// The element that `a[k, ...]` names. Keys are gone through even if the array is wrong, for their own errors.

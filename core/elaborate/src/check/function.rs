@@ -1,5 +1,6 @@
 //! Functions: elaborated once each, when the first call of one is met.
 
+use crate::autocast::{Body, Holder};
 use crate::elaboration::Elaboration;
 use crate::scan;
 use crate::scope::{LocalState, Scope, Site};
@@ -50,10 +51,13 @@ impl<'a> Elaboration<'a> {
         while index < self.functions.len() {
             let state = &self.functions[index];
             let (declaration, params) = (state.declaration, state.params.clone());
-            let mut scope = Scope::new(Site::Function { index });
-            for ((name, _), ty) in declaration.params.iter().zip(params) {
+            let mut scope = Scope::new(Site::Function { index }, Body::Function(index));
+            for (nth, ((name, _), ty)) in declaration.params.iter().zip(params).enumerate() {
                 let id = scope.declare(&name.text, name.span, ty);
                 scope.local(id).assigned = true;
+                let param = Holder::Param(declaration.name.text.clone(), declaration.params.len(), nth);
+                let pointer = self.autocast.ask(param);
+                self.autocast.give(scope.holder(id), pointer);
             }
             if let FunctionBody::Block(body) = &declaration.body {
                 let body = self.block(&mut scope, body);

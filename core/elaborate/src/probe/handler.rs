@@ -1,6 +1,7 @@
 //! Handlers: the blocks of a resolved point in one scope, with what the point offers them.
 
 use super::{Point, Resolved};
+use crate::autocast::Body;
 use crate::build;
 use crate::elaboration::{Elaboration, ProbeState};
 use crate::scope::{ProbeFacts, Scope, Site};
@@ -18,7 +19,7 @@ impl<'a> Elaboration<'a> {
             assigned: point.words().assigned,
         };
         let condition = self.condition(point);
-        let mut scope = Scope::new(Site::Probe(Rc::new(facts)));
+        let mut scope = Scope::new(Site::Probe(Rc::new(facts)), Body::Handler(self.probes.len()));
         let mut body = self.offered_prologue(&mut scope, point.span);
         for block in point.blocks() {
             body.extend(self.block(&mut scope, block));
@@ -35,7 +36,7 @@ impl<'a> Elaboration<'a> {
     fn condition(&mut self, point: &Point<'a>) -> Option<Expr> {
         let mut joined: Option<Expr> = None;
         for condition in &point.conditions {
-            let next = self.long(&mut Scope::new(Site::Condition), condition, "a condition");
+            let next = self.long(&mut Scope::new(Site::Condition, Body::Condition), condition, "a condition");
             joined = Some(match joined {
                 Some(left) => {
                     let kind = ExprKind::Logical { and: true, left: Box::new(left), right: Box::new(next) };

@@ -19,11 +19,18 @@ use systap_syntax::ast::{Name, Target};
 const X86_64_ARGUMENTS: [&str; 6] = ["di", "si", "dx", "r10", "r8", "r9"];
 const X86_64_NUMBER: &str = "orig_ax";
 
+/// The members of `struct pt_regs` by DWARF's numbers of registers (System V ABI, AMD64 supplement, figure 3.36).
+const X86_64_DWARF: [&str; 17] = [
+    "ax", "dx", "cx", "bx", "si", "di", "bp", "sp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ip",
+];
+
 /// Which register of a system call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Register {
     Argument(usize),
     Number,
+    /// By its name in `struct pt_regs`.
+    Named(&'static str),
 }
 
 /// Where a register is in `struct pt_regs`, in bytes.
@@ -31,6 +38,7 @@ fn register_offset(this: &mut Elaboration<'_>, span: Span, register: Register) -
     let name = match (this.kernel.arch(), register) {
         (Arch::X86_64, Register::Argument(index)) => *X86_64_ARGUMENTS.get(index)?,
         (Arch::X86_64, Register::Number) => X86_64_NUMBER,
+        (Arch::X86_64, Register::Named(name)) => name,
         (arch, _) => {
             let message = format!("where {arch} has the arguments of system calls is not known");
             this.report(Diagnostic::error("kernel-facts", span, message));
@@ -198,6 +206,29 @@ impl<'a> Elaboration<'a> {
         let registers = build::expr(span, Type::Long, argument(0, true));
         let load = Load { offset, width: Width::W8, signed: false, space: Space::Kernel, typed: true };
         Some(build::load(span, registers, load))
+    }
+
+    /// A register by DWARF's number: of the user's program, or of the kernel at the place of the event.
+    pub(crate) fn dwarf_register(&mut self, scope: &Scope<'a>, span: Span, number: i64, user: bool) -> Option<Expr> {
+        let name = usize::try_from(number).ok().and_then(|number| X86_64_DWARF.get(number).copied());
+        let Some(name) = name.filter(|_| self.kernel.arch() == Arch::X86_64) else {
+            let message = format!("there is no register {number} on {}", self.kernel.arch());
+            self.report(Diagnostic::error("unknown-register", span, message));
+            return None;
+        };
+        let facts = scope.probe();
+        if user && facts.as_ref().is_some_and(|facts| matches!(facts.event, EventFacts::Syscall(_))) {
+            return self.register(span, Register::Named(name));
+        }
+        let point = facts.map_or("a function".to_string(), |facts| format!("`{}`", facts.point));
+        let message = if user {
+            format!("the registers of the user's program are not known in {point}")
+        } else {
+            format!("the registers of the kernel are not known in {point}")
+        };
+        let finding = Diagnostic::error("no-registers", span, message);
+        self.report(if user { finding.with_note("they are known in handlers of system calls") } else { finding });
+        None
     }
 
     /// A number whose C type does not matter.

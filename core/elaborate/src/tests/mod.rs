@@ -18,7 +18,8 @@ use systap_syntax::{ParseOptions, parse};
 /// Elaborates a script for a kernel. The script must parse.
 fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
     let id = sources.add("t", script);
-    let parsed = parse(sources, id, &ParseOptions::default());
+    let library = crate::macros(sources, id).0;
+    let parsed = parse(sources, id, &ParseOptions { library: library.as_ref(), ..ParseOptions::default() });
     assert_eq!(parsed.diagnostics, [], "the script should parse");
     let globals_override = globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let files = [parsed.file];
