@@ -48,6 +48,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) structs: HashMap<String, TypeId>,
     /// Which of the library's files this elaboration has taken in.
     pub(crate) library_read: [bool; crate::library::COUNT],
+    /// How many values `@entry` keeps.
+    pub(crate) entries: u32,
     /// What variables keep of the C types of pointers.
     pub(crate) autocast: Autocast,
     /// How many expressions and statements are open.
@@ -93,6 +95,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         handler_left_out: false,
         structs: HashMap::new(),
         library_read: [false; crate::library::COUNT],
+        entries: 0,
         autocast,
         depth: 0,
         trials: 0,

@@ -3,6 +3,7 @@
 //! Must never know globals: whether a word is a local at all is settled before it is asked for here.
 
 use crate::autocast::{Body, Holder};
+use crate::target::Companion;
 use crate::types::Ty;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -89,6 +90,8 @@ pub(crate) struct Scope<'a> {
     /// Which body it is.
     pub(crate) body: Body,
     pub(crate) locals: Vec<LocalState>,
+    /// The handler of the entry that goes with this one of a return.
+    pub(crate) companion: Option<Box<Companion<'a>>>,
     by_name: HashMap<String, LocalId>,
     /// How many loops are open.
     pub(crate) loops: u32,
@@ -98,7 +101,7 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(site: Site<'a>, body: Body) -> Self {
-        Scope { site, body, locals: vec![], by_name: HashMap::new(), loops: 0, iterated: vec![] }
+        Scope { site, body, locals: vec![], companion: None, by_name: HashMap::new(), loops: 0, iterated: vec![] }
     }
 
     pub(crate) fn probe(&self) -> Option<Rc<ProbeFacts<'a>>> {

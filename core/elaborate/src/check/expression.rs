@@ -82,7 +82,7 @@ impl<'a> Elaboration<'a> {
                 let defined = self.is_defined(scope, inner);
                 Typed::new(build::long(span, i64::from(defined)))
             }
-            Kind::Entry(_) => self.unsupported(span, "`@entry`"),
+            Kind::Entry(inner) => self.entry(scope, span, inner),
             Kind::AtCall { name, args } => self.at_call(scope, span, name, args),
             Kind::Embedded(_) => self.unsupported(span, "embedded C"),
             Kind::Missing => Typed::unknown(span),

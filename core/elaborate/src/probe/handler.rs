@@ -24,6 +24,7 @@ impl<'a> Elaboration<'a> {
         for block in point.blocks() {
             body.extend(self.block(&mut scope, block));
         }
+        let mut body = self.finish_entry(&mut scope, point, &event, condition.as_ref(), body);
         if exits {
             let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
             body.push(build::statement(point.span, build::expr(point.span, Type::Long, exit)));

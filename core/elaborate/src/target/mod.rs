@@ -2,6 +2,7 @@
 //!
 //! - `place`: a chain of members and indexes, one step at a time.
 //! - `variable`: where a chain starts, for each kind of event.
+//! - `entry`: `@entry`, which is about an earlier event.
 //! - `offered`: the variables that a system call's point offers by plain name.
 //! - `pretty`: `$x$` and `$x$$`.
 //! - `type_name`: C types as scripts name them.
@@ -9,6 +10,7 @@
 //! Must never call a load typed that the kernel's verifier would not follow: what has been through a union, arithmetic
 //! or a variable is read by a checked copy instead.
 
+mod entry;
 mod member;
 mod offered;
 mod place;
@@ -29,6 +31,7 @@ use systap_kernel::btf::Type as Btf;
 use systap_kernel::{BtfError, Kind, TypeId};
 use systap_syntax::ast::{self, Target, TargetBase};
 
+pub(crate) use entry::Companion;
 pub(crate) use offered::is_argument;
 
 /// What a value points to.
@@ -74,7 +77,10 @@ impl<'a> Elaboration<'a> {
 
     fn target_base(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Option<Located> {
         match &target.base {
-            TargetBase::Variable(name) => self.variable(scope, name),
+            TargetBase::Variable(name) => {
+                let plain = target.path.is_empty() && target.pretty == 0;
+                self.variable(scope, name, plain)
+            }
             TargetBase::Cast { value, type_name, module } => {
                 let typed = self.value(scope, value);
                 self.expect(&typed, crate::types::Ty::LONG, || "what `@cast` is given".to_string());

@@ -24,6 +24,9 @@ const X86_64_DWARF: [&str; 17] = [
     "ax", "dx", "cx", "bx", "si", "di", "bp", "sp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ip",
 ];
 
+/// The calls after which the registers are another program's, or another moment's.
+const CLOBBERED: [&str; 3] = ["execve", "execveat", "rt_sigreturn"];
+
 /// Which register of a system call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Register {
@@ -72,6 +75,12 @@ impl<'a> Elaboration<'a> {
             ("vars" | "parms", EventFacts::Syscall(SyscallFacts { calls: Some(calls), .. })) if calls.len() == 1 => {
                 self.all_arguments(span, calls[0])?
             }
+            ("return", EventFacts::Syscall(SyscallFacts { returns: true, .. })) => {
+                let returned = build::expr(span, Type::Long, argument(1, false));
+                let mut pieces = vec![Piece::Text(b"return=".to_vec())];
+                pieces.extend(hexadecimal());
+                build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, vec![returned]))
+            }
             ("locals", EventFacts::Tracepoint { .. } | EventFacts::Syscall(_)) => build::text(span, ""),
             _ => return None,
         };
@@ -117,8 +126,8 @@ impl<'a> Elaboration<'a> {
         Some(build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, operands)))
     }
 
-    /// The value of `$name`.
-    pub(super) fn variable(&mut self, scope: &mut Scope<'a>, name: &'a Name) -> Option<Located> {
+    /// The value of `$name`. `plain`: nothing follows it, so that what it points to hardly matters.
+    pub(super) fn variable(&mut self, scope: &mut Scope<'a>, name: &'a Name, plain: bool) -> Option<Located> {
         let span = name.span;
         let Some(facts) = scope.probe() else {
             self.unsupported(span, "a target variable outside a handler");
@@ -141,8 +150,16 @@ impl<'a> Elaboration<'a> {
                 let call = facts.single();
                 let args = call.map_or(&[][..], |call| call.args);
                 if let Some(index) = args.iter().position(|arg| single_dollar && arg.name == word) {
-                    let value = self.syscall_argument(span, index, &args[index])?;
-                    return self.number(span, value);
+                    let arg = &args[index];
+                    if facts.returns && call.is_some_and(|call| CLOBBERED.contains(&call.name)) {
+                        let entered = self.from_entry(scope, span, |this, _| {
+                            let value = this.syscall_argument(span, index, arg);
+                            value.map_or_else(|| Typed::unknown(span), Typed::new)
+                        });
+                        return self.syscall_value(span, entered.expr, arg, plain);
+                    }
+                    let value = self.syscall_argument(span, index, arg)?;
+                    return self.syscall_value(span, value, arg, plain);
                 }
                 let mut known: Vec<String> = args.iter().map(|arg| format!("${}", arg.name)).collect();
                 if facts.returns {
@@ -191,6 +208,24 @@ impl<'a> Elaboration<'a> {
             }
         };
         Some(Located::Value { expr, ty: CType::Id(param.ty), typed, space })
+    }
+
+    /// An argument's value with its C type: that of a pointer, if it matters, with what it points to.
+    fn syscall_value(&mut self, span: Span, value: Expr, arg: &SyscallArg, plain: bool) -> Option<Located> {
+        let composite = arg.c_type.contains("struct ") || arg.c_type.contains("union ");
+        if !arg.c_type.contains('*') || (plain && !composite) {
+            return self.number(span, value);
+        }
+        let mut pointee = None;
+        // That this kernel does not have the type is only an error if something is asked of it.
+        let known = self.succeeds(|this| pointee = this.pointee_named(span, arg.c_type.as_bytes()));
+        if !known && plain {
+            return self.number(span, value);
+        }
+        if !known {
+            pointee = self.pointee_named(span, arg.c_type.as_bytes());
+        }
+        Some(Located::Value { expr: value, ty: CType::PointerTo(pointee?), typed: false, space: Space::User })
     }
 
     /// An argument of a system call, cut to its C type.
