@@ -53,13 +53,16 @@ pub(crate) struct Settings {
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
     pub(crate) guru: bool,
+    /// A target variable that is not there is 0.
+    pub(crate) skip_badvars: bool,
 }
 
 impl Settings {
     /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
         let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
-        let mut settings = Settings { args, hz, guru: options.guru, ..Settings::default() };
+        let mut settings =
+            Settings { args, hz, guru: options.guru, skip_badvars: options.skip_badvars, ..Settings::default() };
         for definition in &options.limits {
             limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
         }
@@ -131,6 +134,7 @@ impl<'a> Compilation<'a> {
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,
             guru: self.settings.guru,
+            skip_badvars: self.settings.skip_badvars,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)

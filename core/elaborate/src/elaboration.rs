@@ -35,6 +35,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) hz: u32,
     /// Guru mode.
     pub(crate) guru: bool,
+    /// A target variable that is not there is 0.
+    pub(crate) skip_badvars: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
     pub(crate) globals: Vec<GlobalState<'a>>,
@@ -78,7 +80,7 @@ pub(crate) fn run(mut input: Input<'_>, library: &Library) -> Elaborated {
 
 /// One elaboration from the start, with what the rounds before have found out about pointers.
 fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elaborated, Autocast) {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru } = input;
+    let Input { files, sources, kernel, limits, globals_override, hz, guru, skip_badvars } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
@@ -86,6 +88,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         limits: *limits,
         hz: (*hz).max(1),
         guru: *guru,
+        skip_badvars: *skip_badvars,
         types: Types::default(),
         names: Names::default(),
         globals: vec![],

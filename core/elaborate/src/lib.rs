@@ -58,6 +58,8 @@ pub struct Input<'a> {
     pub hz: u32,
     /// `-g`: what only an expert should do is allowed: embedded C, writing target variables, raw memory and registers.
     pub guru: bool,
+    /// `--skip-badvars`: a target variable that is not there is 0 instead of an error.
+    pub skip_badvars: bool,
 }
 
 /// The `CONFIG_HZ` that most distributions build their kernels with.

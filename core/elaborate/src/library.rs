@@ -119,7 +119,10 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 impl<'a> Elaboration<'a> {
     /// Reads the file that has the function or global of that name, if there is one and it has not been read.
     pub(crate) fn read_library(&mut self, name: &str) {
-        let Some(index) = FILES.iter().position(|file| file.functions.contains(&name) || file.globals.contains(&name)) else { return };
+        let Some(index) = FILES.iter().position(|file| file.functions.contains(&name) || file.globals.contains(&name))
+        else {
+            return;
+        };
         let library = self.library;
         let (entry, cell) = (&FILES[index], &library.files[index]);
         if self.library_read[index] {

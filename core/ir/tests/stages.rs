@@ -26,6 +26,7 @@ fn unit_of(script: &str) -> Unit {
         globals_override: vec![],
         hz: 250,
         guru: false,
+        skip_badvars: false,
     });
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).unwrap();

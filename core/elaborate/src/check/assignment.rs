@@ -116,10 +116,12 @@ impl<'a> Elaboration<'a> {
                 fits.then(|| (place, self.globals[id.0 as usize].value))
             }
             ast::ExprKind::Target(_) => {
-                self.report(
-                    Diagnostic::error("assign-target", span, "target variables can only be read")
-                        .with_note("SystemTap writes them in guru mode, which is not supported"),
-                );
+                let finding = Diagnostic::error("assign-target", span, "target variables can only be read");
+                self.report(finding.with_note(if self.guru {
+                    "the kernel lets no BPF program write its memory, guru mode or not"
+                } else {
+                    "SystemTap writes them in guru mode only"
+                }));
                 None
             }
             ast::ExprKind::Missing => None,

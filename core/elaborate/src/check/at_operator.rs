@@ -67,8 +67,11 @@ impl<'a> Elaboration<'a> {
             "perf" => self.counter(word, span, args),
             "const" | "kderef" | "uderef" | "kregister" | "uregister" => None,
             _ => {
-                let finding =
-                    Diagnostic::error("unknown-operator", name.span, format!("there is no operator or macro `@{word}`"));
+                let finding = Diagnostic::error(
+                    "unknown-operator",
+                    name.span,
+                    format!("there is no operator or macro `@{word}`"),
+                );
                 self.report(match likely(word, OPERATORS) {
                     Some(near) => finding.with_label(format!("did you mean `@{near}`?")),
                     None => finding.with_help(format!("define it: `@define {word} %( ... %)`")),
@@ -95,7 +98,8 @@ impl<'a> Elaboration<'a> {
             return Some(());
         }
         let (least, most) = (wanted.start, wanted.end - 1);
-        let takes = if least == most { super::count(least, "argument") } else { format!("{least} to {most} arguments") };
+        let takes =
+            if least == most { super::count(least, "argument") } else { format!("{least} to {most} arguments") };
         let message = format!("`@{word}` takes {takes}, and here are {}", args.len());
         self.report(Diagnostic::error("argument-count", span, message));
         None
@@ -250,13 +254,7 @@ impl<'a> Elaboration<'a> {
     }
 
     /// `@kregister(number)` and `@uregister(number)`
-    fn raw_register(
-        &mut self,
-        scope: &mut Scope<'a>,
-        word: &str,
-        span: Span,
-        args: &'a [ast::Expr],
-    ) -> Option<Typed> {
+    fn raw_register(&mut self, scope: &mut Scope<'a>, word: &str, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
         self.count_of_arguments(word, span, args, 1..2)?;
         let [arg] = args else { return None };
         let number = self.literal_number(word, arg)?;
@@ -297,9 +295,7 @@ fn chosen(span: Span, names: &[Enumerator<'_>], first: Option<Expr>, read: &Expr
     };
     let (condition, then, otherwise) = match names {
         [] => return number(span, first.unwrap_or_else(|| read.clone())),
-        [one] => {
-            (compare(CompareOp::Equal, one.value), build::text(span, one.name), number(span, read.clone()))
-        }
+        [one] => (compare(CompareOp::Equal, one.value), build::text(span, one.name), number(span, read.clone())),
         _ => {
             let (low, high) = names.split_at(names.len() / 2);
             let from = high.first().map_or(0, |lowest| lowest.value);

@@ -18,8 +18,8 @@ use crate::elaboration::Elaboration;
 use crate::target::Pointer;
 use crate::types::{Conflict, Ty, word};
 use systap_diagnostics::{Diagnostic, Span};
-use systap_kernel::TypeId;
 use systap_ir::program::{Constant, Expr, ExprKind};
+use systap_kernel::TypeId;
 
 /// How many expressions and statements may be open: twice what the parser lets through.
 pub(crate) const MOST_DEPTH: u32 = 600;

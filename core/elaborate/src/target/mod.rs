@@ -3,6 +3,7 @@
 //! - `place`: a chain of members and indexes, one step at a time.
 //! - `variable`: where a chain starts, for each kind of event.
 //! - `entry`: `@entry`, which is about an earlier event.
+//! - `global_variable`: `@var`.
 //! - `offered`: the variables that a system call's point offers by plain name.
 //! - `pretty`: `$x$` and `$x$$`.
 //! - `type_name`: C types as scripts name them.
@@ -11,6 +12,7 @@
 //! or a variable is read by a checked copy instead.
 
 mod entry;
+mod global_variable;
 mod member;
 mod offered;
 mod place;
@@ -55,6 +57,21 @@ enum CType {
 impl<'a> Elaboration<'a> {
     /// The value of a target expression.
     pub(crate) fn target(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Typed {
+        if !self.skip_badvars || self.trials > 0 || !matches!(target.base, TargetBase::Variable(_)) {
+            return self.target_as_it_is(scope, span, target);
+        }
+        let locals = scope.locals.len();
+        let mut found = None;
+        if self.succeeds(|this| found = Some(this.target_as_it_is(scope, span, target))) {
+            // A trial keeps nothing for good, such as what `@entry` keeps.
+            scope.truncate(locals);
+            return self.target_as_it_is(scope, span, target);
+        }
+        scope.truncate(locals);
+        Typed::new(if target.pretty > 0 { build::text(span, "") } else { build::long(span, 0) })
+    }
+
+    fn target_as_it_is(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Typed {
         if let TargetBase::Variable(name) = &target.base
             && let Some(typed) = self.summary(scope, name, target)
         {
@@ -94,9 +111,9 @@ impl<'a> Elaboration<'a> {
                 let ty = CType::PointerTo(ty);
                 Some(Located::Value { expr: typed.expr, ty, typed: typed_base, space: Space::Kernel })
             }
-            TargetBase::Var { .. } => {
-                self.unsupported(span, "`@var`");
-                None
+            TargetBase::Var { name, module } => {
+                let address = target.address && target.path.is_empty();
+                self.global_variable(span, name, module.as_deref(), address)
             }
             TargetBase::Value(value) => {
                 let typed = self.value(scope, value);
@@ -190,6 +207,11 @@ impl<'a> Elaboration<'a> {
             Located::Memory(_) => {
                 self.report(Diagnostic::error("no-address", span, "a bit field has no address"));
                 None
+            }
+            // `&@cast(p, "t")` is where the view begins.
+            Located::Value { expr, ty: CType::PointerTo(to), space, .. } => {
+                let pointer = self.pointer(span, to, space);
+                Some(Typed::new(expr).pointing(pointer))
             }
             Located::Value { .. } => {
                 let message = "this is a value of the event's, and has no address";

@@ -131,6 +131,10 @@ impl<'a> Elaboration<'a> {
             };
             let message = format!("`{}` has no members: it is {what}", btf.describe(memory.ty));
             let finding = Diagnostic::error("not-a-struct", span, message);
+            let finding = match ty {
+                Btf::Void => Diagnostic { code: "void-pointer", ..finding },
+                _ => finding,
+            };
             self.report(finding.with_help("`@cast(..., \"struct name\")` reads it as another type"));
             return None;
         }
@@ -177,6 +181,14 @@ impl<'a> Elaboration<'a> {
             },
             value => Memory { typed: false, ..self.pointed_to(span, value)? },
         };
+        if let (_, ty @ (Btf::Void | Btf::Fwd { .. } | Btf::FuncProto { .. })) =
+            self.known(span, btf.get_resolved(memory.ty))?
+        {
+            let what = if ty == Btf::Void { "`void` has no elements".into() } else { self.sizeless(memory.ty) };
+            let finding = Diagnostic::error("void-pointer", span, what);
+            self.report(finding.with_help("`@cast(..., \"type\")[index]` reads it as another type"));
+            return None;
+        }
         let size = self.known(span, btf.size_of(memory.ty))? as i64;
         if let Some(index) = index.constant() {
             let offset = memory.offset.wrapping_add(index.wrapping_mul(size));
@@ -186,6 +198,12 @@ impl<'a> Elaboration<'a> {
         let start = build::plus(span, memory.base, memory.offset);
         let base = build::binary(span, BinaryOp::Add, start, distance);
         Some(Located::Memory(Memory { base, typed: false, offset: 0, ..memory }))
+    }
+
+    /// That a type has no size, for a message.
+    fn sizeless(&self, ty: TypeId) -> String {
+        let shown = self.kernel.btf().map_or(String::new(), |btf| btf.describe(ty));
+        format!("the size of `{shown}` is not known, so there is no telling its elements apart")
     }
 
     /// A pointer to that type, which points into that memory unless its type says otherwise. Qualifiers and typedefs
@@ -276,14 +294,20 @@ fn widened(span: Span, bits: Expr) -> Expr {
     let fraction = op(BinaryOp::ShiftLeft, op(BinaryOp::And, bits.clone(), 0x7f_ffff), 29);
     let exponent = op(BinaryOp::And, op(BinaryOp::ShiftRight, bits, 23), 0xff);
     // Exponents count from 127 in one and from 1023 in the other; all ones mean no number in both.
-    let moved = choice(span, op(BinaryOp::Subtract, exponent.clone(), 255), op(BinaryOp::Add, exponent.clone(), 896), long(0x7ff));
+    let moved = choice(
+        span,
+        op(BinaryOp::Subtract, exponent.clone(), 255),
+        op(BinaryOp::Add, exponent.clone(), 896),
+        long(0x7ff),
+    );
     let magnitude = or(op(BinaryOp::ShiftLeft, moved, 52), fraction);
     or(sign, choice(span, exponent, magnitude, long(0)))
 }
 
 /// `condition ? then : otherwise`
 fn choice(span: Span, condition: Expr, then: Expr, otherwise: Expr) -> Expr {
-    let kind = ExprKind::Ternary { condition: Box::new(condition), then: Box::new(then), otherwise: Box::new(otherwise) };
+    let kind =
+        ExprKind::Ternary { condition: Box::new(condition), then: Box::new(then), otherwise: Box::new(otherwise) };
     build::expr(span, Type::Long, kind)
 }
 

@@ -156,8 +156,11 @@ impl Elaboration<'_> {
         let Some(modules) = modules else { return true };
         let modules = String::from_utf8_lossy(modules);
         // The kernel's headers, and modules that are built into it, have their types in the kernel's BTF.
-        let of_kernel = |module: &&str| !module.starts_with('<') && !module.contains('/') && !module.is_empty();
-        if modules.split(':').any(|module| of_kernel(&module)) {
+        let of_kernel = |module: &str| {
+            let (name, _) = module.split_once('<').unwrap_or((module, ""));
+            !name.is_empty() && !name.contains('/')
+        };
+        if modules.split(':').any(of_kernel) {
             return true;
         }
         let what = if modules.starts_with('<') { "header" } else { "program" };
@@ -188,7 +191,8 @@ mod tests {
         let long = vec!["long unsigned int".to_string(), "unsigned long".to_string()];
         assert_eq!(names("unsigned long"), Some((long.clone(), 0)));
         assert_eq!(names("long unsigned int*"), Some((long, 1)));
-        for wrong in ["", "*", "struct", "struct a b", "a b", "long char", "a*b", "unsigned signed", "a[2]", "int int"] {
+        for wrong in ["", "*", "struct", "struct a b", "a b", "long char", "a*b", "unsigned signed", "a[2]", "int int"]
+        {
             let parsed = parse(wrong);
             // A lone `struct` is a name like any other, which nothing has.
             assert!(parsed.is_none() || wrong == "struct", "{wrong}: {parsed:?}");

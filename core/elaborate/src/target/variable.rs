@@ -11,7 +11,7 @@ use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
 use systap_ir::program::{Expr, ExprKind, Space, Type, Width};
 use systap_kernel::btf::Type as Btf;
 use systap_kernel::syscall::{Syscall, SyscallArg};
-use systap_kernel::{Arch, Param};
+use systap_kernel::{Arch, Kind, Param};
 use systap_syntax::ast::{Name, Target};
 
 /// The members of `struct pt_regs` that hold the arguments of a system call, in order, and its number
@@ -20,9 +20,8 @@ const X86_64_ARGUMENTS: [&str; 6] = ["di", "si", "dx", "r10", "r8", "r9"];
 const X86_64_NUMBER: &str = "orig_ax";
 
 /// The members of `struct pt_regs` by DWARF's numbers of registers (System V ABI, AMD64 supplement, figure 3.36).
-const X86_64_DWARF: [&str; 17] = [
-    "ax", "dx", "cx", "bx", "si", "di", "bp", "sp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ip",
-];
+const X86_64_DWARF: [&str; 17] =
+    ["ax", "dx", "cx", "bx", "si", "di", "bp", "sp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ip"];
 
 /// The calls after which the registers are another program's, or another moment's.
 const CLOBBERED: [&str; 3] = ["execve", "execveat", "rt_sigreturn"];
@@ -169,6 +168,13 @@ impl<'a> Elaboration<'a> {
             }
             EventFacts::Plain => vec![],
         };
+        // The enumerators of the source are among its variables.
+        if single_dollar && !known.is_empty() && word.bytes().all(|byte| !byte.is_ascii_lowercase()) {
+            let btf = self.btf(span)?;
+            if let Some((_, found)) = self.known(span, btf.enumerator(word))? {
+                return self.number(span, build::long(span, found.value));
+            }
+        }
         let point = &facts.point;
         let finding = Diagnostic::error("unknown-target-variable", span, format!("`{point}` has no `{}`", name.text));
         let near = nearest(&name.text, known.iter().map(String::as_str));
@@ -269,7 +275,9 @@ impl<'a> Elaboration<'a> {
     /// A number whose C type does not matter.
     fn number(&mut self, span: Span, expr: Expr) -> Option<Located> {
         let btf = self.btf(span)?;
-        let long = self.known(span, btf.find(systap_kernel::Kind::Int, "long"))?;
+        // Compilers differ in what they call it.
+        let names = [(Kind::Int, "long"), (Kind::Int, "long int")];
+        let long = self.known(span, btf.find_many(&names))?.into_iter().flatten().next();
         let ty = CType::Id(long.unwrap_or(systap_kernel::TypeId::VOID));
         Some(Located::Value { expr, ty, typed: false, space: Space::User })
     }

@@ -17,6 +17,10 @@ use systap_syntax::{ParseOptions, parse};
 
 /// Elaborates a script for a kernel. The script must parse.
 fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
+    run_as(script, kernel, sources, globals, false)
+}
+
+fn run_as(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)], guru: bool) -> Elaborated {
     let id = sources.add("t", script);
     let library = crate::macros(sources, id).0;
     let parsed = parse(sources, id, &ParseOptions { library: library.as_ref(), ..ParseOptions::default() });
@@ -30,7 +34,8 @@ fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &
         limits: Limits::default(),
         globals_override,
         hz: DEFAULT_HZ,
-        guru: false,
+        guru,
+        skip_badvars: false,
     })
 }
 
@@ -66,8 +71,12 @@ fn show(script: &str) -> String {
 }
 
 fn show_for(script: &str, kernel: &Kernel) -> String {
+    show_with(script, kernel, false)
+}
+
+fn show_with(script: &str, kernel: &Kernel, guru: bool) -> String {
     let mut sources = Sources::default();
-    let elaborated = run(script, kernel, &mut sources, &[]);
+    let elaborated = run_as(script, kernel, &mut sources, &[], guru);
     let found = findings(&elaborated, &sources);
     if elaborated.diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
         return found;

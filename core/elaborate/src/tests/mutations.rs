@@ -59,6 +59,7 @@ fn damaged_scripts_end_without_a_panic() {
             globals_override,
             hz: DEFAULT_HZ,
             guru: false,
+            skip_badvars: false,
         };
         let elaborated = elaborate(input);
         for finding in &elaborated.diagnostics {
