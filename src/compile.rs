@@ -117,6 +117,7 @@ impl<'a> Compilation<'a> {
             facts: Some(&facts),
             library: library.as_ref(),
             max_depth: MAX_DEPTH,
+            privileged: self.settings.guru,
             ..ParseOptions::default()
         };
         let parsed = systap_syntax::parse(self.sources, file, &options);

@@ -10,12 +10,13 @@ mod targets;
 mod values;
 
 use crate::{DEFAULT_HZ, Elaborated, Input, elaborate};
-use systap_diagnostics::{Severity, Sources};
+use systap_diagnostics::{Diagnostic, Severity, Sources};
 use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
 
-/// Elaborates a script for a kernel. The script must parse.
+/// Elaborates a script for a kernel. What the parser refuses and the tree can hold is elaborated all the same: elaboration must
+/// cope with any tree.
 fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
     run_as(script, kernel, sources, globals, false)
 }
@@ -24,10 +25,9 @@ fn run_as(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str
     let id = sources.add("t", script);
     let library = crate::macros(sources, id).0;
     let parsed = parse(sources, id, &ParseOptions { library: library.as_ref(), ..ParseOptions::default() });
-    assert_eq!(parsed.diagnostics, [], "the script should parse");
     let globals_override = globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let files = [parsed.file];
-    elaborate(Input {
+    let mut elaborated = elaborate(Input {
         files: &files,
         sources,
         kernel,
@@ -36,7 +36,13 @@ fn run_as(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str
         hz: DEFAULT_HZ,
         guru,
         skip_badvars: false,
-    })
+    });
+    let known = |found: &Diagnostic| {
+        elaborated.diagnostics.iter().any(|other| (other.code, other.span) == (found.code, found.span))
+    };
+    let unknown: Vec<_> = parsed.diagnostics.into_iter().filter(|found| !known(found)).collect();
+    elaborated.diagnostics.splice(0..0, unknown);
+    elaborated
 }
 
 /// The findings, a line each with the text that they point at, then what else they say.
