@@ -2,8 +2,7 @@
 //!
 //! Must never cost a script that uses none of them: they are parsed when a word of its text could be one.
 
-use crate::elaboration::Elaboration;
-use systap_diagnostics::{Diagnostic, FileId, Sources, Span};
+use systap_diagnostics::{Diagnostic, FileId, Sources};
 use systap_syntax::{Macros, ParseOptions, parse_macros};
 
 /// The name of the file in messages.
@@ -27,15 +26,6 @@ pub fn macros(sources: &mut Sources, file: FileId) -> (Option<Macros>, Vec<Diagn
 fn names() -> impl Iterator<Item = &'static str> {
     let defined = TEXT.lines().filter_map(|line| line.strip_prefix("@define "));
     defined.filter_map(|rest| rest.split([' ', '(']).next())
-}
-
-impl Elaboration<'_> {
-    /// Whether what stands at a place is a macro of the library: what it stands for has its place.
-    pub(crate) fn is_macro(&self, span: Span) -> bool {
-        let word = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().map(str::to_string);
-        let used = self.sources.text(span).strip_prefix('@').and_then(word);
-        used.is_some_and(|used| names().any(|name| name == used))
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use super::Typed;
 use crate::build::{self, Load};
 use crate::constant;
-use crate::elaboration::{Elaboration, likely};
+use crate::elaboration::Elaboration;
 use crate::scope::Scope;
 use crate::types::Ty;
 use std::ops::Range;
@@ -14,34 +14,6 @@ use systap_ir::program::{CompareOp, Expr, ExprKind, Place, Space, Type, Width};
 use systap_kernel::Kind;
 use systap_kernel::btf::{Enumerator, Type as Btf};
 use systap_syntax::ast;
-
-/// What there is, for an operator that is not.
-const OPERATORS: [&str; 24] = [
-    "avg",
-    "cast",
-    "choose_defined",
-    "const",
-    "count",
-    "defined",
-    "entry",
-    "enum",
-    "enumname",
-    "hist_linear",
-    "hist_log",
-    "kderef",
-    "kregister",
-    "max",
-    "min",
-    "perf",
-    "probewrite",
-    "sum",
-    "uderef",
-    "uregister",
-    "var",
-    "variance",
-    "offsetof",
-    "container_of",
-];
 
 impl<'a> Elaboration<'a> {
     /// `@name(args)`, for what the parser does not know by itself.
@@ -58,37 +30,29 @@ impl<'a> Elaboration<'a> {
             return self.value(scope, chosen);
         }
         let found = match word {
-            "const" if self.expert(span, word) => self.constant(word, span, args),
+            // That this takes guru mode is the parser's to say.
+            "const" => self.constant(word, span, args),
             "enum" => self.enumerator(word, span, args),
             "enumname" => self.enumerator_name(scope, span, args),
             "kderef" if self.expert(span, word) => self.raw_load(scope, word, span, args, Space::Kernel),
             "uderef" if self.expert(span, word) => self.raw_load(scope, word, span, args, Space::User),
             "kregister" | "uregister" if self.expert(span, word) => self.raw_register(scope, word, span, args),
             "perf" => self.counter(word, span, args),
-            "const" | "kderef" | "uderef" | "kregister" | "uregister" => None,
-            _ => {
-                let finding = Diagnostic::error(
-                    "unknown-operator",
-                    name.span,
-                    format!("there is no operator or macro `@{word}`"),
-                );
-                self.report(match likely(word, OPERATORS) {
-                    Some(near) => finding.with_label(format!("did you mean `@{near}`?")),
-                    None => finding.with_help(format!("define it: `@define {word} %( ... %)`")),
-                });
-                None
-            }
+            "kderef" | "uderef" | "kregister" | "uregister" => None,
+            // The parser has reported it.
+            _ => None,
         };
         found.unwrap_or_else(|| Typed::unknown(span))
     }
 
     /// Whether the script may use what only an expert should; an error otherwise.
     fn expert(&mut self, span: Span, word: &str) -> bool {
-        if self.guru || self.names.in_library(span) || self.is_macro(span) {
+        if self.guru || self.names.in_library(span) {
             return true;
         }
-        let message = format!("`@{word}` is for guru mode");
-        self.report(Diagnostic::error("needs-guru", span, message).with_help("allow it with `-g`"));
+        let message = format!("`@{word}` is for guru mode only");
+        let finding = Diagnostic::error("needs-guru", span, message);
+        self.report(finding.with_help("run with -g, if you know what it does"));
         false
     }
 
