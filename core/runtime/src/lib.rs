@@ -12,6 +12,7 @@ mod counters;
 mod error;
 mod faults;
 mod globals;
+mod kernel_memory;
 mod load;
 mod output;
 pub mod record;
