@@ -12,12 +12,12 @@ fn a_return_knows_what_the_entry_knew() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("made here");
     let shown = path.display().to_string();
-    // The name in memory is overwritten by nothing meanwhile, but its address is known at the entry only by `@entry`.
+    // A name that is not in memory yet when a call is entered reads as empty.
     let text = "probe syscall.openat.return {
-          if (pid() == target() && $return >= 0 && isinstr(@entry(user_string($filename)), \"made here\"))
+          if (pid() == target() && $return >= 0 && isinstr(@entry(user_string($filename, \"\")), \"made here\"))
             printf(\"%s %d %d\\n\", @entry(user_string($filename)), @entry($dfd), @entry($flags) == $flags)
         }";
-    let line = format!("touch '{shown}'");
+    let line = format!("exec touch '{shown}'");
     let outcome = run(["run", "-c", &line, "-e", text]);
     outcome.is_quiet();
     assert_eq!(outcome.text(), format!("{shown} -100 1\n"), "{}", outcome.all());
