@@ -55,11 +55,11 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
 impl<'a> Elaboration<'a> {
     /// `@entry(inner)`
     pub(crate) fn entry(&mut self, scope: &mut Scope<'a>, span: Span, inner: &'a ast::Expr) -> Typed {
-        self.from_entry(scope, span, |this, scope| this.value(scope, inner))
+        self.kept_since_entry(scope, span, |this, scope| this.value(scope, inner))
     }
 
     /// What `value` gives when the function is entered.
-    pub(super) fn from_entry(
+    pub(super) fn kept_since_entry(
         &mut self,
         scope: &mut Scope<'a>,
         span: Span,

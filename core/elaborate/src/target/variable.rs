@@ -151,7 +151,7 @@ impl<'a> Elaboration<'a> {
                 if let Some(index) = args.iter().position(|arg| single_dollar && arg.name == word) {
                     let arg = &args[index];
                     if facts.returns && call.is_some_and(|call| CLOBBERED.contains(&call.name)) {
-                        let entered = self.from_entry(scope, span, |this, _| {
+                        let entered = self.kept_since_entry(scope, span, |this, _| {
                             let value = this.syscall_argument(span, index, arg);
                             value.map_or_else(|| Typed::unknown(span), Typed::new)
                         });
