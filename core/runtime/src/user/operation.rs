@@ -1,6 +1,7 @@
 //! What instructions do beyond arithmetic: strings, output, globals, cursors. It must never know how a global is kept.
 
 use systap_ir::graph::{Body, Inst, Op, Value};
+use systap_ir::intrinsic::Context;
 use systap_ir::program::{AggregateFn, GlobalId, Histogram, Order, OrderBy, Space, Type, Width};
 
 use super::aggregate::Aggregate;
@@ -54,6 +55,7 @@ impl Interpreter<'_> {
                 self.output = output;
                 return outcome.map_err(Stop::Error);
             }
+            Op::Context(Context::Caught) => self.clipped(&self.caught_message()),
             Op::Context(context) => match host.context(*context) {
                 Datum::Text(text) if context.ty() == Type::Text => Datum::Text(text),
                 Datum::Long(long) if context.ty() == Type::Long => Datum::Long(long),
@@ -81,10 +83,13 @@ impl Interpreter<'_> {
                 Datum::Long(i64::from(load(host, address, *width, false).is_ok()))
             }
             Op::Readable { .. } => Datum::Long(0),
-            Op::CheckRead { flag, address, space } => {
+            Op::CheckRead { flag, address, space, text } => {
                 if self.registers.long(*flag) == 0 {
                     let address = self.registers.long(*address).cast_unsigned();
-                    return Err(ErrorKind::Read { address, space: *space }.into());
+                    let space = *space;
+                    let kind =
+                        if *text { ErrorKind::ReadText { address, space } } else { ErrorKind::Read { address, space } };
+                    return Err(kind.into());
                 }
                 return Ok(());
             }
@@ -349,7 +354,10 @@ fn text(host: &mut dyn Host, address: u64, limit: i64, most: usize) -> Result<Ve
         let at = address.wrapping_add(found.len() as u64);
         // Not beyond the end of a page: the next may not be there, and the string may end before.
         let mut chunk = vec![0; (CHUNK - at % CHUNK) as usize];
-        read(host, at, &mut chunk)?;
+        read(host, at, &mut chunk).map_err(|error| match error {
+            ErrorKind::Read { space, .. } => ErrorKind::ReadText { address, space },
+            other => other,
+        })?;
         let end = chunk.iter().position(|byte| *byte == 0);
         found.extend(chunk.iter().take(end.unwrap_or(chunk.len())));
         if end.is_some() {
