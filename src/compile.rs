@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) guru: bool,
     /// A target variable that is not there is 0.
     pub(crate) skip_badvars: bool,
+    /// Whether to warn of what nothing uses.
+    pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
     pub(crate) remarks: Vec<(String, bool)>,
 }
@@ -158,6 +160,8 @@ impl<'a> Compilation<'a> {
             hz: self.settings.hz,
             guru: self.settings.guru,
             skip_badvars: self.settings.skip_badvars,
+            unoptimized: false,
+            advice: self.settings.advice,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)

@@ -60,6 +60,10 @@ pub struct Input<'a> {
     pub guru: bool,
     /// `--skip-badvars`: a target variable that is not there is 0 instead of an error.
     pub skip_badvars: bool,
+    /// `-u`: what nothing uses is not dropped, so that its types must be right too.
+    pub unoptimized: bool,
+    /// Whether to warn of what nothing uses: variables, functions, statements without effect.
+    pub advice: bool,
 }
 
 /// The `CONFIG_HZ` that most distributions build their kernels with.

@@ -27,6 +27,8 @@ fn unit_of(script: &str) -> Unit {
         hz: 250,
         guru: false,
         skip_badvars: false,
+        unoptimized: false,
+        advice: false,
     });
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).unwrap();

@@ -29,6 +29,14 @@ impl<'a> Elaboration<'a> {
             let chosen = if self.is_defined(scope, first) { first } else { second };
             return self.value(scope, chosen);
         }
+        if let ("probewrite", [ast::Expr { kind: ast::ExprKind::Name(written), .. }]) = (word, args) {
+            let Some(facts) = scope.probe() else {
+                let message = "`@probewrite` is only known in a handler";
+                self.report(Diagnostic::error("outside-a-handler", span, message));
+                return Typed::unknown(span);
+            };
+            return Typed::new(build::long(span, i64::from(facts.written.contains(written.as_str()))));
+        }
         let found = match word {
             // That this takes guru mode is the parser's to say.
             "const" => self.constant(word, span, args),

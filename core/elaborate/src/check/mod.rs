@@ -6,12 +6,15 @@ mod aggregate;
 mod assignment;
 mod at_operator;
 mod call;
+mod embedded;
 mod expression;
 mod foreach;
 pub(crate) mod function;
+pub(crate) mod modified;
 mod operator;
 mod print;
 mod statement;
+mod unread;
 
 use crate::build;
 use crate::elaboration::Elaboration;

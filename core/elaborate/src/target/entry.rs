@@ -49,7 +49,13 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
         _ => return None,
     };
     let point = facts.point.trim_end_matches(".return").to_string();
-    Some(ProbeFacts { point, name: facts.name.clone(), event, assigned: Default::default() })
+    Some(ProbeFacts {
+        point,
+        name: facts.name.clone(),
+        event,
+        assigned: Default::default(),
+        written: Default::default(),
+    })
 }
 
 impl<'a> Elaboration<'a> {

@@ -1,6 +1,6 @@
 //! Target variables. The offsets are those of `blob`: `task_struct` has `pid` at 4, `comm` at 16, `mm` at 64, and so on.
 
-use super::check;
+use super::{Ways, check, show_files};
 
 #[test]
 fn arguments_and_members() {
@@ -104,22 +104,8 @@ fn types_by_name() {
 fn targets_that_are_not_there() {
     let script =
         "probe kernel.trace(\"sched_wakeup\") { println($nope, $p->nope->more, $p->pid, $nope$, $nope[2] + 1) }";
-    let mut sources = systap_diagnostics::Sources::default();
-    let id = sources.add("t", script);
-    let parsed = systap_syntax::parse(&mut sources, id, &systap_syntax::ParseOptions::default());
-    let kernel = super::blob::kernel();
-    let elaborated = crate::elaborate(crate::Input {
-        files: &[parsed.file],
-        sources: &mut sources,
-        kernel: &kernel,
-        limits: Default::default(),
-        globals_override: vec![],
-        hz: crate::DEFAULT_HZ,
-        guru: false,
-        skip_badvars: true,
-    });
-    assert_eq!(super::findings(&elaborated, &sources), "");
-    insta::assert_snapshot!(systap_ir::text::program(&elaborated.program));
+    let ways = Ways { skip_badvars: true, ..Ways::default() };
+    insta::assert_snapshot!(show_files(&[script], &super::blob::kernel(), ways));
 }
 
 #[test]
@@ -136,7 +122,7 @@ fn macros_of_the_library() {
 
 #[test]
 fn constants_memory_and_registers() {
-    let guru = |script: &str| super::show_with(script, &super::blob::kernel(), true);
+    let guru = |script: &str| show_files(&[script], &super::blob::kernel(), Ways { guru: true, ..Ways::default() });
     insta::assert_snapshot!(guru(
         "probe begin { println(@const(\"EINTR\"), @const(\"0x10\"), @const(\"nope\"), @const(1), @const()) }"
     ));

@@ -69,6 +69,8 @@ impl<'a> Script<'a> {
             hz: 250,
             guru: false,
             skip_badvars: false,
+            unoptimized: false,
+            advice: false,
         });
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");
