@@ -17,7 +17,7 @@ use measure::check_harness;
 use measure::numbers::median;
 use measure::table::{number, render};
 use systap_diagnostics::{Severity, Sources};
-use systap_elaborate::{Input, Modes, elaborate};
+use systap_elaborate::{Input, elaborate};
 use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
@@ -74,13 +74,14 @@ fn once(text: &str, kernel: &Kernel) -> Result<(Duration, Duration), String> {
     let elaborated = elaborate(Input {
         files: &files,
         sources: &mut sources,
-        modes: Modes::default(),
+        list: false,
         tapsets: None,
         kernel,
         limits: Limits::default(),
         globals_override: vec![],
         hz: systap_elaborate::DEFAULT_HZ,
         guru: false,
+        skip_badvars: false,
         unoptimized: false,
         advice: false,
     });

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
+use systap_elaborate::Tapsets;
 use systap_elaborate::limits;
-use systap_elaborate::{Modes, Tapsets};
 use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
@@ -63,7 +63,10 @@ pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
     pub(crate) warnings: Warnings,
     pub(crate) tapset: TapsetDirectories,
-    pub(crate) modes: Modes,
+    /// Whether to say what points offer.
+    pub(crate) list: bool,
+    /// A target variable that is not there is 0.
+    pub(crate) skip_badvars: bool,
     /// Whether what nothing uses must be right too.
     pub(crate) unoptimized: bool,
     /// Whether to warn of what nothing uses.
@@ -114,6 +117,7 @@ impl Settings {
         let mut settings = Settings { args, hz: ticks_per_second(), ..Settings::default() };
         settings.dialect.guru = options.guru;
         settings.unoptimized = options.unoptimized;
+        settings.skip_badvars = options.skip_badvars;
         settings.warnings = match (options.no_warnings, options.strict_warnings) {
             (true, _) => Warnings::Silent,
             (false, true) => Warnings::Errors,
@@ -162,7 +166,7 @@ pub(crate) struct Compilation<'a> {
     pub(crate) diagnostics: Vec<Diagnostic>,
     settings: &'a Settings,
     kernel: &'a Kernel,
-    /// Those of tapsets.
+    /// Those that every script finds.
     macros: Macros,
 }
 
@@ -186,7 +190,7 @@ impl<'a> Compilation<'a> {
     pub(crate) fn parse(&mut self, files: &[FileId]) -> Result<Vec<ast::File>, Stop> {
         let settings = self.settings;
         let facts = Running::new(self.kernel, &settings.dialect);
-        self.macros = self.library_macros(&facts);
+        self.macros = self.library_macros(files, &facts);
         let options = ParseOptions {
             args: settings.args.clone(),
             // With several files, each may use some.
@@ -219,8 +223,9 @@ impl<'a> Compilation<'a> {
         }
     }
 
-    /// The macros that tapsets give to every script. A file with an error gives none.
-    fn library_macros(&mut self, facts: &Running<'_>) -> Macros {
+    /// The macros that scripts find without defining them: those of tapsets, then the library's. A file of a tapset that has an
+    /// error gives none.
+    fn library_macros(&mut self, files: &[FileId], facts: &Running<'_>) -> Macros {
         let mut macros = Macros::default();
         let settings = self.settings;
         let options = ParseOptions {
@@ -241,6 +246,18 @@ impl<'a> Compilation<'a> {
                 }
                 None => _ = macros.merge(found),
             }
+        }
+        // What a tapset's file uses is known only once it is needed.
+        if settings.tapset.is_empty() {
+            for file in files {
+                let (found, findings) = systap_elaborate::macros(self.sources, *file);
+                self.diagnostics.extend(findings);
+                macros.extend(found.unwrap_or_default());
+            }
+        } else {
+            let (found, findings) = systap_elaborate::all_macros(self.sources);
+            self.diagnostics.extend(findings);
+            macros.extend(found);
         }
         macros
     }
@@ -276,13 +293,14 @@ impl<'a> Compilation<'a> {
         how(systap_elaborate::Input {
             files,
             sources: self.sources,
-            modes: settings.modes,
+            list: settings.list,
             tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),
             kernel: self.kernel,
             limits: settings.limits,
             globals_override: settings.globals.clone(),
             hz: settings.hz,
             guru: settings.dialect.guru,
+            skip_badvars: settings.skip_badvars,
             unoptimized: settings.unoptimized,
             advice: settings.advice,
         })

@@ -28,13 +28,16 @@ fn pages() -> Vec<(String, String)> {
     pages
 }
 
-/// The sources that make diagnostics: those of the crates, and the command's but for its tables of options.
+/// The sources that make diagnostics: those of the crates, and the command's but for what has the names of options.
 fn sources(folder: PathBuf, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("the sources are there") {
         let path = entry.expect("and can be listed").path();
         if path.is_dir() {
             sources(path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("stap/table.rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.ends_with("stap/table.rs")
+            && !path.ends_with("src/cli.rs")
+        {
             found.push(path);
         }
     }

@@ -69,7 +69,7 @@ pub(crate) fn points(request: &Request) -> Verdict {
             return Verdict::Failure;
         }
     };
-    settings.modes.list = true;
+    settings.list = true;
     settings.warnings = crate::compile::Warnings::Silent;
     let mut sources = Sources::default();
     let first = sources.add("<command line>", format!("probe {pattern} {{}}"));

@@ -218,7 +218,7 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
     settings.ring_bytes = request.buffer;
     // SystemTap tells of what it drops, and with -u drops nothing.
     (settings.unoptimized, settings.advice) = (request.unoptimized, !request.unoptimized);
-    settings.modes.skip_bad_variables = request.skip_bad_variables;
+    settings.skip_badvars = request.skip_bad_variables;
     settings.warnings = match (request.no_warnings, request.strict_warnings) {
         (true, _) => Warnings::Silent,
         (false, true) => Warnings::Errors,

@@ -2,23 +2,28 @@
 //!
 //! - `names`, `scan`: what the files declare, and what can be seen before anything is resolved.
 //! - `probe`: probe points, by one table of families.
+//! - `autocast`: the C types that pointers keep in variables.
 //! - `check`: statements and expressions, with inference of types as they are met.
 //! - `target`: target variables, by the kernel's BTF.
 //! - `builtin`, `library`: the functions that scripts find without defining them; `tapset`: the user's own collections.
+//! - `macros`: the macros that they find, `constant`: the constants of C headers.
 //! - `settle`: the types that are known only at the end, written into the program.
 //!
 //! It takes data and gives data: no file but through [`Kernel`], no environment, no printing. It must never stop at the
 //! first error, and never panic on any tree: what is wrong becomes a [`Diagnostic`], and what depends on it is silent.
 
+mod autocast;
 mod build;
 mod builtin;
 mod check;
+mod constant;
 mod elaboration;
 mod format;
 mod global;
 mod library;
 pub mod limits;
 mod listing;
+mod macros;
 mod names;
 mod probe;
 mod scan;
@@ -30,6 +35,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod types;
+
+pub use macros::{all_macros, macros};
 
 use systap_diagnostics::{Diagnostic, Sources};
 use systap_ir::program::{Limits, Program};
@@ -48,8 +55,8 @@ pub struct Input<'a> {
     pub files: &'a [ast::File],
     /// Where their text is; the library's files are added when a script needs them.
     pub sources: &'a mut Sources,
-    /// What is done otherwise than usual.
-    pub modes: Modes,
+    /// Whether to say what each point offers its handler: [`Elaborated::listed`].
+    pub list: bool,
     /// Where definitions are looked for that the script lacks, besides the library.
     pub tapsets: Option<Tapsets<'a>>,
     /// The kernel that the program is for.
@@ -63,19 +70,12 @@ pub struct Input<'a> {
     pub hz: u32,
     /// `-g`: what only an expert should do is allowed: embedded C, writing target variables, raw memory and registers.
     pub guru: bool,
+    /// `--skip-badvars`: a target variable that is not there is 0 instead of an error.
+    pub skip_badvars: bool,
     /// `-u`: what nothing uses is not dropped, so that its types must be right too.
     pub unoptimized: bool,
     /// Whether to warn of what nothing uses: variables, functions, statements without effect.
     pub advice: bool,
-}
-
-/// Ways to elaborate that have to be asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Modes {
-    /// Say what each point offers its handler: [`Elaborated::listed`].
-    pub list: bool,
-    /// A target variable that is not there is 0 rather than an error (`--skip-badvars`).
-    pub skip_bad_variables: bool,
 }
 
 /// The `CONFIG_HZ` that most distributions build their kernels with.
@@ -88,7 +88,7 @@ pub struct Elaborated {
     pub program: Program,
     /// Findings, errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
-    /// The points of the program's probes and what they offer, in the same order, if [`Modes::list`] asks.
+    /// The points of the program's probes and what they offer, in the same order, if [`Input::list`] asks.
     pub listed: Vec<Listed>,
 }
 

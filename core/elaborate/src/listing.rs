@@ -19,7 +19,7 @@ pub struct Listed {
 impl Elaboration<'_> {
     /// Notes what a handler is about to be elaborated for, if somebody lists.
     pub(crate) fn list(&mut self, point: &Point<'_>, facts: &ProbeFacts<'_>) {
-        if !self.modes.list {
+        if !self.list {
             return;
         }
         let variables = match &facts.event {

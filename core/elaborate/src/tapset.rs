@@ -176,31 +176,35 @@ impl<'a> Elaboration<'a> {
         let files = tapsets.source.files();
         let index = Index::of(files);
         let mut open: Vec<&'a File> = script.iter().collect();
-        let mut wrong: HashSet<usize> = HashSet::new();
+        let mut taken: HashSet<usize> = HashSet::new();
         while let Some(file) = open.pop() {
             for number in index.needed_by(file) {
                 let (Some(cell), Some(text)) = (self.library.tapset(number), files.get(number)) else { continue };
-                if cell.get().is_some() || wrong.contains(&number) {
+                if !taken.insert(number) {
                     continue;
                 }
-                let id = self.sources.add(text.name.as_str(), text.text.as_str());
-                self.names.tapsets_from.get_or_insert(id);
-                let parsed = parse(self.sources, id, &tapsets.parse);
-                if let Some(first) = parsed.diagnostics.iter().find(|found| found.severity == Severity::Error) {
-                    wrong.insert(number);
-                    let said = format!("the tapset file `{}` has errors and is left out: {}", text.name, first.message);
-                    self.report(Diagnostic {
-                        code: "tapset-left-out",
-                        severity: Severity::Warning,
-                        message: said,
-                        ..first.clone()
-                    });
-                    continue;
-                }
-                let file = cell.get_or_init(|| parsed.file);
-                let mut findings = vec![];
-                self.names.add(file, false, &mut findings);
-                findings.into_iter().for_each(|finding| self.report(finding));
+                let (id, file) = match cell.get() {
+                    // An earlier round has parsed it.
+                    Some(known) => known,
+                    None => {
+                        let id = self.sources.add(text.name.as_str(), text.text.as_str());
+                        let parsed = parse(self.sources, id, &tapsets.parse);
+                        let mut found = parsed.diagnostics.into_iter();
+                        if let Some(first) = found.find(|found| found.severity == Severity::Error) {
+                            let said = format!(
+                                "the tapset file `{}` has errors and is left out: {}",
+                                text.name, first.message
+                            );
+                            let warning = Diagnostic { severity: Severity::Warning, message: said, ..first };
+                            self.report(Diagnostic { code: "tapset-left-out", ..warning });
+                            continue;
+                        }
+                        cell.get_or_init(|| (id, parsed.file))
+                    }
+                };
+                let first = self.names.tapsets_from.get_or_insert(*id);
+                *first = (*first).min(*id);
+                self.take_in(file);
                 // A file that is taken in is a part of the script: its probes are armed too.
                 self.names.probes.extend(file.items.iter().filter_map(|item| match item {
                     Item::Probe(probe) => Some(probe),

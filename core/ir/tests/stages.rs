@@ -21,13 +21,14 @@ fn unit_of(script: &str) -> Unit {
     let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
         files: &[parsed.file],
         sources: &mut sources,
-        modes: systap_elaborate::Modes::default(),
+        list: false,
         tapsets: None,
         kernel: &Kernel::running(),
         limits: Limits::default(),
         globals_override: vec![],
         hz: 250,
         guru: false,
+        skip_badvars: false,
         unoptimized: false,
         advice: false,
     });

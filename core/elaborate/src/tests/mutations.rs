@@ -57,13 +57,14 @@ fn damaged_scripts_end_without_a_panic() {
         let input = Input {
             files: &files,
             sources: &mut sources,
-            modes: crate::Modes::default(),
+            list: false,
             tapsets: None,
             kernel: &kernel,
             limits: Limits::default(),
             globals_override,
             hz: DEFAULT_HZ,
             guru: false,
+            skip_badvars: false,
             unoptimized: false,
             advice: true,
         };

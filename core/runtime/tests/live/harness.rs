@@ -63,13 +63,14 @@ impl<'a> Script<'a> {
         let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
             files: &[parsed.file],
             sources: &mut sources,
-            modes: systap_elaborate::Modes::default(),
+            list: false,
             tapsets: None,
             kernel,
             limits: self.limits,
             globals_override: vec![],
             hz: 250,
             guru: false,
+            skip_badvars: false,
             unoptimized: false,
             advice: false,
         });

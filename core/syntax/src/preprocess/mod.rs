@@ -38,6 +38,13 @@ impl Macros {
         self.by_name.keys().map(String::as_str)
     }
 
+    /// Takes in those of another file whose names are free.
+    pub fn extend(&mut self, other: Macros) {
+        for (name, body) in other.by_name {
+            self.by_name.entry(name).or_insert(body);
+        }
+    }
+
     /// Takes in those of another file. Of a name that both define neither is kept, as no order among files says which is
     /// meant; the names are returned, sorted.
     pub fn merge(&mut self, other: Macros) -> Vec<String> {
