@@ -130,6 +130,8 @@ static TABLE: &[(&str, Builtin)] = &[
     ("local_clock_s", Scaled(Context::MonotonicNs, NS_S)),
     ("local_clock_us", Scaled(Context::MonotonicNs, NS_US)),
     ("log", Builtin::Log),
+    ("matched", Run(Intrinsic::Matched)),
+    ("ngroups", Run(Intrinsic::Ngroups)),
     ("pid", Builtin::Context(Context::Pid)),
     ("pn", Builtin::Pn),
     ("pp", Builtin::Pp),

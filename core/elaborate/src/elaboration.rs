@@ -12,9 +12,11 @@ use crate::scope::LocalState;
 use crate::settle;
 use crate::types::{Ty, Types};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, TypeId};
+use systap_regex::Regex;
 
 /// A handler whose locals do not have their final types yet.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) guru: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
+    /// The regular expressions, each once.
+    pub(crate) patterns: Vec<Arc<Regex>>,
     pub(crate) globals: Vec<GlobalState<'a>>,
     pub(crate) functions: Vec<FunctionState<'a>>,
     pub(crate) probes: Vec<ProbeState>,
@@ -66,6 +70,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         guru,
         types: Types::default(),
         names: Names::default(),
+        patterns: vec![],
         globals: vec![],
         functions: vec![],
         probes: vec![],
@@ -183,6 +188,7 @@ impl<'a> Elaboration<'a> {
         for (state, locals) in probes.drain(..).zip(locals) {
             program.probes.push(Probe { locals, ..state.probe });
         }
+        program.patterns = std::mem::take(&mut self.patterns);
         program.functions = functions;
         settle::program(&mut program);
         self.check_uncalled(used.1);

@@ -65,6 +65,7 @@ static FILES: [Entry; 3] = [
         functions: &[
             "assert",
             "bytes_to_string",
+            "matched_str",
             "msecs_to_string",
             "nsecs_to_string",
             "sprint_backtrace",

@@ -105,6 +105,11 @@ pub enum Intrinsic {
     Strpos,
     /// `str_replace(s, old, new)`: every occurrence.
     StrReplace,
+    /// `matched(n)`: what group n has of the last match of the handler; "" if the match went past it. An error if the last
+    /// match failed, or its pattern has no such group.
+    Matched,
+    /// `ngroups()`: how many groups the pattern of the last match has, the whole match included; an error if it failed.
+    Ngroups,
     /// `strtol(s, base)`: as C's; 0 where there is no number.
     Strtol,
     /// `ctime(seconds)`: `Thu Jan  1 00:00:00 1970`, UTC.
@@ -136,6 +141,8 @@ impl Intrinsic {
         Intrinsic::Isinstr,
         Intrinsic::Strpos,
         Intrinsic::StrReplace,
+        Intrinsic::Matched,
+        Intrinsic::Ngroups,
         Intrinsic::Strtol,
         Intrinsic::Ctime,
         Intrinsic::ThreadIndent,
@@ -161,6 +168,8 @@ impl Intrinsic {
             Intrinsic::Isinstr => ("isinstr", &[Text, Text], Some(Long), false),
             Intrinsic::Strpos => ("strpos", &[Text, Text], Some(Long), false),
             Intrinsic::StrReplace => ("str_replace", &[Text, Text, Text], Some(Text), false),
+            Intrinsic::Matched => ("matched", &[Long], Some(Text), false),
+            Intrinsic::Ngroups => ("ngroups", &[], Some(Long), false),
             Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), false),
             Intrinsic::Ctime => ("ctime", &[Long], Some(Text), false),
             Intrinsic::ThreadIndent => ("__thread_indent", &[Long, Long, Text, Long], Some(Text), false),

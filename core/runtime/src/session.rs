@@ -60,7 +60,7 @@ impl<'a> Session<'a> {
             artifact,
             sites,
             loaded,
-            interpreter: Interpreter::new(&placed.functions, placed.limits),
+            interpreter: Interpreter::new(&placed.functions, &placed.patterns, placed.limits),
             store,
             world,
             faults: Faults::new(globals, placed.limits.errors),

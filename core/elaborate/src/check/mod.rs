@@ -9,6 +9,7 @@ mod expression;
 mod foreach;
 pub(crate) mod function;
 mod operator;
+mod pattern;
 mod print;
 mod statement;
 

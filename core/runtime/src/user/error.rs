@@ -39,6 +39,10 @@ pub enum ErrorKind {
     BadBucket(i64),
     /// The script's own: `error(...)`.
     Message(Text),
+    /// `matched(n)` or `ngroups()`, which has no n, after a match that failed, or before any.
+    NoMatch(Option<i64>),
+    /// `matched(n)` of a pattern with fewer groups.
+    NoGroup(i64),
     /// MAXACTION.
     TooManyActions,
     /// MAXNESTING: this many calls deep.
@@ -103,6 +107,9 @@ impl ErrorKind {
             }
             ErrorKind::EmptyAggregate(id) => format!("empty aggregate '{}'", name(id)),
             ErrorKind::BadBucket(index) => format!("histogram index out of range: {index}"),
+            ErrorKind::NoMatch(Some(group)) => format!("Attempted to get subexpression {group} from failed match"),
+            ErrorKind::NoMatch(None) => "Attempted to get number of subexpressions from failed match".to_owned(),
+            ErrorKind::NoGroup(group) => format!("Attempted to get nonexistent subexpression {group}"),
             ErrorKind::TooManyActions => "MAXACTION exceeded".to_owned(),
             ErrorKind::TooDeep(limit) => format!("MAXNESTING exceeded: more than {limit} nested calls"),
             ErrorKind::MemoryIsGone(space) => {

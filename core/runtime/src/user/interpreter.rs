@@ -3,15 +3,19 @@
 //!
 //! The script's calls never become calls of Rust's: their depth is counted and ends in an error, not in a fault.
 
+use std::sync::Arc;
+
 use systap_diagnostics::Span;
 use systap_ir::arithmetic;
 use systap_ir::graph::{Block, Body, Function, Inst, Op, Terminator};
 use systap_ir::program::{FunctionId, Limits, Type};
+use systap_regex::Regex;
 
 use super::datum::Datum;
 use super::error::{ErrorKind, RuntimeError};
 use super::frame::{Frame, Registers, has_texts};
 use super::host::Host;
+use super::matches::LastMatch;
 use super::operation::Cursor;
 use super::store::Store;
 
@@ -35,6 +39,7 @@ impl From<ErrorKind> for Stop {
 /// Runs handlers and continuations. Keeps nothing from one run to the next but its memory.
 pub struct Interpreter<'a> {
     functions: &'a [Function],
+    pub(super) patterns: &'a [Arc<Regex>],
     /// Which functions have strings.
     texts: Vec<bool>,
     pub(super) limits: Limits,
@@ -43,13 +48,15 @@ pub struct Interpreter<'a> {
     pub(super) cursors: Vec<Cursor>,
     pub(super) keys: Vec<Datum>,
     pub(super) output: Vec<u8>,
+    pub(super) last_match: Option<LastMatch>,
 }
 
 impl<'a> Interpreter<'a> {
-    /// An interpreter for bodies that call these functions.
-    pub fn new(functions: &'a [Function], limits: Limits) -> Interpreter<'a> {
+    /// An interpreter for bodies that call these functions and match with these regular expressions.
+    pub fn new(functions: &'a [Function], patterns: &'a [Arc<Regex>], limits: Limits) -> Interpreter<'a> {
         Interpreter {
             functions,
+            patterns,
             texts: functions.iter().map(|function| has_texts(&function.body)).collect(),
             limits,
             registers: Registers::new(),
@@ -57,6 +64,7 @@ impl<'a> Interpreter<'a> {
             cursors: vec![],
             keys: vec![],
             output: vec![],
+            last_match: None,
         }
     }
 
@@ -76,6 +84,7 @@ impl<'a> Interpreter<'a> {
         self.registers.clear();
         self.frames.clear();
         self.cursors.clear();
+        self.last_match = None;
         let Some(entry) = body.blocks.first() else { return Ok(()) };
         self.registers.enter(body, has_texts(body));
         for (param, arg) in entry.params.iter().zip(args) {

@@ -39,6 +39,8 @@ impl Interpreter<'_> {
             Intrinsic::Isinstr => Datum::Long(find(&text(0), &text(1)).is_some().into()),
             Intrinsic::Strpos => Datum::Long(find(&text(0), &text(1)).map_or(-1, |at| at as i64)),
             Intrinsic::StrReplace => self.clipped(&replace(&text(0), &text(1), &text(2))),
+            Intrinsic::Matched => Datum::text(&self.matched(long(0))?),
+            Intrinsic::Ngroups => Datum::Long(self.groups()?),
             Intrinsic::Strtol => Datum::Long(strtol(&text(0), long(1))),
             Intrinsic::Ctime => self.clipped(time::ctime(long(0)).as_bytes()),
             Intrinsic::ThreadIndent => {

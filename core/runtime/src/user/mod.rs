@@ -11,6 +11,7 @@ mod frame;
 mod host;
 mod interpreter;
 mod intrinsic;
+mod matches;
 mod memory;
 mod operation;
 mod store;
