@@ -24,32 +24,37 @@ pub(crate) fn number(text: &str) -> Result<i64, BadNumber> {
     u64::from_str_radix(digits, base).map(|value| value as i64).map_err(|_| BadNumber::OutOfRange)
 }
 
-/// Appends the bytes of a string token, quotes included, to `out`: see [`bytes_of_string`].
+/// Appends the bytes of a string token, quotes included, to `out`: `\a \b \t \n \v \f \r`, one to three octal digits and
+/// `\x` with one or two hexadecimal digits stand for a byte; any other backslash is dropped.
 pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
-    each_byte(token, |byte, _| out.push(byte));
+    each_byte(&crate::foreign::encode(inside(token)), |byte, _| out.push(byte));
 }
 
-/// The bytes of a string token, quotes included, none of anything else; each with the part of the token that says it: `\a \b \t \n \v \f \r`, one to
-/// three octal digits and `\x` with one or two hexadecimal digits stand for a byte; any other backslash is dropped.
+/// The bytes that a string token says, quotes included, each with the part of the token that says it. None of what is no string
+/// token, or has bytes that are not UTF-8.
 pub fn bytes_of_string(token: &str) -> Vec<(u8, Range<usize>)> {
     let mut found = vec![];
-    if !token.starts_with('"') {
-        return found;
+    let bytes = if token.starts_with('"') { crate::foreign::encode(inside(token)) } else { vec![] };
+    if bytes.len() == inside(token).len() {
+        each_byte(&bytes, |byte, at| found.push((byte, at.start + 1..at.end + 1)));
     }
-    each_byte(token, |byte, at| found.push((byte, at)));
     found
 }
 
-fn each_byte(token: &str, mut each: impl FnMut(u8, Range<usize>)) {
+/// What stands between the quotes.
+fn inside(token: &str) -> &str {
     let unterminated = crate::lexer::is_unterminated(crate::kind::SyntaxKind::StringLiteral, token);
-    let end = if unterminated { token.len() } else { token.len() - 1 };
-    let inside = token.get(1..end).unwrap_or("").as_bytes();
+    let end = if unterminated { token.len() } else { token.len().saturating_sub(1) };
+    token.get(1..end).unwrap_or("")
+}
+
+fn each_byte(inside: &[u8], mut each: impl FnMut(u8, Range<usize>)) {
     let mut at = 0;
     while let Some(byte) = inside.get(at) {
         let from = at;
         at += 1;
         if *byte != b'\\' {
-            each(*byte, from + 1..at + 1);
+            each(*byte, from..at);
             continue;
         }
         let Some(escaped) = inside.get(at) else { break };
@@ -79,13 +84,13 @@ fn each_byte(token: &str, mut each: impl FnMut(u8, Range<usize>)) {
             b'x' => digits(16, 2, 0).unwrap_or(b'x'),
             other => *other,
         };
-        each(byte, from + 1..at + 1);
+        each(byte, from..at);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BadNumber, number, unescape};
+    use super::{BadNumber, bytes_of_string, number, unescape};
 
     #[test]
     fn numbers_have_the_bases_of_c_and_64_bits() {
@@ -117,5 +122,13 @@ mod tests {
         assert_eq!(value(r#""%d é""#), "%d é".as_bytes());
         assert_eq!(value(r#""open\""#), b"open\"");
         assert_eq!(value("\""), b"");
+    }
+
+    #[test]
+    fn bytes_know_where_they_are_written() {
+        assert_eq!(bytes_of_string(r#""a\\x\x41""#), [(b'a', 1..2), (b'\\', 2..4), (b'x', 4..5), (b'A', 5..9)]);
+        assert_eq!(bytes_of_string("@1"), []);
+        assert_eq!(bytes_of_string(""), []);
+        assert_eq!(bytes_of_string("\"\u{ff7e9}\""), []);
     }
 }
