@@ -49,6 +49,15 @@ impl<'a> Elaboration<'a> {
             self.report(Diagnostic::error("bad-regex", at, message).with_label("neither of these"));
             return None;
         }
+        for at in bytes.iter().flatten() {
+            if !is_lost(self.sources.text(literal), at) {
+                continue;
+            }
+            let sign = self.sources.text(within(literal, &(at.end - 1..at.end))).to_owned();
+            let message = format!("the string drops this backslash: the regular expression has a plain `{sign}`");
+            let help = format!("for the character itself, write `\\\\{sign}`");
+            self.report(Diagnostic::warning("lost-backslash", within(literal, at), message).with_help(help));
+        }
         // Of some bytes of the pattern, or of the place after them; the literal as a whole where it is not in the source.
         let place = |at: &Range<usize>| {
             let bytes = bytes.as_ref()?;
@@ -108,6 +117,12 @@ fn bad_escape(literal: &str, bytes: &[Range<usize>]) -> Option<Range<usize>> {
         _ => false,
     };
     bytes.iter().find(|at| literal.get((*at).clone()).is_some_and(bad)).cloned()
+}
+
+/// Whether a byte of a literal is a sign of regular expressions, written with a backslash that only the string sees.
+fn is_lost(literal: &str, at: &Range<usize>) -> bool {
+    let written = literal.get(at.clone()).map(str::as_bytes);
+    matches!(written, Some([b'\\', sign]) if b".[]{}()*+?|^$".contains(sign))
 }
 
 fn finding(error: &RegexError, at: Span) -> Diagnostic {

@@ -14,7 +14,6 @@ use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
 use systap_ir::graph::{Block, BlockId, Body, Function, Inst, Jump, Op, Terminator, Value};
 use systap_ir::intrinsic::Context;
 use systap_ir::program::{AggregateShape, Constant, Element, FunctionId, Global, GlobalId, GlobalShape, Limits, Type};
-
 use systap_regex::Regex;
 
 use super::{Datum, Host, Interpreter, MemoryStore, RuntimeError, Symbol};
