@@ -35,7 +35,7 @@ impl Lower<'_, '_> {
         let table = table.ok_or_else(|| self.unsupported("a large regular expression"))?;
         let (entry, mask) = (if table.wide { Size::B2 } else { Size::B1 }, (1 << (table.shift + table.states)) - 1);
         let map = self.shared.maps.table("regex", table.bytes);
-        let (again, done) = (self.em.label(), self.em.label());
+        let (again, out, done) = (self.em.label(), self.em.label(), self.em.label());
         let base = self.em.reg();
         self.em.push(Code::MapRef { dst: base, map, offset: Some(0) });
         let at = self.em.fresh(Arg::Address(mem));
@@ -54,12 +54,18 @@ impl Lower<'_, '_> {
         }
         self.em.alu(AluOp::Add, state, Src::Reg(base));
         self.em.push(Code::Load { size: entry, dst: state, mem: Mem::Base(state, CLASSES) });
-        // States 0 and 1 are the answers, and the NUL leads to one of them.
-        self.em.branch(Cond::Lt, state, Src::Imm(2), done);
         self.em.alu(AluOp::Add, at, Src::Imm(1));
         self.em.alu(AluOp::Sub, left, Src::Imm(1));
-        self.em.branch(Cond::Ne, left, Src::Imm(0), again);
-        self.em.mov(state, Arg::Imm(0));
+        self.em.branch(Cond::Eq, left, Src::Imm(0), out);
+        // States 0 and 1 are the answers, and the NUL leads to one of them. The verifier puts off where a branch jumps to: were
+        // that the way out, it would have to remember all the ways out of the loop at once.
+        self.em.branch(Cond::Ge, state, Src::Imm(2), again);
+        self.seldom(|lower| {
+            lower.em.place(out);
+            lower.em.branch(Cond::Lt, state, Src::Imm(2), done);
+            lower.em.mov(state, Arg::Imm(0));
+            lower.em.jump(done);
+        });
         self.em.place(done);
         self.hold(result, Held::Long(state));
         Ok(())
