@@ -41,7 +41,7 @@ fn fill(tree: &Path, kernel: &Kernel, line: &str) -> Result<(), String> {
     }
     let here = std::env::current_dir().map_err(failed)?;
     std::fs::write(tree.join("init"), init(&loaded)).map_err(failed)?;
-    std::fs::write(tree.join("command"), command(&here, line)).map_err(failed)?;
+    std::fs::write(tree.join("command"), command(&here, kernel, line)).map_err(failed)?;
     for program in ["init", "command"] {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(tree.join(program), std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
@@ -51,12 +51,10 @@ fn fill(tree: &Path, kernel: &Kernel, line: &str) -> Result<(), String> {
 
 /// Puts a module into the tree, after those that it depends on; one that is built in is nowhere and not needed.
 fn add_module(tree: &Path, kernel: &Kernel, name: &str, loaded: &mut Vec<String>) -> Result<(), String> {
-    let dependencies = std::fs::read_to_string(kernel.modules.join("modules.dep"));
-    let paths: Vec<String> = match dependencies {
-        Ok(text) => listed(&text, name),
-        Err(_) => by_search(kernel, name)?,
-    };
-    for path in paths {
+    let dependencies = kernel.modules.join("modules.dep");
+    let text =
+        std::fs::read_to_string(&dependencies).map_err(|error| format!("{}: {error}", dependencies.display()))?;
+    for path in listed(&text, name) {
         let stem = module_name(&path);
         if loaded.contains(&stem) {
             continue;
@@ -80,44 +78,6 @@ fn listed(text: &str, name: &str) -> Vec<String> {
     let mut paths: Vec<String> = dependencies.split_whitespace().rev().map(str::to_owned).collect();
     paths.push(path.to_owned());
     paths
-}
-
-/// The same of a package that was unpacked and not installed, so that `modules.dep` was never made: modules say themselves
-/// what they depend on.
-fn by_search(kernel: &Kernel, name: &str) -> Result<Vec<String>, String> {
-    let mut all = vec![];
-    walk(&kernel.modules, Path::new("kernel"), &mut all);
-    let mut order = vec![];
-    visit(kernel, &all, name, &mut order)?;
-    Ok(order)
-}
-
-fn visit(kernel: &Kernel, all: &[String], name: &str, order: &mut Vec<String>) -> Result<(), String> {
-    let Some(path) = all.iter().find(|path| module_name(path) == name) else { return Ok(()) };
-    if order.contains(path) {
-        return Ok(());
-    }
-    let output = Command::new("modinfo").args(["-F", "depends"]).arg(kernel.modules.join(path)).output();
-    let output = output
-        .or_else(|_| Command::new("/sbin/modinfo").args(["-F", "depends"]).arg(kernel.modules.join(path)).output());
-    let output = output.map_err(|error| format!("modinfo (package kmod): {error}"))?;
-    for dependency in String::from_utf8_lossy(&output.stdout).trim().split(',').filter(|name| !name.is_empty()) {
-        visit(kernel, all, &dependency.replace('-', "_"), order)?;
-    }
-    order.push(path.clone());
-    Ok(())
-}
-
-fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
-    let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return };
-    for entry in entries.flatten() {
-        let path = folder.join(entry.file_name());
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            walk(root, &path, found);
-        } else if path.to_string_lossy().contains(".ko") {
-            found.push(path.to_string_lossy().into_owned());
-        }
-    }
 }
 
 /// `kernel/fs/9p/9p.ko.xz` is `9p`.
@@ -145,7 +105,9 @@ exec busybox switch_root /root /.systap-lab
     )
 }
 
-fn command(here: &Path, line: &str) -> String {
+fn command(here: &Path, kernel: &Kernel, line: &str) -> String {
+    let modules = quoted(&kernel.modules.display().to_string());
+    let boot = kernel.image.parent().map(|folder| quoted(&folder.display().to_string())).unwrap_or_default();
     let here = quoted(&here.display().to_string());
     let path = quoted(&std::env::var("PATH").unwrap_or_default());
     let home = quoted(&std::env::var("HOME").unwrap_or_else(|_| "/root".to_owned()));
@@ -156,6 +118,10 @@ mount -t tmpfs tmpfs /dev/shm 2>/dev/null
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 ip link set lo up 2>/dev/null
+# What the package would have installed.
+mkdir -p /boot /lib/modules
+cp {boot}/* /boot/
+ln -sfn {modules} /lib/modules/{release}
 export PATH={path} HOME={home} SYSTAP_LAB=1
 cd {here}
 # Lines as they are written, without a carriage return each.
@@ -169,7 +135,8 @@ sync
 echo o > /proc/sysrq-trigger
 sleep 60
 ",
-        line = quoted(line)
+        line = quoted(line),
+        release = kernel.release,
     )
 }
 

@@ -34,6 +34,11 @@ pub(crate) fn fetch(series: &str) -> Result<Kernel, String> {
     let archive = archive.ok_or_else(|| format!("apt-get did not fetch {package}"))?;
     output(Command::new("dpkg").arg("-x").arg(&archive).arg(&fresh))?;
     std::fs::remove_file(&archive).map_err(|error| error.to_string())?;
+    let kernel = unpacked(&fresh).ok_or_else(|| format!("{package} has no kernel in it"))?;
+    // An installed package would have had this made: which module needs which.
+    let base = kernel.modules.ancestors().nth(3).unwrap_or(&fresh);
+    let depmod = if Path::new("/sbin/depmod").exists() { "/sbin/depmod" } else { "depmod" };
+    output(Command::new(depmod).arg("-b").arg(base).arg(&kernel.release))?;
     _ = std::fs::remove_dir_all(&folder);
     std::fs::rename(&fresh, &folder).map_err(|error| error.to_string())?;
     unpacked(&folder).ok_or_else(|| format!("{package} has no kernel in it"))

@@ -7,6 +7,9 @@
 mod boot;
 mod initramfs;
 mod kernel;
+mod suites;
+
+pub(crate) use suites::run_suites;
 
 use std::path::PathBuf;
 
@@ -17,6 +20,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("busybox", "busybox-static"),
     ("cpio", "cpio"),
+    ("lsmod", "kmod"),
     ("xz", "xz-utils"),
     ("dpkg", "dpkg"),
 ];
@@ -38,21 +42,21 @@ pub(crate) fn lab(args: &[String]) -> Outcome {
         [line] => line.clone(),
         words => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
     };
-    match run(series, &line)? {
+    match run(series, &line, &mut |line| println!("{line}"))? {
         0 => Ok(()),
         status => Err(format!("the command ended with status {status} on {series}")),
     }
 }
 
-/// Runs a line of shell on the newest kernel of a series; gives the exit status.
-pub(crate) fn run(series: &str, line: &str) -> Result<i32, String> {
+/// Runs a line of shell on the newest kernel of a series; gives the exit status. What it says goes to `heard`, line by line.
+pub(crate) fn run(series: &str, line: &str, heard: &mut dyn FnMut(&str)) -> Result<i32, String> {
     install::debian(PROGRAMS);
     let kernel = kernel::fetch(series)?;
     let initramfs = initramfs::build(&kernel, line)?;
     for attempt in 1..=BOOTS {
-        match boot::boot(&kernel.image, &initramfs)? {
+        match boot::boot(&kernel.image, &initramfs, heard)? {
             boot::End::Command(status) => return Ok(status),
-            boot::End::NoCommand(why) => println!("lab: boot {attempt} did not reach the command ({why})"),
+            boot::End::NoCommand(why) => heard(&format!("lab: boot {attempt} did not reach the command ({why})")),
         }
     }
     Err(format!("{} did not come up in {BOOTS} boots", kernel.release))
