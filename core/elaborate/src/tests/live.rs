@@ -46,6 +46,7 @@ fn every_function_of_the_library() {
         .map(|name| match name {
             "assert" => "assert(1)".to_string(),
             "matched_str" | "pexecname" | "sprint_backtrace" => format!("println({name}())"),
+            "isdigit" | "string_quoted" | "text_str" | "tokenize" => format!("println({name}(\"a\"))"),
             _ => format!("println({name}(1))"),
         })
         .collect();

@@ -18,6 +18,7 @@ use super::host::Host;
 use super::matches::LastMatch;
 use super::operation::Cursor;
 use super::store::Store;
+use super::tokens::Tokens;
 
 /// How many jumps backwards and calls go by between two looks at whether the run is to end.
 const PATIENCE: u32 = 4096;
@@ -49,6 +50,7 @@ pub struct Interpreter<'a> {
     pub(super) keys: Vec<Datum>,
     pub(super) output: Vec<u8>,
     pub(super) last_match: Option<LastMatch>,
+    pub(super) tokens: Tokens,
 }
 
 impl<'a> Interpreter<'a> {
@@ -65,6 +67,7 @@ impl<'a> Interpreter<'a> {
             keys: vec![],
             output: vec![],
             last_match: None,
+            tokens: Tokens::default(),
         }
     }
 
@@ -85,6 +88,7 @@ impl<'a> Interpreter<'a> {
         self.frames.clear();
         self.cursors.clear();
         self.last_match = None;
+        self.tokens = Tokens::default();
         let Some(entry) = body.blocks.first() else { return Ok(()) };
         self.registers.enter(body, has_texts(body));
         for (param, arg) in entry.params.iter().zip(args) {

@@ -15,6 +15,7 @@ mod matches;
 mod memory;
 mod operation;
 mod store;
+mod tokens;
 
 #[cfg(test)]
 mod tests;

@@ -76,7 +76,7 @@ fn every_function_is_there() {
     for which in Intrinsic::ALL {
         let signature = which.signature();
         let (mut b, _) = Builder::new(&[]);
-        let zero = |b: &mut Builder, ty: &Type| if *ty == Type::Long { b.long(3) } else { b.text("3") };
+        let zero = |b: &mut Builder, ty: &Type| if *ty == Type::Long { b.long(3) } else { b.text("3333") };
         let args: Vec<Value> = signature.params.iter().map(|ty| zero(&mut b, ty)).collect();
         // There are three groups to ask for.
         let (text, pattern) = (b.text("abc"), b.long(0));
