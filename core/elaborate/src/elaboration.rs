@@ -14,9 +14,11 @@ use crate::scope::{LocalState, Scope, Site};
 use crate::settle;
 use crate::types::{Ty, Types};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, TypeId};
+use systap_regex::Regex;
 use systap_syntax::ast::{FunctionBody, Item};
 
 /// A handler whose locals do not have their final types yet.
@@ -45,6 +47,8 @@ pub(crate) struct Elaboration<'a> {
     advice: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
+    /// The regular expressions, each once.
+    pub(crate) patterns: Vec<Arc<Regex>>,
     pub(crate) globals: Vec<GlobalState<'a>>,
     pub(crate) functions: Vec<FunctionState<'a>>,
     pub(crate) probes: Vec<ProbeState>,
@@ -111,6 +115,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         advice: *advice,
         types: Types::default(),
         names: Names::default(),
+        patterns: vec![],
         globals: vec![],
         functions: vec![],
         probes: vec![],
@@ -255,6 +260,7 @@ impl<'a> Elaboration<'a> {
         for (state, locals) in probes.drain(..).zip(locals) {
             program.probes.push(Probe { locals, ..state.probe });
         }
+        program.patterns = std::mem::take(&mut self.patterns);
         program.functions = functions;
         settle::program(&mut program);
         self.modified_through_calls();

@@ -4,7 +4,10 @@
 
 #![expect(missing_docs, reason = "the line above a variant tells its fields too")]
 
+use std::sync::Arc;
+
 use systap_diagnostics::Span;
+use systap_regex::Regex;
 
 use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
@@ -17,6 +20,8 @@ pub struct Program {
     pub globals: Vec<Global>,
     /// The functions that it calls; recursion is allowed.
     pub functions: Vec<Function>,
+    /// The regular expressions that it matches with.
+    pub patterns: Vec<Arc<Regex>>,
     /// C code outside functions, which only a runtime that compiles C can take.
     pub embedded: Vec<Span>,
     /// A handler for each resolved probe point, in script order.
@@ -32,6 +37,10 @@ pub struct GlobalId(pub u32);
 /// Index into [`Program::functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionId(pub u32);
+
+/// Index into [`Program::patterns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PatternId(pub u32);
 
 /// Index into the locals of one handler or function; parameters come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -358,6 +367,9 @@ pub enum ExprKind {
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     /// Comparison of two longs or two strings (bytewise); gives 1 or 0.
     Compare(CompareOp, Box<Expr>, Box<Expr>),
+    /// `=~`: 1 if the pattern matches somewhere in the text, else 0. What it has matched is asked for afterwards
+    /// ([`Intrinsic::Matched`]).
+    Match { text: Box<Expr>, pattern: PatternId },
     /// `&&`, `||`; the right operand is evaluated only if it matters. Gives 1 or 0.
     Logical { and: bool, left: Box<Expr>, right: Box<Expr> },
     /// `?:`; operands are of one type.

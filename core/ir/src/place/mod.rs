@@ -12,6 +12,7 @@ mod capacity;
 mod caught;
 mod defer;
 mod denied;
+mod matches;
 mod residence;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,8 @@ fn divide(rules: &Rules<'_>) -> Result<Placed, Vec<Diagnostic>> {
     let unit = rules.unit;
     let recursive = recursive_functions(&unit.functions);
     let mut placed = Placed { functions: unit.functions.clone(), limits: unit.limits, ..Placed::default() };
+    placed.patterns = unit.patterns.clone();
+    let noted = matches::matter(unit);
     let mut diagnostics = vec![];
     for handler in &unit.handlers {
         let (point, span, event) = (handler.point.clone(), handler.span, handler.event.clone());
@@ -61,6 +64,9 @@ fn divide(rules: &Rules<'_>) -> Result<Placed, Vec<Diagnostic>> {
         }
         let mut body = handler.body.clone();
         inline_calls(&mut body, &unit.functions, &recursive);
+        if noted {
+            matches::carry(&mut body);
+        }
         optimize_body(&mut body);
         match defer::divide(&mut body, rules, placed.kernel.len(), placed.continuations.len()) {
             Ok(continuations) => placed.continuations.extend(continuations),
