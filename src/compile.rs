@@ -1,6 +1,9 @@
 //! The road of a script, stage by stage, from text to what can be loaded. It gives what a stage made, or what is wrong; showing
 //! either is its callers'.
 
+use std::path::PathBuf;
+
+use systap_binary::Programs;
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
@@ -53,13 +56,18 @@ pub(crate) struct Settings {
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
     pub(crate) guru: bool,
+    /// Where programs without a path are looked for.
+    pub(crate) search: Vec<PathBuf>,
+    /// The program that the target runs.
+    pub(crate) target: Option<String>,
 }
 
 impl Settings {
     /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
+        let search = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
         let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
-        let mut settings = Settings { args, hz, guru: options.guru, ..Settings::default() };
+        let mut settings = Settings { args, hz, guru: options.guru, search, ..Settings::default() };
         for definition in &options.limits {
             limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
         }
@@ -120,10 +128,13 @@ impl<'a> Compilation<'a> {
 
     /// Tree to typed program.
     pub(crate) fn elaborate(&mut self, file: ast::File) -> Result<Program, Stop> {
+        let programs = Programs::new(self.settings.search.clone());
         let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
             files: &[file],
             sources: self.sources,
             kernel: self.kernel,
+            programs: &programs,
+            target: self.settings.target.clone(),
             limits: self.settings.limits,
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,

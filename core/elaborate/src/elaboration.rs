@@ -12,6 +12,7 @@ use crate::scope::LocalState;
 use crate::settle;
 use crate::types::{Ty, Types};
 use std::collections::{HashMap, HashSet};
+use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, TypeId};
@@ -27,6 +28,8 @@ pub(crate) struct ProbeState {
 #[derive(Debug)]
 pub(crate) struct Elaboration<'a> {
     pub(crate) kernel: &'a Kernel,
+    pub(crate) programs: &'a Programs,
+    pub(crate) target: Option<String>,
     pub(crate) sources: &'a mut Sources,
     pub(crate) library: &'a Library,
     pub(crate) limits: Limits,
@@ -56,9 +59,11 @@ pub(crate) struct Elaboration<'a> {
 
 /// Elaborates a script.
 pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru } = input;
+    let Input { files, sources, kernel, programs, target, limits, globals_override, hz, guru } = input;
     let mut elaboration = Elaboration {
         kernel,
+        programs,
+        target,
         sources,
         library,
         limits,

@@ -105,6 +105,10 @@ impl<'a> Elaboration<'a> {
                     && self.writable(scope, id, span);
                 fits.then(|| (place, self.globals[id.0 as usize].value))
             }
+            ast::ExprKind::Target(chain) if self.settable_target(scope, chain).is_some() => {
+                let local = self.settable_target(scope, chain)?;
+                Some((Place::Local(local), scope.local(local).ty))
+            }
             ast::ExprKind::Target(_) => {
                 self.report(
                     Diagnostic::error("assign-target", span, "target variables can only be read")

@@ -2,6 +2,7 @@
 //! that it is about the running one.
 
 mod blob;
+mod families;
 mod live;
 mod mutations;
 mod names;
@@ -10,6 +11,7 @@ mod targets;
 mod values;
 
 use crate::{DEFAULT_HZ, Elaborated, Input, elaborate};
+use systap_binary::Programs;
 use systap_diagnostics::{Severity, Sources};
 use systap_ir::program::Limits;
 use systap_kernel::Kernel;
@@ -26,6 +28,8 @@ fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &
         files: &files,
         sources,
         kernel,
+        programs: &Programs::new(vec!["/usr/bin".into(), "/bin".into()]),
+        target: None,
         limits: Limits::default(),
         globals_override,
         hz: DEFAULT_HZ,
