@@ -25,17 +25,24 @@ const OWNER: &[u8] = b"stapsdt\0";
 /// Reads the notes of a section; `base` is where `.stapsdt.base` is now.
 pub(crate) fn read(mut data: &[u8], base: Option<u64>, offset_of: impl Fn(u64) -> Option<u64>) -> Vec<Mark> {
     let mut marks = vec![];
-    while let Some((owner, kind, description, rest)) = note(data) {
-        if owner == OWNER && kind == TYPE {
-            marks.extend(mark(description, base, &offset_of));
+    while let Some((note, rest)) = note(data) {
+        if note.owner == OWNER && note.kind == TYPE {
+            marks.extend(mark(note.description, base, &offset_of));
         }
         data = rest;
     }
     marks
 }
 
-/// The note at the start: owner, type, description, and what follows.
-fn note(data: &[u8]) -> Option<(&[u8], u32, &[u8], &[u8])> {
+/// A note of an ELF file.
+struct Note<'a> {
+    owner: &'a [u8],
+    kind: u32,
+    description: &'a [u8],
+}
+
+/// The note at the start, and what follows.
+fn note(data: &[u8]) -> Option<(Note<'_>, &[u8])> {
     let word = |at: usize| Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?));
     let (owner_len, len, kind) = (word(0)? as usize, word(4)? as usize, word(8)?);
     let description_at = owner_len.checked_next_multiple_of(4)?.checked_add(12)?;
@@ -43,7 +50,7 @@ fn note(data: &[u8]) -> Option<(&[u8], u32, &[u8], &[u8])> {
     let owner = data.get(12..owner_len.checked_add(12)?)?;
     let description = data.get(description_at..end)?;
     let rest = data.get(end.checked_next_multiple_of(4)?..).unwrap_or_default();
-    Some((owner, kind, description, rest))
+    Some((Note { owner, kind, description }, rest))
 }
 
 fn mark(description: &[u8], base: Option<u64>, offset_of: &impl Fn(u64) -> Option<u64>) -> Option<Mark> {

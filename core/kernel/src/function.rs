@@ -5,6 +5,7 @@
 
 use crate::btf::Type;
 use crate::{Btf, BtfError, Kernel, KernelError, Kind, Param, TypeId, glob};
+use std::collections::HashSet;
 
 /// A function of the kernel proper.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Kernel {
         Ok(self.code_symbol(name, None).then(|| Function { name: name.to_string(), prototype: None }))
     }
 
-    /// The functions in BTF whose names match a pattern (see [`glob::matches`]), by name.
+    /// The functions in BTF whose names match a pattern (see [`glob::matches`]), by name, without those of the kernel's start.
     ///
     /// # Errors
     /// Where the kernel shows no types.
@@ -50,7 +51,19 @@ impl Kernel {
             names.filter(|(_, name)| glob::matches(pattern, name)).map(|(id, name)| (name, id)).collect();
         matching.sort_unstable();
         matching.dedup_by_key(|(name, _)| *name);
+        let gone = self.initial_functions();
+        matching.retain(|(name, _)| !gone.contains(name));
         matching.into_iter().map(|(name, id)| self.of_types(btf, id, name)).collect()
+    }
+
+    /// Functions of the kernel's start, whose code is no longer there; none if the symbols cannot be read.
+    fn initial_functions(&self) -> HashSet<&str> {
+        let Ok(symbols) = self.symbols() else { return HashSet::new() };
+        let (Some(start), Some(end)) = (symbols.by_name("_sinittext"), symbols.by_name("_einittext")) else {
+            return HashSet::new();
+        };
+        let range = start.address..end.address;
+        symbols.iter().filter(|symbol| range.contains(&symbol.address)).map(|symbol| symbol.name).collect()
     }
 
     /// The names of the functions in BTF.

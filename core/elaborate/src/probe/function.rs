@@ -258,7 +258,7 @@ fn address_of<'a>(this: &Elaboration<'a>, point: &Point<'a>, at: &Component, add
     let address = address.cast_unsigned();
     if let Ok(symbols) = this.kernel.symbols() {
         let found = symbols.resolve(address);
-        if !found.is_some_and(|found| found.module.is_some() == module_of(point).is_some()) {
+        if found.is_none_or(|found| found.module.is_some() != module_of(point).is_some()) {
             return Err(bad_argument(at, format!("no code is at {address:#x}")));
         }
     }

@@ -213,7 +213,7 @@ impl<'a> Elaboration<'a> {
         let first_words: Vec<&str> = aliases.map(|first| first.name.text.as_str()).collect();
         let matched = match matching::find(point.span, &point.components, first_words.into_iter()) {
             Ok(matched) => matched,
-            Err(finding) => return self.unresolved(point, finding, optional),
+            Err(finding) => return self.unresolved(point, *finding, optional),
         };
         let wild = point.components.iter().any(matching::is_wildcard);
         let mut found = false;
@@ -229,26 +229,26 @@ impl<'a> Elaboration<'a> {
                 }
                 // Of what a pattern stands for, some may not be there.
                 Err(finding) if wild => _ = wrong.get_or_insert(finding),
-                Err(finding) => return self.unresolved(point, finding, optional),
+                Err(finding) => return self.unresolved(point, *finding, optional),
             }
         }
         match wrong {
-            Some(finding) if !found => self.unresolved(point, finding, optional),
+            Some(finding) if !found => self.unresolved(point, *finding, optional),
             _ => found,
         }
     }
 
     /// Reports why a point could not be resolved, unless it may be left away; false.
-    fn unresolved(&mut self, point: &Point<'a>, mut finding: Box<Diagnostic>, optional: bool) -> bool {
+    fn unresolved(&mut self, point: &Point<'a>, mut finding: Diagnostic, optional: bool) -> bool {
         // That the kernel does not say is not the same as that it has none.
         if optional && finding.code != "kernel-facts" {
             return false;
         }
         self.handler_left_out = true;
         if !point.through.is_empty() && finding.span != Some(point.span) {
-            *finding = finding.with_secondary(point.span, "used here");
+            finding = finding.with_secondary(point.span, "used here");
         }
-        self.report(*finding);
+        self.report(finding);
         false
     }
 }
