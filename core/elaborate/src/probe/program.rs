@@ -35,11 +35,11 @@ fn subject(this: &mut Elaboration<'_>, point: &Point<'_>) -> Result<Subject, Box
     let program = process::program_of(this, first)?;
     if let Some(library) = point.word("library") {
         let found = this.programs.library(&string(library).unwrap_or_default());
-        // A library is many programs'.
-        let filter = if process.is_none() { process::filter(this, first)? } else { None };
         let binary = found.map_err(|error| {
             Box::new(Diagnostic::error("unknown-program", argument_span(library), error.to_string()))
         })?;
+        // A library is many programs'.
+        let filter = if process.is_none() { process::filter(this, first)? } else { None };
         return Ok(Subject { binary, process, filter, at: argument_span(library) });
     }
     match program {
