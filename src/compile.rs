@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) search: Vec<PathBuf>,
     /// The program that the target runs.
     pub(crate) target: Option<String>,
+    /// Whether to warn of what nothing uses.
+    pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
     pub(crate) remarks: Vec<(String, bool)>,
 }
@@ -162,6 +164,8 @@ impl<'a> Compilation<'a> {
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,
             guru: self.settings.guru,
+            unoptimized: false,
+            advice: self.settings.advice,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)

@@ -18,6 +18,7 @@ impl<'a> Elaboration<'a> {
             name: point.name.clone(),
             event: facts,
             assigned: point.words().assigned,
+            written: crate::scan::words([point.body]).assigned,
         };
         let condition = self.condition(point, filter);
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)));
@@ -26,6 +27,7 @@ impl<'a> Elaboration<'a> {
         for block in point.blocks() {
             body.extend(self.block(&mut scope, block));
         }
+        self.silence_unread(&point.blocks().collect::<Vec<_>>(), &scope);
         if exits {
             let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
             body.push(build::statement(point.span, build::expr(point.span, Type::Long, exit)));
@@ -50,6 +52,7 @@ impl<'a> Elaboration<'a> {
     /// All conditions that led to the point, joined, after what the point itself is restricted to.
     fn condition(&mut self, point: &Point<'a>, filter: Option<Expr>) -> Option<Expr> {
         let mut joined = filter;
+        let outside = self.names.stand_in(point.body);
         for condition in &point.conditions {
             let next = self.long(&mut Scope::new(Site::Condition), condition, "a condition");
             joined = Some(match joined {
@@ -60,6 +63,7 @@ impl<'a> Elaboration<'a> {
                 None => next,
             });
         }
+        self.names.go_back(outside);
         joined
     }
 }
