@@ -15,6 +15,7 @@ use crate::settle;
 use crate::types::{Ty, Types};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, TypeId};
@@ -32,6 +33,8 @@ pub(crate) struct ProbeState {
 #[derive(Debug)]
 pub(crate) struct Elaboration<'a> {
     pub(crate) kernel: &'a Kernel,
+    pub(crate) programs: &'a Programs,
+    pub(crate) target: Option<String>,
     pub(crate) sources: &'a mut Sources,
     pub(crate) library: &'a Library,
     pub(crate) limits: Limits,
@@ -102,9 +105,24 @@ pub(crate) fn run(mut input: Input<'_>, library: &Library) -> Elaborated {
 
 /// One elaboration from the start, with what the rounds before have found out about pointers.
 fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elaborated, Autocast) {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru, skip_badvars, unoptimized, advice } = input;
+    let Input {
+        files,
+        sources,
+        kernel,
+        programs,
+        target,
+        limits,
+        globals_override,
+        hz,
+        guru,
+        skip_badvars,
+        unoptimized,
+        advice,
+    } = input;
     let mut elaboration = Elaboration {
         kernel,
+        programs,
+        target: target.clone(),
         sources,
         library,
         limits: *limits,
