@@ -16,6 +16,7 @@ use measure::arguments::Arguments;
 use measure::check_harness;
 use measure::numbers::median;
 use measure::table::{number, render};
+use systap_binary::Programs;
 use systap_diagnostics::{Severity, Sources};
 use systap_elaborate::{Input, elaborate};
 use systap_ir::program::Limits;
@@ -77,6 +78,8 @@ fn once(text: &str, kernel: &Kernel) -> Result<(Duration, Duration), String> {
         list: false,
         tapsets: None,
         kernel,
+        programs: &Programs::default(),
+        target: None,
         limits: Limits::default(),
         globals_override: vec![],
         hz: systap_elaborate::DEFAULT_HZ,

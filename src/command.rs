@@ -11,6 +11,20 @@ pub(crate) fn target(command: &str) -> Target {
     plain_program(command).map_or_else(|| Target::Command(command.to_owned()), Target::Program)
 }
 
+/// The program that the command runs, if it is clear which.
+fn program(command: &str) -> Option<String> {
+    plain_program(command)?.into_iter().next()?.into_string().ok()
+}
+
+/// The program that the target runs: that of the command, or the process'.
+pub(crate) fn target_program(command: Option<&str>, process: Option<u32>) -> Option<String> {
+    match (command, process) {
+        (Some(command), _) => program(command),
+        (None, Some(process)) => Some(format!("/proc/{process}/exe")),
+        (None, None) => None,
+    }
+}
+
 /// Path and arguments, if the command is words of harmless letters of which the first is a program on the path.
 fn plain_program(command: &str) -> Option<Vec<std::ffi::OsString>> {
     let harmless = |letter: char| letter.is_ascii_alphanumeric() || " _-./:,+@%=".contains(letter);

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use systap_binary::Programs;
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
@@ -69,6 +70,10 @@ pub(crate) struct Settings {
     pub(crate) skip_badvars: bool,
     /// Whether what nothing uses must be right too.
     pub(crate) unoptimized: bool,
+    /// Where programs without a path are looked for.
+    pub(crate) search: Vec<PathBuf>,
+    /// The program that the target runs.
+    pub(crate) target: Option<String>,
     /// Whether to warn of what nothing uses.
     pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
@@ -114,7 +119,7 @@ impl Settings {
 
     /// Reads `-G`, `-D` and their kin; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
-        let mut settings = Settings { args, hz: ticks_per_second(), ..Settings::default() };
+        let mut settings = Settings { args, hz: ticks_per_second(), search: search_path(), ..Settings::default() };
         settings.dialect.guru = options.guru;
         settings.unoptimized = options.unoptimized;
         settings.skip_badvars = options.skip_badvars;
@@ -137,6 +142,11 @@ impl Settings {
         settings.tapset = tapset_directories(options.tapsets.clone(), kernel);
         Ok(settings)
     }
+}
+
+/// The directories of programs.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
 /// The kernel's ticks a second, as far as it can be told.
@@ -290,12 +300,15 @@ impl<'a> Compilation<'a> {
             max_depth: MAX_DEPTH,
             privileged: true,
         };
+        let programs = Programs::new(settings.search.clone());
         how(systap_elaborate::Input {
             files,
             sources: self.sources,
             list: settings.list,
             tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),
             kernel: self.kernel,
+            programs: &programs,
+            target: settings.target.clone(),
             limits: settings.limits,
             globals_override: settings.globals.clone(),
             hz: settings.hz,

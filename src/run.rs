@@ -146,6 +146,7 @@ fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Resu
     }
     settings.count_hits = options.summary || options.script.format == Format::Json;
     settings.ring_bytes = options.kernel_buffer;
+    settings.target = crate::command::target_program(options.command.as_deref(), options.process);
     let time_limit = match options.seconds {
         Some(seconds) => {
             let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());

@@ -191,8 +191,13 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         Privilege::Developer => "stapdev",
     };
     let dialect = Dialect { version, runtime: request.runtime, privilege, guru: request.guru };
-    let mut settings =
-        Settings { args: request.args.clone(), hz: compile::ticks_per_second(), dialect, ..Settings::default() };
+    let mut settings = Settings {
+        args: request.args.clone(),
+        hz: compile::ticks_per_second(),
+        search: compile::search_path(),
+        dialect,
+        ..Settings::default()
+    };
     for definition in &request.limits {
         // Any name of C can be defined, with a value or without; so only a value that makes no sense is wrong, and a number that
         // is none of ours was one of SystemTap's: the nearest that will do is meant.
@@ -216,6 +221,7 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         settings.globals.push((name.to_owned(), value.to_owned()));
     }
     settings.ring_bytes = request.buffer;
+    settings.target = crate::command::target_program(request.command.as_deref(), request.process);
     // SystemTap tells of what it drops, and with -u drops nothing.
     (settings.unoptimized, settings.advice) = (request.unoptimized, !request.unoptimized);
     settings.skip_badvars = request.skip_bad_variables;

@@ -13,9 +13,12 @@ use crate::settle;
 use crate::types::{Ty, Types};
 use crate::{Elaborated, Input, Listed};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, Tracepoint, TypeId};
+use systap_regex::Regex;
 use systap_syntax::ast::{FunctionBody, Item};
 
 /// A handler whose locals do not have their final types yet.
@@ -29,6 +32,8 @@ pub(crate) struct ProbeState {
 #[derive(Debug)]
 pub(crate) struct Elaboration<'a> {
     pub(crate) kernel: &'a Kernel,
+    pub(crate) programs: &'a Programs,
+    pub(crate) target: Option<String>,
     pub(crate) sources: &'a mut Sources,
     pub(crate) library: &'a Library,
     pub(crate) limits: Limits,
@@ -47,6 +52,8 @@ pub(crate) struct Elaboration<'a> {
     advice: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
+    /// The regular expressions, each once.
+    pub(crate) patterns: Vec<Arc<Regex>>,
     pub(crate) globals: Vec<GlobalState<'a>>,
     pub(crate) functions: Vec<FunctionState<'a>>,
     pub(crate) probes: Vec<ProbeState>,
@@ -108,6 +115,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         list,
         tapsets,
         kernel,
+        programs,
+        target,
         limits,
         globals_override,
         hz,
@@ -118,6 +127,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
     } = input;
     let mut elaboration = Elaboration {
         kernel,
+        programs,
+        target: target.clone(),
         sources,
         library,
         limits: *limits,
@@ -130,6 +141,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         advice: *advice,
         types: Types::default(),
         names: Names::default(),
+        patterns: vec![],
         globals: vec![],
         functions: vec![],
         probes: vec![],
@@ -278,6 +290,7 @@ impl<'a> Elaboration<'a> {
         for (state, locals) in probes.drain(..).zip(locals) {
             program.probes.push(Probe { locals, ..state.probe });
         }
+        program.patterns = std::mem::take(&mut self.patterns);
         program.functions = functions;
         settle::program(&mut program);
         self.modified_through_calls();

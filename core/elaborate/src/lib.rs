@@ -38,6 +38,7 @@ mod types;
 
 pub use macros::{all_macros, macros};
 
+use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Sources};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::Kernel;
@@ -61,6 +62,10 @@ pub struct Input<'a> {
     pub tapsets: Option<Tapsets<'a>>,
     /// The kernel that the program is for.
     pub kernel: &'a Kernel,
+    /// The programs and libraries that it may probe.
+    pub programs: &'a Programs,
+    /// The program that the target runs, as it would be asked of `programs`: that of `-c` or `-x`.
+    pub target: Option<String>,
     /// The limits in force.
     pub limits: Limits,
     /// `-G name=value`: what scalar globals start from.

@@ -4,7 +4,9 @@
 
 use crate::elaboration::Elaboration;
 use crate::probe::Point;
-use crate::scope::{EventFacts, ProbeFacts, SyscallFacts};
+use crate::scope::{EventFacts, OfferedValue, ProbeFacts, SyscallFacts};
+use systap_ir::program::Type;
+use systap_kernel::TypeId;
 
 /// A resolved point, as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,16 +26,34 @@ impl Elaboration<'_> {
         }
         let variables = match &facts.event {
             EventFacts::Tracepoint { tracepoint, .. } => {
-                let describe = |param: &systap_kernel::Param| {
-                    let ty = self.kernel.btf().map(|btf| btf.describe(param.ty)).unwrap_or_default();
-                    format!("${}:{ty}", param.name)
-                };
+                let describe = |param: &systap_kernel::Param| format!("${}:{}", param.name, self.described(param.ty));
                 tracepoint.params.iter().map(describe).collect()
             }
             EventFacts::Syscall(facts) => of_syscall(facts),
-            _ => vec![],
+            EventFacts::Function(facts) => {
+                let named = facts.params.iter().filter(|param| !param.name.is_empty());
+                let params = named.map(|param| format!("${}:{}", param.name, self.described(param.ty)));
+                let returned = facts.returned.iter().map(|param| format!("$return:{}", self.described(param.ty)));
+                params.chain(returned).collect()
+            }
+            EventFacts::Values(values) => values.iter().map(|each| self.of_value(each)).collect(),
+            EventFacts::Plain => vec![],
         };
         self.listed.push(Listed { name: point.list_name(&facts.point), variables });
+    }
+
+    /// A type in the words of C.
+    fn described(&self, ty: TypeId) -> String {
+        self.kernel.btf().map(|btf| btf.describe(ty)).unwrap_or_default()
+    }
+
+    fn of_value(&self, value: &OfferedValue) -> String {
+        let ty = match (value.pointee, value.value.ty) {
+            (Some(pointee), _) => format!("{} *", self.described(pointee)),
+            (None, Type::Long) => "long".to_owned(),
+            (None, Type::Text) => "string".to_owned(),
+        };
+        format!("{}:{ty}", value.name)
     }
 }
 

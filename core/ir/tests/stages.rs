@@ -24,6 +24,8 @@ fn unit_of(script: &str) -> Unit {
         list: false,
         tapsets: None,
         kernel: &Kernel::running(),
+        programs: &systap_binary::Programs::default(),
+        target: None,
         limits: Limits::default(),
         globals_override: vec![],
         hz: 250,

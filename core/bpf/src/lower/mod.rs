@@ -11,6 +11,7 @@ mod context;
 pub(crate) mod dispatch;
 mod flow;
 mod globals;
+mod matches;
 mod memory;
 mod records;
 mod syscall;
@@ -388,6 +389,8 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Compare(..) => self.compare(result, &inst.op)?,
             Op::Extend { value, bits, signed } => self.extend(result, *value, *bits, *signed)?,
             Op::Concat(left, right) => self.concat(result, *left, *right)?,
+            Op::Match { text, pattern } => self.matches(result, *text, *pattern)?,
+            Op::NoteMatch { .. } => return Err(self.unsupported("the groups of a match")),
             Op::Print(format, list) => {
                 self.record(SiteKind::Print(format.clone()), list, records::Wake::Later)?;
             }

@@ -60,6 +60,8 @@ fn damaged_scripts_end_without_a_panic() {
             list: false,
             tapsets: None,
             kernel: &kernel,
+            programs: &systap_binary::Programs::default(),
+            target: None,
             limits: Limits::default(),
             globals_override,
             hz: DEFAULT_HZ,

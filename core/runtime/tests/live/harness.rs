@@ -66,6 +66,8 @@ impl<'a> Script<'a> {
             list: false,
             tapsets: None,
             kernel,
+            programs: &systap_binary::Programs::default(),
+            target: None,
             limits: self.limits,
             globals_override: vec![],
             hz: 250,
