@@ -6,7 +6,7 @@ use crate::check::{Typed, count};
 use crate::elaboration::Elaboration;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
-use systap_ir::program::{AggregateShape, Constant, Element, Global, GlobalId, GlobalShape, LinearBounds, Type};
+use systap_ir::program::{AggregateShape, Constant, Element, Global, GlobalId, GlobalShape, Histogram, Type};
 use systap_syntax::ast;
 
 /// The greatest number of keys of an array, as SystemTap has it.
@@ -29,10 +29,12 @@ pub(crate) struct GlobalState<'a> {
     pub(crate) aggregate: Option<Span>,
     pub(crate) read: bool,
     pub(crate) written: bool,
-    /// `@hist_log` is asked for.
-    pub(crate) logarithmic: bool,
-    /// `@hist_linear` is asked for, and where.
-    pub(crate) linear: Option<(LinearBounds, Span)>,
+    /// A pointer is assigned to it, or to an element of it.
+    pub(crate) pointer: bool,
+    /// The histogram that is asked for, and where.
+    pub(crate) histogram: Option<(Histogram, Span)>,
+    /// `@variance` is asked for with this shift, and where.
+    pub(crate) variance: Option<(u8, Span)>,
 }
 
 impl<'a> Elaboration<'a> {
@@ -58,8 +60,9 @@ impl<'a> Elaboration<'a> {
             aggregate: self.names.aggregates.get(name).copied(),
             read: false,
             written: false,
-            logarithmic: false,
-            linear: None,
+            pointer: false,
+            histogram: None,
+            variance: None,
         });
         self.names.used_globals.insert(&declaration.name.text, id);
         Some(id)
@@ -150,9 +153,9 @@ impl<'a> Elaboration<'a> {
         let Some(since) = state.aggregate else { return true };
         let name = &state.declaration.name.text;
         let finding = Diagnostic::error("aggregate-misuse", at, format!("`{name}` is an aggregate, and {doing}"))
-            .with_secondary(since, "values are accumulated here")
+            .with_secondary(since, "an aggregate since here")
             .with_help(format!(
-                "ask for `@count({name})`, `@sum`, `@min`, `@max`, `@avg`, `@hist_log` or `@hist_linear`"
+                "ask for `@count({name})`, `@sum`, `@min`, `@max`, `@avg`, `@variance`, `@hist_log` or `@hist_linear`"
             ));
         self.report(finding);
         false
@@ -208,10 +211,15 @@ impl<'a> Elaboration<'a> {
             let (declaration, span) = (state.declaration, state.declaration.name.span);
             let name = declaration.name.text.clone();
             let print_at_end = state.script && state.written && !state.read;
+            let pointer = state.pointer;
+            let histogram = state.histogram.map(|(histogram, _)| histogram);
             let aggregate = AggregateShape {
-                logarithmic: state.logarithmic,
-                linear: state.linear.map(|(bounds, _)| bounds),
-                variance: None,
+                logarithmic: histogram == Some(Histogram::Logarithmic),
+                linear: match histogram {
+                    Some(Histogram::Linear(bounds)) => Some(bounds),
+                    _ => None,
+                },
+                variance: state.variance.map(|(shift, _)| shift),
             };
             let (is_aggregate, value, init) = (state.aggregate.is_some(), state.value, state.init.clone());
             let shape = match state.array.clone() {
@@ -240,7 +248,7 @@ impl<'a> Elaboration<'a> {
                     }
                 }
             };
-            globals.push(Global { name, span, shape, print_at_end });
+            globals.push(Global { name, span, shape, print_at_end, pointer });
         }
         globals
     }

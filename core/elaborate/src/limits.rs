@@ -48,6 +48,8 @@ const ROWS: &[Row] = &[
     Row("MAXACTION", 1, u32::MAX, |limits| &mut limits.actions),
     Row("MAXMAPENTRIES", 1, i32::MAX as u32, |limits| &mut limits.entries),
     Row("MAXERRORS", 0, u32::MAX, |limits| &mut limits.errors),
+    Row("HIST_WIDTH", 1, 4_096, |limits| &mut limits.histogram_width),
+    Row("HIST_ELISION", 0, 128, |limits| &mut limits.histogram_elision),
     Row("MAXNESTING", 1, 100_000, |limits| &mut limits.nesting),
 ];
 
@@ -64,6 +66,11 @@ pub fn set(limits: &mut Limits, definition: &str) -> Result<(), LimitError> {
         return Err(LimitError::Unknown { name: name.to_string(), nearest: nearest(name, names()) });
     };
     let wrong = || LimitError::Value { name, value: value.to_string(), least: *least, most: *most };
+    if *name == "HIST_ELISION" && value.parse::<i32>().is_ok_and(|number| number < 0) {
+        // Below 0, no row is left out.
+        limits.histogram_elision = u32::MAX;
+        return Ok(());
+    }
     let number: u32 = value.parse().map_err(|_| wrong())?;
     if !(*least..=*most).contains(&number) {
         return Err(wrong());
@@ -85,6 +92,8 @@ mod tests {
         set(&mut limits, "MAXACTION=5").unwrap();
         set(&mut limits, "MAXERRORS = 0").unwrap();
         assert_eq!(limits, Limits { actions: 5, user_actions: 5, ..Limits::default() });
+        set(&mut limits, "HIST_ELISION=-1").unwrap();
+        assert_eq!(limits.histogram_elision, u32::MAX);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 use std::collections::{HashMap, HashSet};
 use systap_diagnostics::Span;
 use systap_syntax::ast::{
-    Block, Expr, ExprKind, File, ForeachOver, FunctionBody, Item, Statement, StatementKind, TargetBase, TargetStep,
+    Block, Expr, ExprKind, File, ForeachOver, Function, FunctionBody, Item, Statement, StatementKind, TargetBase,
+    TargetStep,
 };
 
 /// Something met on the walk.
@@ -85,12 +86,7 @@ pub(crate) fn expr<'a>(each: &'a Expr, visit: &mut dyn FnMut(Node<'a>)) {
             expr(value, visit);
         }
         ExprKind::Step { target, .. } => expr(target, visit),
-        ExprKind::Aggregate { stat, shift, .. } => {
-            expr(stat, visit);
-            if let Some(shift) = shift {
-                expr(shift, visit);
-            }
-        }
+        ExprKind::Aggregate { stat, .. } => expr(stat, visit),
         ExprKind::Histogram { stat, bucket, .. } => {
             expr(stat, visit);
             if let Some(bucket) = bucket {
@@ -112,16 +108,22 @@ pub(crate) fn expr<'a>(each: &'a Expr, visit: &mut dyn FnMut(Node<'a>)) {
     }
 }
 
-/// The names that something accumulates into with `<<<`, with the first place of each.
+/// The names that are used as aggregates, with the first place of each where something is accumulated or, if nothing is,
+/// asked.
 pub(crate) fn aggregates<'a>(file: &'a File, found: &mut HashMap<&'a str, Span>) {
+    let mut asked: HashMap<&'a str, Span> = HashMap::new();
     let mut visit = |node: Node<'a>| {
-        if let Node::Expr(Expr { kind: ExprKind::Accumulate { target, .. }, .. }) = node {
-            match &target.kind {
-                ExprKind::Name(name) => found.entry(name).or_insert(target.span),
-                ExprKind::Index { array, .. } => found.entry(&array.text).or_insert(target.span),
-                _ => return,
-            };
-        }
+        let Node::Expr(Expr { kind, .. }) = node else { return };
+        let (found, stat) = match kind {
+            ExprKind::Accumulate { target, .. } => (&mut *found, target),
+            ExprKind::Aggregate { stat, .. } | ExprKind::Histogram { stat, .. } => (&mut asked, stat),
+            _ => return,
+        };
+        match &stat.kind {
+            ExprKind::Name(name) => found.entry(name).or_insert(stat.span),
+            ExprKind::Index { array, .. } => found.entry(&array.text).or_insert(stat.span),
+            _ => return,
+        };
     };
     for item in &file.items {
         match item {
@@ -139,6 +141,28 @@ pub(crate) fn aggregates<'a>(file: &'a File, found: &mut HashMap<&'a str, Span>)
             Item::Global(_) | Item::Embedded(_) => {}
         }
     }
+    for (name, span) in asked {
+        found.entry(name).or_insert(span);
+    }
+}
+
+/// The arrays of which a function's own body changes elements, with the first place of each.
+pub(crate) fn changed_arrays(function: &Function) -> HashMap<&str, Span> {
+    let mut found = HashMap::new();
+    let FunctionBody::Block(body) = &function.body else { return found };
+    block(body, &mut |node| {
+        let target = match node {
+            Node::Statement(Statement { kind: StatementKind::Delete(target), .. }) => target,
+            Node::Expr(Expr { kind: ExprKind::Assign { target, .. }, .. })
+            | Node::Expr(Expr { kind: ExprKind::Accumulate { target, .. }, .. })
+            | Node::Expr(Expr { kind: ExprKind::Step { target, .. }, .. }) => target,
+            _ => return,
+        };
+        if let ExprKind::Index { array, .. } = &target.kind {
+            found.entry(array.text.as_str()).or_insert(target.span);
+        }
+    });
+    found
 }
 
 /// Whether some `return` in the block has a value.

@@ -35,13 +35,26 @@ pub struct Limits {
     pub entries: u32,
     /// `MAXERRORS`: run-time errors that are only reported.
     pub errors: u32,
+    /// `HIST_WIDTH`: width of a histogram's longest bar.
+    pub histogram_width: u32,
+    /// `HIST_ELISION`: rows without values that a histogram keeps beside those with some; all of them from [`u32::MAX`] on.
+    pub histogram_elision: u32,
     /// `MAXNESTING`: depth of calls on the user side.
     pub nesting: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { string: 512, actions: 10_000, user_actions: u32::MAX, entries: 2048, errors: 0, nesting: 200 }
+        Limits {
+            string: 512,
+            actions: 10_000,
+            user_actions: u32::MAX,
+            entries: 2048,
+            errors: 0,
+            histogram_width: 50,
+            histogram_elision: 2,
+            nesting: 200,
+        }
     }
 }
 
@@ -86,6 +99,8 @@ pub struct Global {
     pub shape: GlobalShape,
     /// Printed when the run ends, since the script writes it and never reads it.
     pub print_at_end: bool,
+    /// A pointer is assigned to it somewhere, so that it is printed as one.
+    pub pointer: bool,
 }
 
 /// What a global holds.
@@ -323,7 +338,7 @@ pub enum AggregateFn {
     Max,
     /// Sum divided by count, towards zero; an error if none.
     Avg,
-    /// Sample variance, times two to the power of the shape's shift; an error if none.
+    /// Sample variance, worked out on values shifted left by what the shape says; an error if none.
     Variance,
 }
 

@@ -47,7 +47,7 @@ fn everything() -> (Placed, Artifact) {
     ];
     let span = Span::new(FileId(0), 0, 0);
     let global = |(shape, residence): (GlobalShape, Residence)| {
-        (Global { name: "g".into(), span, shape, print_at_end: false }, residence)
+        (Global { name: "g".into(), span, shape, print_at_end: false, pointer: false }, residence)
     };
     let map = |role, kind, key_size, value_size, entries| MapPlan {
         name: "m".into(),

@@ -217,15 +217,8 @@ impl Table<'_> {
     }
 }
 
-/// What an aggregate has got since it was `before`. The least and the greatest of that are not known apart; those of the whole
-/// bound them.
+/// What an aggregate has got since it was `before`.
 fn difference(mut last: Aggregate, before: &Aggregate) -> Option<Aggregate> {
-    last.count = last.count.wrapping_sub(before.count);
-    last.sum = last.sum.wrapping_sub(before.sum);
-    for (last, before) in [(&mut last.logarithmic, &before.logarithmic), (&mut last.linear, &before.linear)] {
-        if let (Some(last), Some(before)) = (last, before) {
-            last.iter_mut().zip(before).for_each(|(last, before)| *last = last.wrapping_sub(*before));
-        }
-    }
+    last.take_away(before);
     (last.count > 0).then_some(last)
 }

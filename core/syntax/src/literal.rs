@@ -25,6 +25,17 @@ pub(crate) fn number(text: &str) -> Result<i64, BadNumber> {
 /// Appends the bytes of a string token, quotes included, to `out`: `\a \b \t \n \v \f \r`, one to three octal digits and
 /// `\x` with one or two hexadecimal digits stand for a byte; any other backslash is dropped.
 pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
+    unescape_each(token, &mut |byte, _| out.push(byte));
+}
+
+/// Where the bytes of a string token's value stand in it: for each, the offset at which what stands for it begins.
+pub(crate) fn places(token: &str) -> Vec<usize> {
+    let mut places = vec![];
+    unescape_each(token, &mut |_, place| places.push(place));
+    places
+}
+
+fn unescape_each(token: &str, each: &mut dyn FnMut(u8, usize)) {
     let inside = token.get(1..).unwrap_or("");
     let inside = if crate::lexer::is_unterminated(crate::kind::SyntaxKind::StringLiteral, token) {
         inside
@@ -32,13 +43,15 @@ pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
         &inside[..inside.len() - 1]
     };
     let mut bytes = inside.bytes().peekable();
-    while let Some(byte) = bytes.next() {
+    loop {
+        let place = 1 + inside.len() - bytes.len();
+        let Some(byte) = bytes.next() else { break };
         if byte != b'\\' {
-            out.push(byte);
+            each(byte, place);
             continue;
         }
         let Some(escaped) = bytes.next() else { break };
-        out.push(match escaped {
+        let value = match escaped {
             b'a' => 7,
             b'b' => 8,
             b't' => b'\t',
@@ -63,13 +76,14 @@ pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
                 value.map_or(b'x', |value| value as u8)
             }
             other => other,
-        });
+        };
+        each(value, place);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BadNumber, number, unescape};
+    use super::{BadNumber, number, places, unescape};
 
     #[test]
     fn numbers_have_the_bases_of_c_and_64_bits() {
@@ -101,5 +115,6 @@ mod tests {
         assert_eq!(value(r#""%d é""#), "%d é".as_bytes());
         assert_eq!(value(r#""open\""#), b"open\"");
         assert_eq!(value("\""), b"");
+        assert_eq!(places(r#""a\t\x41é\101""#), [1, 2, 4, 8, 9, 10]);
     }
 }

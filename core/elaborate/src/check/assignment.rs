@@ -45,8 +45,9 @@ impl<'a> Elaboration<'a> {
             }
         };
         let pointer = value.pointer.filter(|_| op.is_none());
-        if let Place::Local(id) = place {
-            scope.local(id).pointer = pointer;
+        match &place {
+            Place::Local(id) => scope.local(*id).pointer = pointer,
+            Place::Global(id) | Place::Element(id, _) => self.state(*id).pointer |= pointer.is_some(),
         }
         let kind = ExprKind::Assign { place, op, value: Box::new(value.expr) };
         Typed { pointer, ..Typed::of(build::expr(span, Type::Long, kind), ty) }

@@ -86,6 +86,7 @@ impl<'a> Elaboration<'a> {
         declaration: &'a ast::Function,
         args: &'a [ast::Expr],
     ) -> Typed {
+        self.not_changing_what_is_iterated(scope, span, declaration);
         let id = self.call_target(declaration);
         let mut given = Vec::with_capacity(args.len());
         for (index, arg) in args.iter().enumerate() {
@@ -98,6 +99,25 @@ impl<'a> Elaboration<'a> {
         match self.functions[id.0 as usize].returns {
             Some(ty) => Typed::of(call, ty),
             None => Typed::void(call),
+        }
+    }
+
+    /// An error if a `foreach` is open that goes over an array whose elements the function changes. What the functions that it
+    /// calls do is not looked at, as in SystemTap.
+    fn not_changing_what_is_iterated(&mut self, scope: &Scope<'a>, span: Span, declaration: &'a ast::Function) {
+        if scope.iterated.is_empty() {
+            return;
+        }
+        let changed = crate::scan::changed_arrays(declaration);
+        for (global, over) in &scope.iterated {
+            let array = &self.globals[global.0 as usize].declaration.name.text;
+            if let Some(place) = changed.get(array.as_str()) {
+                let message = format!("`{}` changes `{array}` while a `foreach` goes over it", declaration.name.text);
+                let finding = Diagnostic::error("modified-while-iterated", span, message)
+                    .with_secondary(*over, "gone over here")
+                    .with_secondary(*place, "changed here");
+                self.report(finding);
+            }
         }
     }
 

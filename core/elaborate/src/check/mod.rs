@@ -8,6 +8,7 @@ mod call;
 mod expression;
 mod foreach;
 pub(crate) mod function;
+mod memory;
 mod operator;
 mod print;
 mod statement;

@@ -154,6 +154,7 @@ impl World {
             span: span(0),
             shape: shape.clone(),
             print_at_end: false,
+            pointer: false,
         };
         let globals: Vec<Global> = shapes.iter().enumerate().map(global).collect();
         World { store: MemoryStore::new(&globals), globals, ..World::default() }
