@@ -33,6 +33,8 @@ pub(crate) struct GlobalState<'a> {
     pub(crate) pointer: bool,
     /// The histogram that is asked for, and where.
     pub(crate) histogram: Option<(Histogram, Span)>,
+    /// The least or the greatest value is asked for.
+    pub(crate) extremes: bool,
     /// `@variance` is asked for with this shift, and where.
     pub(crate) variance: Option<(u8, Span)>,
 }
@@ -62,6 +64,7 @@ impl<'a> Elaboration<'a> {
             written: false,
             pointer: false,
             histogram: None,
+            extremes: false,
             variance: None,
         });
         self.names.used_globals.insert(&declaration.name.text, id);
@@ -220,6 +223,7 @@ impl<'a> Elaboration<'a> {
                     _ => None,
                 },
                 variance: state.variance.map(|(shift, _)| shift),
+                sums_only: !state.extremes && state.variance.is_none() && !print_at_end,
             };
             let (is_aggregate, value, init) = (state.aggregate.is_some(), state.value, state.init.clone());
             let shape = match state.array.clone() {

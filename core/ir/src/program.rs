@@ -141,6 +141,9 @@ pub struct AggregateShape {
     pub linear: Option<LinearBounds>,
     /// `@variance` is asked for with this shift.
     pub variance: Option<u8>,
+    /// Only what adds up is asked for: neither the least nor the greatest value, nor the variance. What was read of such an
+    /// aggregate can be taken away from it exactly, whatever comes meanwhile.
+    pub sums_only: bool,
 }
 
 /// The parameters of `@hist_linear`.

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn aggregates_of_two_processors_are_one() {
         let bounds = LinearBounds { start: 0, stop: 10, interval: 5 };
-        let shape = AggregateShape { logarithmic: true, linear: Some(bounds), variance: Some(1) };
+        let shape = AggregateShape { logarithmic: true, linear: Some(bounds), variance: Some(1), sums_only: false };
         let layout = AggregateLayout::of(&shape);
         let mut expected = Aggregate::empty(&shape);
         let mut bytes = vec![];

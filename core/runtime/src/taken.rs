@@ -3,10 +3,12 @@
 //! SystemTap locks a global for the whole handler. Here the kernel side never waits; instead, what a handler deletes is what it
 //! has read, no more: what was added since comes after it. It must never delete an element from the map that is being added to at
 //! that moment, since what is added to a deleted element is lost; such a one stays, and what was in it is taken back beside the map.
+//! (An aggregate whose least, greatest or variance is asked for cannot be taken back so, since those do not add up: its element
+//! goes, or is zeroed, and what a CPU adds in that very moment is lost.)
 
 use std::collections::HashMap;
 
-use systap_ir::program::Type;
+use systap_ir::program::{AggregateShape, Type};
 use systap_sys::bpf::UpdateMode;
 
 use crate::slots;
@@ -100,8 +102,11 @@ impl Table<'_> {
     }
 
     fn is_gone(&self, key: &[u8], entry: &Entry) -> bool {
-        matches!(self.ours.get(key), Some(Share::Long { taken: true, .. }))
-            && matches!(entry, Entry::Value(Datum::Long(0)))
+        match (self.ours.get(key), entry) {
+            (Some(Share::Long { taken, .. }), Entry::Value(Datum::Long(0))) => *taken,
+            (Some(Share::Aggregate { taken, .. }), Entry::Aggregate(aggregate)) => *taken && aggregate.count == 0,
+            _ => false,
+        }
     }
 
     /// Deletes every entry, of each what the handler has read.
@@ -134,16 +139,34 @@ impl Table<'_> {
                 }
                 Ok(())
             }
-            known => self.take_out(key, now, &known),
+            Entry::Aggregate(known) => {
+                let sums = match &self.content {
+                    Content::Aggregate(shape, _) if shape.sums_only => Some(shape.clone()),
+                    _ => None,
+                };
+                match sums.and_then(|shape| self.share_of_aggregate(key, &shape)) {
+                    Some((of, taken)) => {
+                        of.take_away(&known);
+                        *taken = true;
+                        Ok(())
+                    }
+                    None => self.take_out(key, now, &Entry::Aggregate(known)),
+                }
+            }
         }
     }
 
     /// Removes what was taken back and has not been added to since, once it takes up room that others may need.
     fn make_room(&mut self) -> Result<(), StoreError> {
-        let quiet = |share: &Share| matches!(share, Share::Long { taken: true, .. });
+        if self.keys.is_empty() {
+            // The one element of an array takes no other's room.
+            return Ok(());
+        }
+        let quiet =
+            |share: &Share| matches!(share, Share::Long { taken: true, .. } | Share::Aggregate { taken: true, .. });
         let keys: Vec<Box<[u8]>> =
             self.ours.iter().filter(|(_, share)| quiet(share)).map(|(key, _)| key.clone()).collect();
-        if keys.len() * CROWDED < self.map.max_entries() as usize {
+        if !self.asked && keys.len() * CROWDED < self.map.max_entries() as usize {
             return Ok(());
         }
         for key in keys {
@@ -159,6 +182,19 @@ impl Table<'_> {
 
     fn share(&mut self, key: &[u8]) -> &mut Share {
         self.ours.entry(key.into()).or_insert(Share::Long { by: 0, taken: false })
+    }
+
+    /// What this side added to an aggregate, and whether that is what is left of a deleted one; `None` if it is a number.
+    pub(crate) fn share_of_aggregate(
+        &mut self,
+        key: &[u8],
+        shape: &AggregateShape,
+    ) -> Option<(&mut Aggregate, &mut bool)> {
+        let nothing = || Share::Aggregate { of: Aggregate::empty(shape), taken: false };
+        match self.ours.entry(key.into()).or_insert_with(nothing) {
+            Share::Aggregate { of, taken } => Some((of, taken)),
+            Share::Long { .. } => None,
+        }
     }
 
     /// Removes an entry from the map, and keeps what was added to it after `taken` was read.
@@ -189,7 +225,7 @@ impl Table<'_> {
             (Entry::Aggregate(last), Entry::Aggregate(taken)) => {
                 if let Some(rest) = difference(last, taken) {
                     self.ensure(key)?;
-                    self.ours.insert(key.into(), Share::Aggregate(rest));
+                    self.ours.insert(key.into(), Share::Aggregate { of: rest, taken: false });
                 }
             }
             _ => {}

@@ -81,22 +81,9 @@ impl<'a> Lower<'a, '_> {
     /// Puts a value into an aggregate.
     fn put(&mut self, entry: Reg, value: Reg, shape: &AggregateShape, layout: &AggregateLayout) {
         let count = self.em.load(Size::B8, word(entry, COUNT));
-        let (first, least_kept, counted) = (self.em.label(), self.em.label(), self.em.label());
-        self.em.branch(Cond::Eq, count, Src::Imm(0), first);
-        let least = self.em.load(Size::B8, word(entry, MIN));
-        self.em.branch(Cond::SLe, least, Src::Reg(value), least_kept);
-        self.em.store(Size::B8, word(entry, MIN), Src::Reg(value));
-        self.em.place(least_kept);
-        let greatest = self.em.load(Size::B8, word(entry, MAX));
-        self.em.branch(Cond::SGe, greatest, Src::Reg(value), counted);
-        self.em.store(Size::B8, word(entry, MAX), Src::Reg(value));
-        self.em.place(counted);
-        self.seldom(|lower| {
-            lower.em.place(first);
-            lower.em.store(Size::B8, word(entry, MIN), Src::Reg(value));
-            lower.em.store(Size::B8, word(entry, MAX), Src::Reg(value));
-            lower.em.jump(counted);
-        });
+        if !shape.sums_only {
+            self.extremes(entry, value, count);
+        }
         self.em.alu(AluOp::Add, count, Src::Imm(1));
         self.em.store(Size::B8, word(entry, COUNT), Src::Reg(count));
         let sum = self.em.load(Size::B8, word(entry, SUM));
@@ -118,6 +105,26 @@ impl<'a> Lower<'a, '_> {
             self.hit(entry, bucket, first);
             self.em.place(outside);
         }
+    }
+
+    /// Takes a value into the least and the greatest one. `count` does not include it yet.
+    fn extremes(&mut self, entry: Reg, value: Reg, count: Reg) {
+        let (first, least_kept, counted) = (self.em.label(), self.em.label(), self.em.label());
+        self.em.branch(Cond::Eq, count, Src::Imm(0), first);
+        let least = self.em.load(Size::B8, word(entry, MIN));
+        self.em.branch(Cond::SLe, least, Src::Reg(value), least_kept);
+        self.em.store(Size::B8, word(entry, MIN), Src::Reg(value));
+        self.em.place(least_kept);
+        let greatest = self.em.load(Size::B8, word(entry, MAX));
+        self.em.branch(Cond::SGe, greatest, Src::Reg(value), counted);
+        self.em.store(Size::B8, word(entry, MAX), Src::Reg(value));
+        self.em.place(counted);
+        self.seldom(|lower| {
+            lower.em.place(first);
+            lower.em.store(Size::B8, word(entry, MIN), Src::Reg(value));
+            lower.em.store(Size::B8, word(entry, MAX), Src::Reg(value));
+            lower.em.jump(counted);
+        });
     }
 
     /// Takes a value into the mean and the squared deviations from it, by Welford's algorithm in integers: the very steps that the

@@ -95,10 +95,17 @@ impl<'a> Elaboration<'a> {
         let function = aggregate_function(function);
         let Some((place, id)) = place else { return Typed::unknown(span) };
         self.state(id).read = true;
-        if function == AggregateFn::Variance {
-            self.variance(id, shift.unwrap_or((0, span)));
-        }
+        self.asked(id, function, shift.unwrap_or((0, span)));
         Typed::new(build::expr(span, Type::Long, ExprKind::Aggregate { function, place }))
+    }
+
+    /// Notes what is asked of an aggregate.
+    pub(super) fn asked(&mut self, id: GlobalId, function: AggregateFn, shift: (u8, Span)) {
+        match function {
+            AggregateFn::Min | AggregateFn::Max => self.state(id).extremes = true,
+            AggregateFn::Variance => self.variance(id, shift),
+            AggregateFn::Count | AggregateFn::Sum | AggregateFn::Avg => {}
+        }
     }
 
     /// Notes that the variance is asked for. A variable has one shift; the default gives way to one that is said later.

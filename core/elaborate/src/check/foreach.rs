@@ -108,8 +108,8 @@ impl<'a> Elaboration<'a> {
                     return None;
                 }
                 let function = aggregate_function(function);
-                if function == AggregateFn::Variance {
-                    self.state(global).variance.get_or_insert((0, sort.span));
+                if function != AggregateFn::Variance || self.state(global).variance.is_none() {
+                    self.asked(global, function, (0, sort.span));
                 }
                 OrderBy::Value(function)
             }

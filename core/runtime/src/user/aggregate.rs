@@ -121,14 +121,11 @@ impl Aggregate {
 
     /// Puts in every value that `other`, of the same shape, has seen.
     pub fn merge(&mut self, other: &Aggregate) {
-        if other.count == 0 {
-            return;
-        }
-        if self.count == 0 {
-            (self.min, self.max) = (other.min, other.max);
-        } else {
-            (self.min, self.max) = (self.min.min(other.min), self.max.max(other.max));
-        }
+        (self.min, self.max) = match (self.count, other.count) {
+            (_, 0) => (self.min, self.max),
+            (0, _) => (other.min, other.max),
+            _ => (self.min.min(other.min), self.max.max(other.max)),
+        };
         self.count = self.count.wrapping_add(other.count);
         self.sum = self.sum.wrapping_add(other.sum);
         merge_buckets(&mut self.logarithmic, &other.logarithmic);
@@ -237,6 +234,7 @@ mod tests {
             logarithmic: true,
             linear: Some(LinearBounds { start: 0, stop: 100, interval: 10 }),
             variance: Some(0),
+            sums_only: false,
         }
     }
 

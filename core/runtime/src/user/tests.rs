@@ -198,7 +198,7 @@ fn array(keys: &[Type], element: Element, capacity: u32, wrap: bool) -> GlobalSh
 }
 
 fn every() -> AggregateShape {
-    AggregateShape { logarithmic: true, linear: None, variance: None }
+    AggregateShape { logarithmic: true, linear: None, variance: None, sums_only: false }
 }
 
 const G0: GlobalId = GlobalId(0);
