@@ -11,6 +11,7 @@
 pub mod ast;
 mod event;
 mod findings;
+pub mod foreign;
 pub mod format;
 mod kind;
 mod lexer;

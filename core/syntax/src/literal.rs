@@ -28,9 +28,13 @@ pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
     unescape_each(token, &mut |byte, _| out.push(byte));
 }
 
-/// Where the bytes of a string token's value stand in it: for each, the offset at which what stands for it begins.
+/// Where the bytes of a string token's value stand in it: for each, the offset at which what stands for it begins. None if the
+/// token has bytes that are not UTF-8, which take more room in the text than in the file.
 pub(crate) fn places(token: &str) -> Vec<usize> {
     let mut places = vec![];
+    if crate::foreign::encode(token).len() != token.len() {
+        return places;
+    }
     unescape_each(token, &mut |_, place| places.push(place));
     places
 }
@@ -42,7 +46,8 @@ fn unescape_each(token: &str, each: &mut dyn FnMut(u8, usize)) {
     } else {
         &inside[..inside.len() - 1]
     };
-    let mut bytes = inside.bytes().peekable();
+    let inside = crate::foreign::encode(inside);
+    let mut bytes = inside.iter().copied().peekable();
     loop {
         let place = 1 + inside.len() - bytes.len();
         let Some(byte) = bytes.next() else { break };
