@@ -63,7 +63,7 @@ probe begin {
   printf(\"%d %s\\n\", \"text\", 5)
   printf(\"%d\\n\")
   foreach (k in x) println(k)
-  return 5
+  next
   break
 }
 ",
@@ -107,13 +107,6 @@ error[unknown-array]: there is no array `x`
   |                 ^
   |
   = help: declare it: `global x`
-error[outside-a-function]: `return` is not in a function
- --> <command line>:9:3
-  |
-9 |   return 5
-  |   ^^^^^^^^
-  |
-  = help: `next` leaves a handler
 error[outside-a-loop]: `break` is not in a loop
   --> <command line>:10:3
    |
@@ -276,9 +269,9 @@ error[aggregate-misuse]: `s` is an aggregate, and has no value of its own
 1 | global s probe begin { s <<< 1; println(s + 1) }
   |                        -                ^
   |                        |
-  |                        values are accumulated here
+  |                        an aggregate since here
   |
-  = help: ask for `@count(s)`, `@sum`, `@min`, `@max`, `@avg`, `@hist_log` or `@hist_linear`
+  = help: ask for `@count(s)`, `@sum`, `@min`, `@max`, `@avg`, `@variance`, `@hist_log` or `@hist_linear`
 
 "#]],
     );

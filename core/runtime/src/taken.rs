@@ -104,7 +104,10 @@ impl Table<'_> {
     fn is_gone(&self, key: &[u8], entry: &Entry) -> bool {
         match (self.ours.get(key), entry) {
             (Some(Share::Long { taken, .. }), Entry::Value(Datum::Long(0))) => *taken,
-            (Some(Share::Aggregate { taken, .. }), Entry::Aggregate(aggregate)) => *taken && aggregate.count == 0,
+            // A scalar one is there, even if there is nothing in it.
+            (Some(Share::Aggregate { taken, .. }), Entry::Aggregate(aggregate)) => {
+                *taken && aggregate.count == 0 && !self.keys.is_empty()
+            }
             _ => false,
         }
     }
