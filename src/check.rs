@@ -26,6 +26,7 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
         terminal::complain("nothing to check: name a script, or give one with -e");
         return Status::Usage;
     }
+    settings.remark(options.verbose);
     let mut worst = Status::Done;
     let mut sources = Sources::default();
     let mut files: Vec<Result<FileId, Unreadable>> = vec![];

@@ -8,6 +8,7 @@ use systap_diagnostics::Span;
 
 use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
+pub use crate::limits::{Limits, Overload};
 
 /// A whole program.
 #[derive(Clone, Debug, Default)]
@@ -20,42 +21,6 @@ pub struct Program {
     pub probes: Vec<Probe>,
     /// Limits in force, from `-D` and the defaults.
     pub limits: Limits,
-}
-
-/// SystemTap's limits, by SystemTap's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `MAXSTRINGLEN`: bytes of a string, its terminating NUL included.
-    pub string: u32,
-    /// `MAXACTION`: loop iterations and calls that a kernel-side handler may make in one hit.
-    pub actions: u32,
-    /// The same for a user-side handler: without end, unless `MAXACTION` was set.
-    pub user_actions: u32,
-    /// `MAXMAPENTRIES`: entries of an array that declares no size.
-    pub entries: u32,
-    /// `MAXERRORS`: run-time errors that are only reported.
-    pub errors: u32,
-    /// `HIST_WIDTH`: width of a histogram's longest bar.
-    pub histogram_width: u32,
-    /// `HIST_ELISION`: rows without values that a histogram keeps beside those with some; all of them from [`u32::MAX`] on.
-    pub histogram_elision: u32,
-    /// `MAXNESTING`: depth of calls on the user side.
-    pub nesting: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            string: 512,
-            actions: 10_000,
-            user_actions: u32::MAX,
-            entries: 2048,
-            errors: 0,
-            histogram_width: 50,
-            histogram_elision: 2,
-            nesting: 200,
-        }
-    }
 }
 
 /// Index into [`Program::globals`].

@@ -134,3 +134,12 @@ fn what_a_continuation_writes_is_not_read_in_the_kernel() {
     );
     insta::assert_snapshot!(text::placed(&placed));
 }
+
+#[test]
+fn what_can_fail_in_a_try_ends_its_block_also_in_functions_that_are_inlined() {
+    let placed = placed_of(
+        "global n function f(x) { if (x) error(\"odd\"); return n / x }
+        probe syscall.getpgrp { s = 1; try { s = 2; s = f(n) } catch (m) { printf(\"%s %d\", m, s) } }",
+    );
+    insta::assert_snapshot!(text::placed(&placed));
+}

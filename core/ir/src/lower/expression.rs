@@ -133,7 +133,7 @@ impl Builder {
                 self.nothing()
             }
         };
-        if matches!(intrinsic, Intrinsic::Error | Intrinsic::Abort) {
+        if intrinsic == Intrinsic::Abort {
             self.terminate(Terminator::Unreachable);
             self.enter_unreachable();
             return self.nothing();

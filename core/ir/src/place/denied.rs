@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::graph::{Op, Unit};
-use crate::intrinsic::Context;
+use crate::intrinsic::{Context, Intrinsic};
 use crate::placed::Capabilities;
 use crate::program::{GlobalId, GlobalShape};
 
@@ -25,6 +25,14 @@ pub(super) enum Kept {
     LongKeys,
     /// A continuation writes it: a handler that looked at it in the kernel could come before the record does.
     WrittenLate,
+}
+
+/// The reason for what uses such a fact as the string that it is not yet.
+pub(super) fn as_a_value(context: Context) -> String {
+    match context {
+        Context::Caught => "the message of a caught error as a value".to_owned(),
+        _ => format!("`{}` as a value", context.name()),
+    }
 }
 
 impl Rules<'_> {
@@ -71,7 +79,9 @@ impl Rules<'_> {
     pub(super) fn denies_use(&self, context: Context, by: &Op) -> Option<String> {
         match by {
             Op::Print(..) => None,
-            _ => Some(format!("`{}` as a value", context.name())),
+            // Raised again, it is recorded like one that was raised there.
+            Op::Intrinsic(Intrinsic::Error, _) if context == Context::Caught => None,
+            _ => Some(as_a_value(context)),
         }
     }
 
