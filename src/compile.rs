@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
     pub(crate) guru: bool,
+    /// Whether to warn of what nothing uses.
+    pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
     pub(crate) remarks: Vec<(String, bool)>,
 }
@@ -151,6 +153,8 @@ impl<'a> Compilation<'a> {
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,
             guru: self.settings.guru,
+            unoptimized: false,
+            advice: self.settings.advice,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)

@@ -63,7 +63,6 @@ probe begin {
   printf(\"%d %s\\n\", \"text\", 5)
   printf(\"%d\\n\")
   foreach (k in x) println(k)
-  next
   break
 }
 ",
@@ -108,10 +107,10 @@ error[unknown-array]: there is no array `x`
   |
   = help: declare it: `global x`
 error[outside-a-loop]: `break` is not in a loop
-  --> <command line>:10:3
-   |
-10 |   break
-   |   ^^^^^
+ --> <command line>:9:3
+  |
+9 |   break
+  |   ^^^^^
 
 "#]],
     );

@@ -5,8 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use systap_diagnostics::Span;
 use systap_syntax::ast::{
-    Block, Expr, ExprKind, File, ForeachOver, Function, FunctionBody, Item, Statement, StatementKind, TargetBase,
-    TargetStep,
+    Block, Expr, ExprKind, File, ForeachOver, FunctionBody, Item, Statement, StatementKind, TargetBase, TargetStep,
 };
 
 /// Something met on the walk.
@@ -67,44 +66,49 @@ fn statement<'a>(each: &'a Statement, visit: &mut dyn FnMut(Node<'a>)) {
 /// Walks an expression, outer ones before inner ones.
 pub(crate) fn expr<'a>(each: &'a Expr, visit: &mut dyn FnMut(Node<'a>)) {
     visit(Node::Expr(each));
+    operands(each, &mut |operand| expr(operand, visit));
+}
+
+/// Goes through the expressions right below one.
+pub(crate) fn operands<'a>(each: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
     match &each.kind {
         ExprKind::Literal(_) | ExprKind::Name(_) | ExprKind::Embedded(_) | ExprKind::Missing => {}
-        ExprKind::Index { keys, .. } | ExprKind::In { keys, .. } => keys.iter().flatten().for_each(|e| expr(e, visit)),
-        ExprKind::Call { args, .. } | ExprKind::AtCall { args, .. } => args.iter().for_each(|e| expr(e, visit)),
-        ExprKind::Unary { operand, .. } => expr(operand, visit),
+        ExprKind::Index { keys, .. } | ExprKind::In { keys, .. } => keys.iter().flatten().for_each(visit),
+        ExprKind::Call { args, .. } | ExprKind::AtCall { args, .. } => args.iter().for_each(visit),
+        ExprKind::Unary { operand, .. } => visit(operand),
         ExprKind::Binary { left, right, .. } | ExprKind::Logical { left, right, .. } => {
-            expr(left, visit);
-            expr(right, visit);
+            visit(left);
+            visit(right);
         }
         ExprKind::Ternary { condition, then, otherwise } => {
             for e in [condition, then, otherwise] {
-                expr(e, visit);
+                visit(e);
             }
         }
         ExprKind::Assign { target, value, .. } | ExprKind::Accumulate { target, value } => {
-            expr(target, visit);
-            expr(value, visit);
+            visit(target);
+            visit(value);
         }
-        ExprKind::Step { target, .. } => expr(target, visit),
-        ExprKind::Aggregate { stat, .. } => expr(stat, visit),
+        ExprKind::Step { target, .. } => visit(target),
+        ExprKind::Aggregate { stat, .. } => visit(stat),
         ExprKind::Histogram { stat, bucket, .. } => {
-            expr(stat, visit);
+            visit(stat);
             if let Some(bucket) = bucket {
-                expr(bucket, visit);
+                visit(bucket);
             }
         }
         ExprKind::Target(target) => {
             match &target.base {
-                TargetBase::Cast { value, .. } | TargetBase::Value(value) => expr(value, visit),
+                TargetBase::Cast { value, .. } | TargetBase::Value(value) => visit(value),
                 TargetBase::Variable(_) | TargetBase::Var { .. } => {}
             }
             for step in &target.path {
                 if let TargetStep::Index(index) = step {
-                    expr(index, visit);
+                    visit(index);
                 }
             }
         }
-        ExprKind::Defined(inner) | ExprKind::Entry(inner) => expr(inner, visit),
+        ExprKind::Defined(inner) | ExprKind::Entry(inner) => visit(inner),
     }
 }
 
@@ -144,34 +148,6 @@ pub(crate) fn aggregates<'a>(file: &'a File, found: &mut HashMap<&'a str, Span>)
     for (name, span) in asked {
         found.entry(name).or_insert(span);
     }
-}
-
-/// The arrays of which a function's own body changes elements, with the first place of each.
-pub(crate) fn changed_arrays(function: &Function) -> HashMap<&str, Span> {
-    let mut found = HashMap::new();
-    let FunctionBody::Block(body) = &function.body else { return found };
-    block(body, &mut |node| {
-        let target = match node {
-            Node::Statement(Statement { kind: StatementKind::Delete(target), .. }) => target,
-            Node::Expr(Expr { kind: ExprKind::Assign { target, .. }, .. })
-            | Node::Expr(Expr { kind: ExprKind::Accumulate { target, .. }, .. })
-            | Node::Expr(Expr { kind: ExprKind::Step { target, .. }, .. }) => target,
-            _ => return,
-        };
-        if let ExprKind::Index { array, .. } = &target.kind {
-            found.entry(array.text.as_str()).or_insert(target.span);
-        }
-    });
-    found
-}
-
-/// Whether some `return` in the block has a value.
-pub(crate) fn returns_value(body: &Block) -> bool {
-    let mut found = false;
-    block(body, &mut |node| {
-        found |= matches!(node, Node::Statement(Statement { kind: StatementKind::Return(Some(_)), .. }));
-    });
-    found
 }
 
 /// The bare names and target variables of some blocks.

@@ -17,6 +17,8 @@ pub struct Program {
     pub globals: Vec<Global>,
     /// The functions that it calls; recursion is allowed.
     pub functions: Vec<Function>,
+    /// C code outside functions, which only a runtime that compiles C can take.
+    pub embedded: Vec<Span>,
     /// A handler for each resolved probe point, in script order.
     pub probes: Vec<Probe>,
     /// Limits in force, from `-D` and the defaults.
@@ -246,6 +248,8 @@ pub enum StmtKind {
     Continue,
     /// `next`: leave the handler.
     Next,
+    /// C code: the whole body of a function.
+    Embedded,
     /// `return`
     Return(Option<Expr>),
     /// `delete` of an element, or of a whole global (`keys` empty).
@@ -371,6 +375,10 @@ pub enum ExprKind {
     Print(Format, Vec<Expr>),
     /// A call.
     Call(FunctionId, Vec<Expr>),
+    /// C code; gives what its comments say.
+    Embedded,
+    /// Assignment to a variable of the probed program or kernel, `target` being what reads it.
+    WriteTarget { target: Box<Expr>, value: Box<Expr> },
     /// A function of the runtimes.
     Intrinsic(Intrinsic, Vec<Expr>),
     /// A fact of the moment.

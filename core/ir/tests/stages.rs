@@ -26,6 +26,8 @@ fn unit_of(script: &str) -> Unit {
         globals_override: vec![],
         hz: 250,
         guru: false,
+        unoptimized: false,
+        advice: false,
     });
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).unwrap();

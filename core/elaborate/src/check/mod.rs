@@ -5,13 +5,16 @@
 mod aggregate;
 mod assignment;
 mod call;
+mod embedded;
 mod expression;
 mod foreach;
 pub(crate) mod function;
 mod memory;
+pub(crate) mod modified;
 mod operator;
 mod print;
 mod statement;
+mod unread;
 
 use crate::build;
 use crate::elaboration::Elaboration;

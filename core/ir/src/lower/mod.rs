@@ -16,7 +16,7 @@ use crate::program::{Local, LocalId, Probe, Program, Stmt, Type};
 
 /// Makes the graphs of a program. Diagnostics are for what the graphs cannot express.
 pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
-    let mut diagnostics = vec![];
+    let mut diagnostics: Vec<Diagnostic> = program.embedded.iter().copied().map(embedded_c).collect();
     let functions = program
         .functions
         .iter()
@@ -32,6 +32,12 @@ pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
     } else {
         Err(diagnostics)
     }
+}
+
+/// That C code cannot become BPF.
+fn embedded_c(at: Span) -> Diagnostic {
+    Diagnostic::error("needs-module-runtime", at, "embedded C runs in the module runtime")
+        .with_note("the BPF runtime has no compiler: a function of the script's language runs there")
 }
 
 fn lower_probe(probe: &Probe, diagnostics: &mut Vec<Diagnostic>) -> Handler {

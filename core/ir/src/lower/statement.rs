@@ -36,6 +36,10 @@ impl Builder {
                     self.enter_unreachable();
                 }
             }
+            StmtKind::Embedded => {
+                let found = super::embedded_c(statement.span);
+                self.diagnostics.push(found);
+            }
             StmtKind::Next => {
                 let value = self.returns.map(|ty| self.zero(ty));
                 self.terminate(Terminator::Return(value));
