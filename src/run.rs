@@ -42,10 +42,13 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         diagnostics.clear();
     }
     terminal::show(&diagnostics, &sources, options.script.format, options.script.color);
-    let (placed, artifact) = match compiled {
+    let (mut placed, artifact) = match compiled {
         Ok(compiled) => compiled,
         Err(stop) => return explain_stop(&stop),
     };
+    if options.no_global_var_display {
+        placed.globals.iter_mut().for_each(|(global, _)| global.print_at_end = false);
+    }
     if options.verbose {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
