@@ -203,7 +203,7 @@ fn damaged(corpus: &[String], random: &mut Random) -> String {
 fn check_places(found: &[Diagnostic], sources: &Sources) {
     let inside = |span: Span| {
         let text = &sources.file(span.file).text;
-        assert!(text.get(span.range()).is_some(), "{span:?} is not within a text of {} bytes", text.len());
+        assert!(text.get(span.range()).is_some(), "{span:?} is not within a text of {} bytes: {found:?}", text.len());
     };
     for finding in found {
         finding.span.map(inside);
