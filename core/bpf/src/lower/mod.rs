@@ -6,12 +6,15 @@
 
 mod aggregates;
 mod arithmetic;
+mod compose;
 mod context;
 pub(crate) mod dispatch;
 mod flow;
+mod format;
 mod globals;
 mod memory;
 mod records;
+mod search;
 mod syscall;
 mod tables;
 mod text;
@@ -286,9 +289,26 @@ impl<'a, 's> Lower<'a, 's> {
 
     // --- the frame
 
-    /// Where in the frame keys are built: after the texts.
-    fn frame_key(&self) -> u32 {
+    /// Where in the frame words and digits are put for a moment: after the texts.
+    fn frame_scratch(&self) -> u32 {
         FRAME_TEXTS + self.texts.frame
+    }
+
+    /// Where in the frame keys are built: after those.
+    fn frame_key(&self) -> u32 {
+        self.frame_scratch() + if self.texts.composes { SCRATCH } else { 0 }
+    }
+
+    /// Where a number's digits are written; there is room behind for the index that the verifier thinks possible.
+    fn digit_space(&self) -> Mem {
+        Mem::Base(self.frame.unwrap_or(Reg::FRAME_POINTER), self.frame_scratch() as i16 + 8)
+    }
+
+    /// The same number, of which the verifier knows nothing but that it is one; see also [`Emitter::obscure`].
+    fn unknown(&mut self, value: Src) -> Reg {
+        let place = Mem::Base(self.frame.unwrap_or(Reg::FRAME_POINTER), self.frame_scratch() as i16);
+        self.em.store(Size::B8, place, value);
+        self.em.load(Size::B8, place)
     }
 
     /// Where in the frame records are built: after the keys.
@@ -306,6 +326,7 @@ impl<'a, 's> Lower<'a, 's> {
         let tails = |fields: &[Value]| fields.iter().any(|value| !self.is_fixed(*value));
         let blocks = || self.order.iter().map(|id| self.handler.body.block(*id));
         self.texts.frame > 0
+            || self.texts.composes
             || self.frame_key_bytes() > 0
             || blocks().any(|block| matches!(&block.term, Terminator::Defer { args, .. } if tails(args)))
             || blocks().flat_map(|block| &block.insts).any(|inst| match &inst.op {
@@ -336,7 +357,7 @@ impl<'a, 's> Lower<'a, 's> {
     /// Emits the handler. Control ends at its end.
     pub(crate) fn body(mut self) -> Result<(), GenerateError> {
         self.em.stack.need(StackObject::Texts, self.texts.stack);
-        self.claim_frame(FRAME_TEXTS + self.texts.frame)?;
+        self.claim_frame(self.frame_key())?;
         if self.handler.loops {
             if !self.shared.options.may_goto {
                 return Err(self.unsupported("a loop"));
@@ -373,6 +394,7 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Compare(..) => self.compare(result, &inst.op)?,
             Op::Extend { value, bits, signed } => self.extend(result, *value, *bits, *signed)?,
             Op::Concat(left, right) => self.concat(result, *left, *right)?,
+            Op::Format(format, list) => self.format(result, format, list)?,
             Op::Print(format, list) => {
                 self.record(SiteKind::Print(format.clone()), list, records::Wake::Later)?;
             }
@@ -398,7 +420,11 @@ impl<'a, 's> Lower<'a, 's> {
                 let number = list.first().copied().ok_or_else(|| self.malformed("syscall_name without a number"))?;
                 self.syscall_name(result, number)?;
             }
-            Op::Intrinsic(other, _) => return Err(self.unsupported(&format!("{}()", other.signature().name))),
+            Op::Intrinsic(other, list) => {
+                if !self.text_function(result, *other, list)? {
+                    return Err(self.unsupported(&format!("{}()", other.signature().name)));
+                }
+            }
             Op::Get(global) => self.get(result, *global)?,
             Op::Set(global, value) => self.set(*global, *value)?,
             Op::Add(global, value) => self.add(result, *global, *value)?,
@@ -409,7 +435,6 @@ impl<'a, 's> Lower<'a, 's> {
             Op::ElementDelete(global, keys) => self.element_delete(*global, keys)?,
             Op::Contains(global, keys) => self.contains(result, *global, keys)?,
             Op::Accumulate(global, keys, value) => self.accumulate(*global, keys, *value)?,
-            Op::Format(..) => return Err(self.unsupported("sprintf()")),
             Op::Call(..) => return Err(self.unsupported("a call that was not inlined")),
             Op::Aggregate(..) | Op::Bucket(..) | Op::HistogramText(..) => {
                 return Err(self.unsupported("asking an aggregate"));
@@ -460,3 +485,5 @@ impl<'a, 's> Lower<'a, 's> {
 
 /// Where in the frame the texts begin: after the guard.
 const FRAME_TEXTS: u32 = 8;
+/// A word; a number's digits and as many NULs, and what an index of 5 bits can reach of them.
+const SCRATCH: u32 = 8 + crate::texts::DIGITS.next_power_of_two() + crate::texts::DIGITS;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::format::{ConversionKind, Format, Piece};
 use crate::graph::{Op, Unit};
 use crate::intrinsic::Context;
 use crate::placed::Capabilities;
@@ -25,6 +26,8 @@ pub(super) enum Kept {
     LongKeys,
     /// A continuation writes it: a handler that looked at it in the kernel could come before the record does.
     WrittenLate,
+    /// A string that a kernel-side handler makes from what it was before: two CPUs could start from the same.
+    Rewritten,
 }
 
 impl Rules<'_> {
@@ -37,15 +40,17 @@ impl Rules<'_> {
             return Some(match kept {
                 Kept::LongKeys => format!("the long keys of `{}`", name(&global)),
                 Kept::WrittenLate => format!("`{}`, which is written on the user side", name(&global)),
+                Kept::Rewritten => format!("`{}`, which is changed by what it was", name(&global)),
             });
         }
         match op {
-            Op::Concat(..) => Some("joining strings".into()),
-            Op::Format(..) => Some("formatting into a string".into()),
+            Op::Format(format, _) => self.denies_format(format),
             Op::Call(function, _) => {
                 Some(format!("the recursive function `{}`", self.unit.functions[function.0 as usize].name))
             }
-            Op::Intrinsic(intrinsic, _) if !intrinsic.signature().kernel => {
+            Op::Intrinsic(intrinsic, _)
+                if !intrinsic.signature().kernel || intrinsic.loops() && !self.capabilities.open_loops =>
+            {
                 Some(format!("`{}`", intrinsic.signature().name.trim_start_matches('_')))
             }
             Op::Iterate { global, .. } => Some(format!("`foreach` over `{}`", name(global))),
@@ -73,6 +78,20 @@ impl Rules<'_> {
             Op::Print(..) => None,
             _ => Some(format!("`{}` as a value", context.name())),
         }
+    }
+
+    /// Digits and padding are made in loops; memory, escapes and binary numbers are left to the user side.
+    fn denies_format(&self, format: &Format) -> Option<String> {
+        let refused = |piece: &Piece| match piece {
+            Piece::Text(_) => false,
+            Piece::Conversion(conversion) => match conversion.kind {
+                ConversionKind::Binary | ConversionKind::Memory | ConversionKind::MemoryHex => true,
+                ConversionKind::Character | ConversionKind::Text => conversion.alternate,
+                _ => false,
+            },
+        };
+        let refused = !self.capabilities.open_loops || format.pieces.iter().any(refused);
+        refused.then(|| "formatting into a string".into())
     }
 
     fn is_scalar(&self, global: GlobalId) -> bool {

@@ -12,6 +12,7 @@ mod capacity;
 mod defer;
 mod denied;
 mod residence;
+mod rewritten;
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,8 @@ pub fn place(unit: &Unit, capabilities: &Capabilities) -> Result<Placed, Vec<Dia
         placed.globals = residence::of(unit, &placed, &text);
         let long_keys = residence::long_keys(&placed).into_iter().map(|global| (global, Kept::LongKeys));
         let late = residence::written_late(&placed).into_iter().map(|global| (global, Kept::WrittenLate));
-        let unfit: Vec<_> = long_keys.chain(late).collect();
+        let rewritten = rewritten::rewritten(unit, &placed).into_iter().map(|global| (global, Kept::Rewritten));
+        let unfit: Vec<_> = long_keys.chain(late).chain(rewritten).collect();
         if unfit.is_empty() {
             for (handler, capacities) in placed.kernel.iter_mut().zip(text.kernel) {
                 handler.text = capacities;
