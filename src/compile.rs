@@ -111,6 +111,7 @@ impl<'a> Compilation<'a> {
             args: self.settings.args.clone(),
             facts: Some(&facts),
             max_depth: MAX_DEPTH,
+            privileged: self.settings.guru,
             ..ParseOptions::default()
         };
         let parsed = systap_syntax::parse(self.sources, file, &options);

@@ -28,13 +28,7 @@ pub(crate) fn read(path: &Path, sources: &mut Sources) -> Result<FileId, Unreada
     if bytes.len() as u64 > LONGEST {
         return Err(unreadable(format!("it is longer than {} MB, which no script is", LONGEST >> 20)));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(sources.add(name, text)),
-        Err(error) => Err(unreadable(format!(
-            "it is not text: byte {} is not UTF-8 (is it a compiled program?)",
-            error.utf8_error().valid_up_to()
-        ))),
-    }
+    Ok(sources.add(name, systap_syntax::foreign::decode(bytes)))
 }
 
 /// Takes a script from the command line.

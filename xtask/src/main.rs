@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask test` and `cargo xtask lint`.
+//! The project's own chores: `cargo xtask test`, `cargo xtask lint` and `cargo xtask lab`.
 //!
 //! Each installs what it needs by package name, so that a fresh machine with Rust needs nothing else; each can be run again and
 //! then installs nothing. This program never touches the product's sources.
@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 mod install;
+mod lab;
 mod lint;
 mod test;
 
@@ -16,8 +17,9 @@ fn main() -> ExitCode {
     let outcome = match chore.as_deref() {
         Some("test") => test::test(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("lint") => lint::lint(),
+        Some("lab") => lab::lab(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => {
-            eprintln!("usage: cargo xtask test [ARG of cargo test]... | lint");
+            eprintln!("usage: cargo xtask test [ARG of cargo test]... | lint | lab SERIES COMMAND...");
             return ExitCode::from(2);
         }
     };

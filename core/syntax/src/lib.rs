@@ -11,6 +11,7 @@
 pub mod ast;
 mod event;
 mod findings;
+pub mod foreign;
 mod kind;
 mod lexer;
 mod literal;
@@ -48,6 +49,8 @@ pub struct ParseOptions<'a> {
     pub facts: Option<&'a dyn Facts>,
     /// Macros that all files share.
     pub library: Option<&'a Macros>,
+    /// Whether embedded C and what else reaches around the language is allowed: in guru mode, and in tapsets.
+    pub privileged: bool,
 }
 
 impl Default for ParseOptions<'_> {
@@ -58,6 +61,7 @@ impl Default for ParseOptions<'_> {
             max_depth: DEFAULT_MAX_DEPTH,
             facts: None,
             library: None,
+            privileged: true,
         }
     }
 }
@@ -104,7 +108,7 @@ pub fn parse(sources: &mut Sources, file: FileId, options: &ParseOptions<'_>) ->
     let outline = outline::Outline::build(&mut events, kind_of);
     drop(events);
     let heard = if halted || preprocessed.cut { &mut unsaid } else { &mut findings };
-    let tree = lower::lower(&outline, &tokens, sources, heard);
+    let tree = lower::lower(&outline, &tokens, sources, options.privileged, heard);
     Parsed { file: tree, diagnostics: findings.finish(), arguments: preprocessed.uses, id: file }
 }
 

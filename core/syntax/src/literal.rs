@@ -31,7 +31,8 @@ pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
     } else {
         &inside[..inside.len() - 1]
     };
-    let mut bytes = inside.bytes().peekable();
+    let inside = crate::foreign::encode(inside);
+    let mut bytes = inside.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
         if byte != b'\\' {
             out.push(byte);

@@ -10,19 +10,19 @@ mod targets;
 mod values;
 
 use crate::{DEFAULT_HZ, Elaborated, Input, elaborate};
-use systap_diagnostics::{Severity, Sources};
+use systap_diagnostics::{Diagnostic, Severity, Sources};
 use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
 
-/// Elaborates a script for a kernel. The script must parse.
+/// Elaborates a script for a kernel. What the parser refuses and the tree can hold is elaborated all the same: elaboration must
+/// cope with any tree.
 fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
     let id = sources.add("t", script);
     let parsed = parse(sources, id, &ParseOptions::default());
-    assert_eq!(parsed.diagnostics, [], "the script should parse");
     let globals_override = globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let files = [parsed.file];
-    elaborate(Input {
+    let mut elaborated = elaborate(Input {
         files: &files,
         sources,
         kernel,
@@ -30,7 +30,13 @@ fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &
         globals_override,
         hz: DEFAULT_HZ,
         guru: false,
-    })
+    });
+    let known = |found: &Diagnostic| {
+        elaborated.diagnostics.iter().any(|other| (other.code, other.span) == (found.code, found.span))
+    };
+    let unknown: Vec<_> = parsed.diagnostics.into_iter().filter(|found| !known(found)).collect();
+    elaborated.diagnostics.splice(0..0, unknown);
+    elaborated
 }
 
 /// The findings, a line each with the text that they point at, then what else they say.

@@ -17,7 +17,7 @@ fn types_are_found_wherever_they_are_settled() {
             // Branches of ?:, both sides of a comparison, catch variables.
             "global g\nprobe begin { x = 1 ? g : \"a\" if (x == y) println(\"same\") y = g try { error(\"no\") } catch (m) { println(m) } }",
             // Aggregates, their values in foreach, initial values.
-            "global s, t[10], n = -5, w%[3] = 0\nprobe begin { s <<< n t[1] <<< 2 }\nprobe end { foreach (v = k in t @sum- limit 2) println(v, k, @min(t[k])) print(@count(s)) }",
+            "global s, t[10], n = -5, w%[3]\nprobe begin { s <<< n t[1] <<< 2 }\nprobe end { foreach (v = k in t @sum- limit 2) println(v, k, @min(t[k])) print(@count(s)) }",
         ],
     );
 }

@@ -20,6 +20,33 @@ pub(super) fn aggregate_function(word: &str) -> Option<ast::AggregateFn> {
     })
 }
 
+/// The operators that begin with `@`, those of aggregates, which have names of their own in the tree, too.
+const OPERATORS: [&str; 23] = [
+    "@avg",
+    "@cast",
+    "@choose_defined",
+    "@const",
+    "@count",
+    "@defined",
+    "@entry",
+    "@enum",
+    "@enumname",
+    "@hist_linear",
+    "@hist_log",
+    "@kderef",
+    "@kregister",
+    "@max",
+    "@min",
+    "@perf",
+    "@probewrite",
+    "@sum",
+    "@uderef",
+    "@uregister",
+    "@var",
+    "@variance",
+    "choose_defined",
+];
+
 fn binary_operator(token: K) -> Option<BinaryOp> {
     Some(match token {
         K::Plus | K::PlusEquals => BinaryOp::Add,
@@ -101,7 +128,9 @@ impl Lowering<'_> {
 
     fn call(&mut self, at: At) -> ExprKind {
         let function = self.children(at).next().map_or_else(|| self.name_in(at), |word| self.name_at(word));
-        ExprKind::Call { function, args: self.args(at) }
+        let args = self.args(at);
+        self.output_call(at, &function, &args);
+        ExprKind::Call { function, args }
     }
 
     fn unary(&mut self, at: At) -> ExprKind {
@@ -272,8 +301,27 @@ impl Lowering<'_> {
             },
             "@cast" => self.cast(at),
             "@var" => self.var(at),
-            _ => ExprKind::AtCall { name: self.name_at(word), args: self.args(at) },
+            _ => self.operator(at, word),
         }
+    }
+
+    /// An operator that the elaborator knows all of.
+    fn operator(&mut self, at: At, word: At) -> ExprKind {
+        let name = self.name_at(word);
+        match name.text.as_str() {
+            "@const" => self.needs_privilege(at, "`@const`"),
+            known if OPERATORS.contains(&known) => {}
+            unknown => {
+                let said = format!("there is no macro or operator `{unknown}`");
+                let found = Diagnostic::error("unknown-operator", name.span, said);
+                let found = match systap_diagnostics::nearest(unknown, OPERATORS.iter().copied()) {
+                    Some(near) => found.with_label(format!("did you mean `{near}`?")),
+                    None => found,
+                };
+                self.report(word, found);
+            }
+        }
+        ExprKind::AtCall { args: self.args(at), name }
     }
 
     /// The arguments of an operator that takes from `least` to `most`; none, after a report, if there are others.

@@ -60,6 +60,11 @@ impl Lowering<'_> {
                     _ => {}
                 }
             }
+            if let (Some((_, size)), Some(init)) = (&global.size, &global.init) {
+                let found = Diagnostic::error("array-initialized", init.span, "an array cannot be initialized")
+                    .with_secondary(*size, "so many entries make it an array");
+                self.findings.add(found);
+            }
             items.push(Item::Global(global));
         }
     }
@@ -76,7 +81,12 @@ impl Lowering<'_> {
         let priority = priority.map(|number| self.number(number));
         let body = match self.node_of(at, K::Embedded) {
             Some(code) => ast::FunctionBody::Embedded(self.embedded(code)),
-            None => ast::FunctionBody::Block(self.body(at)),
+            None => {
+                self.in_function = true;
+                let body = self.body(at);
+                self.in_function = false;
+                ast::FunctionBody::Block(body)
+            }
         };
         let private = self.has(at, K::PrivateKw);
         ast::Function { name, private, returns: self.annotation(at), params, priority, body }

@@ -3,6 +3,7 @@
 
 mod expressions;
 mod items;
+mod output;
 mod points;
 mod statements;
 
@@ -15,8 +16,14 @@ use crate::outline::{At, Outline};
 use crate::token::{Token, Tokens};
 
 /// The AST of a whole file.
-pub(crate) fn lower(outline: &Outline, tokens: &Tokens, sources: &Sources, findings: &mut Findings) -> ast::File {
-    let mut lowering = Lowering { outline, tokens, sources, findings };
+pub(crate) fn lower(
+    outline: &Outline,
+    tokens: &Tokens,
+    sources: &Sources,
+    privileged: bool,
+    findings: &mut Findings,
+) -> ast::File {
+    let mut lowering = Lowering { outline, tokens, sources, privileged, in_function: false, findings };
     lowering.file(outline.root())
 }
 
@@ -24,6 +31,10 @@ struct Lowering<'a> {
     outline: &'a Outline,
     tokens: &'a Tokens,
     sources: &'a Sources,
+    /// See [`crate::ParseOptions::privileged`].
+    privileged: bool,
+    /// The body of a function is being lowered, not a handler.
+    in_function: bool,
     findings: &'a mut Findings,
 }
 
@@ -151,8 +162,17 @@ impl<'a> Lowering<'a> {
         bytes.map_or(ast::Literal::Number(0), ast::Literal::String)
     }
 
+    /// Reports what only guru mode allows.
+    fn needs_privilege(&mut self, at: At, what: &str) {
+        if !self.privileged {
+            let found = Diagnostic::error("needs-guru", self.span(at), format!("{what} is for guru mode only"));
+            self.report(at, found.with_help("run with -g, if you know what it does"));
+        }
+    }
+
     /// The embedded code that the token `at` is.
-    fn embedded(&self, at: At) -> ast::Embedded {
+    fn embedded(&mut self, at: At) -> ast::Embedded {
+        self.needs_privilege(at, "embedded C");
         let text = self.text(at);
         let inside = text.strip_prefix("%{").unwrap_or(text);
         let inside = inside.strip_suffix("%}").unwrap_or(inside);

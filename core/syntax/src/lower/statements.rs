@@ -43,10 +43,18 @@ impl Lowering<'_> {
             K::BreakStmt => StatementKind::Break,
             K::ContinueStmt => StatementKind::Continue,
             K::NextStmt => StatementKind::Next,
-            K::ReturnStmt => StatementKind::Return(self.nodes(at).next().map(|node| self.expr(node))),
+            K::ReturnStmt => self.return_statement(at),
             K::DeleteStmt => StatementKind::Delete(self.first_expr(at)),
             _ => StatementKind::Empty,
         }
+    }
+
+    fn return_statement(&mut self, at: At) -> StatementKind {
+        if !self.in_function {
+            let found = Diagnostic::error("outside-a-function", self.span(at), "`return` is not in a function");
+            self.report(at, found.with_help("`next` leaves a handler"));
+        }
+        StatementKind::Return(self.nodes(at).next().map(|node| self.expr(node)))
     }
 
     fn while_statement(&mut self, at: At) -> StatementKind {

@@ -161,7 +161,6 @@ while (a) { break; continue }
 for (;;) next
 for (i = 0; i < 10; i++) { ; }
 { x { y } }
-return; return 1 + 2
 delete a; delete a[1, *] delete b
 try { a } catch { b }
 try { a } catch (msg) { b }"
@@ -196,8 +195,6 @@ try { a } catch (msg) { b }"
       x
       block
         y
-    return
-    return (+ 1 2)
     delete a
     delete a[1, *]
     delete b
@@ -342,7 +339,7 @@ fn at_operators() {
     insta::assert_snapshot!(
         statements(
             "@defined($x->y) ? @entry($x) : @choose_defined($a, 0)
-    @const(\"PAGE_SIZE\") @enum(\"X\") @kderef(8, a) @perf(\"c\") @probewrite(v) @task @entry($f)->g"
+    @const(\"PAGE_SIZE\") @enum(\"X\") @kderef(8, a) @perf(\"c\") @probewrite(v) @uregister(1) @entry($f)->g"
         ),
         @r#"
     (?: (@defined $x->y) (@entry $x) (@choose_defined $a 0))
@@ -351,7 +348,7 @@ fn at_operators() {
     (@kderef 8 a)
     (@perf "c")
     (@probewrite v)
-    (@task)
+    (@uregister 1)
     (@entry $f)->g
     "#
     );
@@ -361,7 +358,7 @@ fn at_operators() {
 fn names_calls_and_keys() {
     insta::assert_snapshot!(
         statements(
-            "a f() f(1, g(2)) printf(\"%d\\n\", x) print() a[1] a[1, \"x\", f(2)]
+            "a f() f(1, g(2)) printf(\"%d\\n\", x) println() a[1] a[1, \"x\", f(2)]
     k in a [k] in a [k, *] in a ! ([1, *, 3] in a) string(1) . long(\"2\")"
         ),
         @r#"
@@ -369,7 +366,7 @@ fn names_calls_and_keys() {
     (call f)
     (call f 1 (call g 2))
     (call printf "%d\n" x)
-    (call print)
+    (call println)
     a[1]
     a[1, "x", (call f 2)]
     (in a [k])

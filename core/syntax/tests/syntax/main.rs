@@ -7,6 +7,7 @@ mod hostile;
 mod precedence;
 mod preprocessor;
 mod recovery;
+mod restrictions;
 mod scripts;
 
 use systap_diagnostics::{Sources, render};
