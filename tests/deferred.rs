@@ -37,7 +37,7 @@ fn strings_are_put_together() {
           }
         }
         probe end { println(n) }";
-    leaves_the_kernel(text);
+    stays_in_the_kernel(text);
     let expected = "calls/01000 11 010 yes\ncalls/02000 11 020 yes\ncalls/03000 11 030 yes\n3000\n";
     script_over_calls(text, "getpgrp 3000").prints(expected);
 }
@@ -52,7 +52,7 @@ fn a_number_that_the_handler_has_just_changed_is_still_the_same_on_the_user_side
         probe syscall.getpgrp {
           if (pid() == target()) {
             n++
-            if (n % 1000 == 0) { s = execname() . \"/\" . sprintf(\"%d\", n); if (strlen(s) > 2) println(s) }
+            if (n % 1000 == 0) { s = execname() . \"/\" . sprintf(\"%#s%d\", \"\", n); if (strlen(s) > 2) println(s) }
           }
         }
         probe end { println(n) }";
@@ -68,9 +68,9 @@ fn a_string_that_was_put_together_can_be_a_key() {
     let text = "global n
         probe syscall.getpgrp { if (pid() == target()) n[execname() . \":\" . sprintf(\"%d\", tid() != pid())]++ }
         probe end { foreach (key in n) printf(\"%s %d\\n\", key, n[key]) }";
-    leaves_the_kernel(text);
+    stays_in_the_kernel(text);
     let line = systap::calls_line("getpgrp 3000 2");
-    run(["run", "--kernel-buffer", "16M", "-c", &line, "-e", text]).prints("calls:1 6000\n");
+    run(["run", "-c", &line, "-e", text]).prints("calls:1 6000\n");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn facts_of_the_moment_are_those_of_the_moment() {
     let text = "global wrong, n, last
         probe syscall.getpgrp {
           if (pid() == target()) {
-            s = \"of \" . execname()
+            s = \"of \" . sprintf(\"%#s\", execname())
             n++
             if (pid() != target() || tid() == pid() || uid() != 0 || s != \"of calls\") wrong++
             now = gettimeofday_ns()
@@ -136,7 +136,7 @@ fn a_condition_before_the_division_costs_no_record() {
         probe syscall.getpgrp {
           if (pid() == target()) {
             n++
-            if (n == 50000) println(substr(\"at \" . execname(), 1, 20))
+            if (n == 50000) println(substr(sprintf(\"%#s\", \"at \") . execname(), 1, 20))
           }
         }";
     leaves_the_kernel(text);
