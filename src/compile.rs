@@ -79,6 +79,8 @@ pub(crate) enum Stop {
     Script,
     /// The kernel's facts cannot be read.
     Kernel(KernelError),
+    /// The kernel's part is too big for the kernel, even without what can be left out of it.
+    TooBig(GenerateError),
     /// A mistake in systap.
     Internal(GenerateError),
 }
@@ -87,13 +89,15 @@ pub(crate) enum Stop {
 pub(crate) struct Compilation<'a> {
     pub(crate) sources: &'a mut Sources,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Leave out of the kernel's part what takes the most code and room.
+    pub(crate) small: bool,
     settings: &'a Settings,
     kernel: &'a Kernel,
 }
 
 impl<'a> Compilation<'a> {
     pub(crate) fn new(sources: &'a mut Sources, settings: &'a Settings, kernel: &'a Kernel) -> Self {
-        Compilation { sources, diagnostics: vec![], settings, kernel }
+        Compilation { sources, diagnostics: vec![], small: false, settings, kernel }
     }
 
     fn unless_wrong<T>(&self, made: T) -> Result<T, Stop> {
@@ -148,17 +152,30 @@ impl<'a> Compilation<'a> {
         }
     }
 
+    /// Graphs to a divided program and the bytecode of the kernel's part, which is made smaller if it has to be.
+    pub(crate) fn divide(&mut self, unit: &Unit) -> Result<(Placed, Option<Artifact>), Stop> {
+        loop {
+            let placed = self.place(unit)?;
+            match self.generate(&placed) {
+                Err(Stop::Internal(error)) if error.is_of_size() && self.small => return Err(Stop::TooBig(error)),
+                Err(Stop::Internal(error)) if error.is_of_size() => self.small = true,
+                generated => return Ok((placed, generated?)),
+            }
+        }
+    }
+
     /// Graphs to a divided program.
-    pub(crate) fn place(&mut self, unit: &Unit) -> Result<Placed, Stop> {
+    fn place(&mut self, unit: &Unit) -> Result<Placed, Stop> {
         let capabilities = Capabilities { open_loops: self.kernel_is_at_least(6, 9) };
-        systap_ir::place(unit, &capabilities).map_err(|found| {
+        let place = if self.small { systap_ir::place_small } else { systap_ir::place };
+        place(unit, &capabilities).map_err(|found| {
             self.diagnostics.extend(found);
             Stop::Script
         })
     }
 
     /// The kernel's part to bytecode; `None` if there is no such part.
-    pub(crate) fn generate(&mut self, placed: &Placed) -> Result<Option<Artifact>, Stop> {
+    fn generate(&mut self, placed: &Placed) -> Result<Option<Artifact>, Stop> {
         if placed.kernel.is_empty() {
             return Ok(None);
         }
@@ -189,9 +206,7 @@ impl<'a> Compilation<'a> {
         let tree = self.parse(file)?;
         let program = self.elaborate(tree)?;
         let unit = self.lower(&program)?;
-        let placed = self.place(&unit)?;
-        let artifact = self.generate(&placed)?;
-        Ok((placed, artifact))
+        self.divide(&unit)
     }
 
     fn kernel_is_at_least(&self, major: u32, minor: u32) -> bool {

@@ -5,9 +5,11 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use systap_bpf::Artifact;
 use systap_diagnostics::{FileId, Sources};
+use systap_ir::placed::Placed;
 use systap_kernel::Kernel;
-use systap_runtime::{Plan, Report, RunError, Target};
+use systap_runtime::{LoadError, Plan, Report, RunError, Target};
 use systap_sys::process::Exit;
 
 use crate::cli::{Format, RunOptions};
@@ -29,19 +31,23 @@ pub(crate) fn run(options: &RunOptions) -> Status {
     };
     let kernel = Kernel::running();
     let start = Instant::now();
-    let compiled = on_deep_stack(|| {
-        let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
-        let compiled = compilation.compile(file);
-        (compiled, compilation.diagnostics)
-    });
-    let Some((compiled, mut diagnostics)) = compiled else { return Status::Internal };
-    if options.quiet && compiled.is_ok() {
-        diagnostics.clear();
-    }
-    terminal::show(&diagnostics, &sources, options.script.format, options.script.color);
-    let (placed, artifact) = match compiled {
+    let compile = |sources: &mut Sources, small: bool| {
+        let compiled = on_deep_stack(|| {
+            let mut compilation = Compilation::new(sources, &settings, &kernel);
+            compilation.small = small;
+            let compiled = compilation.compile(file);
+            (compiled, compilation.diagnostics)
+        });
+        let Some((compiled, mut diagnostics)) = compiled else { return Err(Status::Internal) };
+        if small || options.quiet && compiled.is_ok() {
+            diagnostics.clear();
+        }
+        terminal::show(&diagnostics, sources, options.script.format, options.script.color);
+        compiled.map_err(|stop| explain_stop(&stop))
+    };
+    let (mut placed, mut artifact) = match compile(&mut sources, false) {
         Ok(compiled) => compiled,
-        Err(stop) => return explain_stop(&stop),
+        Err(status) => return status,
     };
     if options.verbose {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
@@ -58,15 +64,20 @@ pub(crate) fn run(options: &RunOptions) -> Status {
     };
     let form = (options.script.format, options.script.color);
     let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), &sources);
-    let plan = Plan {
-        placed: &placed,
-        artifact: artifact.as_ref(),
-        kernel: &kernel,
-        target: target(options),
-        time_limit,
-        hz: settings.hz,
+    let mut attempt = |placed: &Placed, artifact: &Option<Artifact>| {
+        let artifact = artifact.as_ref();
+        let (kernel, target, hz) = (&kernel, target(options), settings.hz);
+        systap_runtime::run(&Plan { placed, artifact, kernel, target, time_limit, hz }, &mut voice)
     };
-    match systap_runtime::run(&plan, &mut voice) {
+    let mut outcome = attempt(&placed, &artifact);
+    if let Err(RunError::Load(LoadError::TooLong { .. })) = outcome {
+        // The verifier gave up on it: less of it in the kernel may do.
+        if let Ok(smaller) = compile(&mut sources.clone(), true) {
+            (placed, artifact) = smaller;
+            outcome = attempt(&placed, &artifact);
+        }
+    }
+    match outcome {
         Ok(report) => finish(&report, options, &mut voice, &sources),
         Err(error) => explain_failure(&error),
     }
@@ -145,6 +156,10 @@ pub(crate) fn explain_stop(stop: &Stop) -> Status {
         Stop::Script => Status::ScriptError,
         Stop::Kernel(error) => {
             terminal::complain(&error.to_string());
+            Status::Refused
+        }
+        Stop::TooBig(error) => {
+            terminal::complain(&format!("{error}\n  help: split the handler"));
             Status::Refused
         }
         Stop::Internal(error) => {

@@ -146,6 +146,11 @@ impl Intrinsic {
         Intrinsic::StackText,
     ];
 
+    /// It is a function of strings.
+    pub fn takes_text(self) -> bool {
+        self.signature().params.contains(&Type::Text) && self != Intrinsic::Error
+    }
+
     /// Kernel-side code runs it in a loop whose length the verifier does not know.
     pub fn loops(self) -> bool {
         matches!(self, Intrinsic::Isinstr | Intrinsic::Strpos | Intrinsic::StrReplace | Intrinsic::Strtol)

@@ -12,6 +12,7 @@ pub(crate) mod dispatch;
 mod flow;
 mod format;
 mod globals;
+mod kept;
 mod memory;
 mod records;
 mod search;
@@ -62,8 +63,19 @@ pub(crate) struct ProgramFacts {
     pub(crate) pid_tgid: Option<(Reg, Reg)>,
     /// The current task, if asked for already: a typed pointer.
     pub(crate) task: Option<Reg>,
-    /// Keep texts and keys off the stack.
-    pub(crate) spare_stack: bool,
+    /// What to keep off the stack.
+    pub(crate) thrift: Thrift,
+}
+
+/// What is kept off the stack, in the frame, where the stack turned out to be too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Thrift {
+    /// Nothing that fits.
+    None,
+    /// Texts and keys.
+    Texts,
+    /// Numbers too, but for those that are used up at once.
+    Longs,
 }
 
 /// What is known of a value.
@@ -72,6 +84,8 @@ enum Held {
     #[default]
     Nothing,
     Long(Reg),
+    /// A long at its place in the frame.
+    Kept(Mem),
     Constant(i64),
     /// A pointer of BTF's, and the same as a plain number if that is needed.
     Pointer {
@@ -120,6 +134,8 @@ pub(crate) struct Lower<'a, 's> {
     uses: Vec<u32>,
     arithmetic: Vec<bool>,
     texts: Texts,
+    /// By value: which word of the frame a long is kept in.
+    kept: Vec<Option<u32>>,
     frame: Option<Reg>,
     order: Vec<BlockId>,
     /// By block; only those that are emitted.
@@ -149,7 +165,7 @@ impl<'a, 's> Lower<'a, 's> {
         let handler = &placed.kernel[index];
         let body = &handler.body;
         let order = flow::reverse_postorder(body);
-        let texts = Texts::place(handler, &order, facts.spare_stack);
+        let texts = Texts::place(handler, &order, facts.thrift > Thrift::None);
         let mut uses = vec![0; body.values.len()];
         let mut arithmetic = vec![false; body.values.len()];
         for block in &body.blocks {
@@ -166,6 +182,7 @@ impl<'a, 's> Lower<'a, 's> {
                 jump.args.iter().for_each(|value| arithmetic[value.0 as usize] = true);
             }
         }
+        let kept = if facts.thrift == Thrift::Longs { kept::longs(body) } else { Vec::new() };
         let labels = order.iter().map(|id| (*id, em.label())).collect();
         Ok(Lower {
             values: vec![Held::Nothing; body.values.len()],
@@ -177,6 +194,7 @@ impl<'a, 's> Lower<'a, 's> {
             uses,
             arithmetic,
             texts,
+            kept,
             frame: None,
             order,
             labels,
@@ -211,7 +229,12 @@ impl<'a, 's> Lower<'a, 's> {
         self.values.get(value.0 as usize).unwrap_or(&Held::Nothing)
     }
 
-    fn hold(&mut self, value: Value, held: Held) {
+    /// Tells what a value is, once it is. A long that is kept in the frame is put there.
+    fn hold(&mut self, value: Value, mut held: Held) {
+        if let (Held::Long(reg), Some(place)) = (&held, self.keeping_place(value)) {
+            self.em.store(Size::B8, place, Src::Reg(*reg));
+            held = Held::Kept(place);
+        }
         if let Some(place) = self.values.get_mut(value.0 as usize) {
             *place = held;
         }
@@ -233,6 +256,10 @@ impl<'a, 's> Lower<'a, 's> {
                 Err(_) => Src::Reg(self.em.fresh(Arg::Imm(*constant))),
             },
             Held::Long(reg) => Src::Reg(*reg),
+            Held::Kept(place) => {
+                let place = *place;
+                Src::Reg(self.em.load(Size::B8, place))
+            }
             Held::Pointer { plain: Some(plain), .. } => Src::Reg(*plain),
             Held::Pointer { typed, plain: None } | Held::Registers(typed) => Src::Reg(*typed),
             _ => return Err(self.malformed("a long is used that no instruction defines")),
@@ -294,9 +321,20 @@ impl<'a, 's> Lower<'a, 's> {
         FRAME_TEXTS + self.texts.frame
     }
 
-    /// Where in the frame keys are built: after those.
-    fn frame_key(&self) -> u32 {
+    /// Where in the frame longs are kept: after those.
+    fn frame_longs(&self) -> u32 {
         self.frame_scratch() + if self.texts.composes { SCRATCH } else { 0 }
+    }
+
+    /// Where in the frame keys are built: after the longs.
+    fn frame_key(&self) -> u32 {
+        self.frame_longs() + 8 * self.kept.iter().flatten().count() as u32
+    }
+
+    /// Where in the frame a long is kept, if it is.
+    fn keeping_place(&self, value: Value) -> Option<Mem> {
+        let word = self.kept.get(value.0 as usize).copied().flatten()?;
+        Some(after(Mem::Base(self.frame?, self.frame_longs() as i16), 8 * word))
     }
 
     /// Where a number's digits are written; there is room behind for the index that the verifier thinks possible.
@@ -327,6 +365,7 @@ impl<'a, 's> Lower<'a, 's> {
         let blocks = || self.order.iter().map(|id| self.handler.body.block(*id));
         self.texts.frame > 0
             || self.texts.composes
+            || self.kept.iter().any(Option::is_some)
             || self.frame_key_bytes() > 0
             || blocks().any(|block| matches!(&block.term, Terminator::Defer { args, .. } if tails(args)))
             || blocks().flat_map(|block| &block.insts).any(|inst| match &inst.op {
@@ -373,9 +412,8 @@ impl<'a, 's> Lower<'a, 's> {
     /// Makes the frame at least that many bytes.
     fn claim_frame(&mut self, bytes: u32) -> Result<(), GenerateError> {
         if self.frame.is_some() {
-            // Offsets of loads and stores have 16 bits.
-            if bytes > i16::MAX as u32 {
-                return Err(self.unsupported("a handler with that many long strings"));
+            if bytes > LARGEST_FRAME {
+                return Err(GenerateError::Frame { point: self.handler.point.clone(), bytes });
             }
             self.shared.maps.frame_bytes = self.shared.maps.frame_bytes.max(bytes);
         }
@@ -485,5 +523,7 @@ impl<'a, 's> Lower<'a, 's> {
 
 /// Where in the frame the texts begin: after the guard.
 const FRAME_TEXTS: u32 = 8;
+/// Offsets of loads and stores have 16 bits, and the kernel gives a CPU's value at most 32 KiB (`PCPU_MIN_UNIT_SIZE`).
+const LARGEST_FRAME: u32 = (32 << 10) - 8;
 /// A word; a number's digits and as many NULs, and what an index of 5 bits can reach of them.
 const SCRATCH: u32 = 8 + crate::texts::DIGITS.next_power_of_two() + crate::texts::DIGITS;

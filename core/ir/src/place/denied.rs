@@ -15,8 +15,18 @@ pub(super) const LONGEST_KEY: u32 = 512;
 pub(super) struct Rules<'a> {
     pub(super) unit: &'a Unit,
     pub(super) capabilities: &'a Capabilities,
+    pub(super) size: Size,
     /// Globals that the kernel side may not touch.
     pub(super) kept: &'a BTreeMap<GlobalId, Kept>,
+}
+
+/// How big kernel-side handlers may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// As big as they come.
+    Full,
+    /// No strings are made there.
+    Small,
 }
 
 /// Why a global is kept on the user side.
@@ -44,6 +54,10 @@ impl Rules<'_> {
             });
         }
         match op {
+            Op::Concat(..) | Op::Format(..) if self.size == Size::Small => Some("making strings, for its size".into()),
+            Op::Intrinsic(intrinsic, _) if self.size == Size::Small && intrinsic.takes_text() => {
+                Some(format!("`{}`, for its size", intrinsic.signature().name.trim_start_matches('_')))
+            }
             Op::Format(format, _) => self.denies_format(format),
             Op::Call(function, _) => {
                 Some(format!("the recursive function `{}`", self.unit.functions[function.0 as usize].name))
