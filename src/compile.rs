@@ -189,6 +189,7 @@ impl<'a> Compilation<'a> {
             version_4: self.kernel_is_at_least(6, 6),
             syscall_names: &names,
             string_arguments: &string_arguments(table),
+            cpus: systap_sys::cpu::possible_cpus().map_or(1, |cpus| cpus as u32),
             hz: self.settings.hz,
             ..Options::default()
         };

@@ -250,3 +250,61 @@ fn weigh(sum: &str) -> String {
     let weighed = terms.iter().rev().enumerate().map(|(place, term)| format!("({term}) * {}", 1 << place));
     weighed.collect::<Vec<_>>().join(" + ")
 }
+
+#[test]
+fn aggregates_are_asked_in_the_kernel() {
+    if !can_trace() {
+        return;
+    }
+    // The values of all CPUs together, and of other threads: what is asked at the end holds in between too.
+    let text = "global all, each, n, wrong
+        probe syscall.getpgrp {
+          if (pid() == target()) {
+            all <<< n++ - 1500
+            each[n & 3] <<< n
+            if (@count(all) < 1 || @max(all) < @min(all) || @count(each[7]) || @sum(each[7])) wrong++
+            if (@avg(all) < @min(all)) wrong++
+            if (@count(all) == 3000) printf(\"%d %d %d %d %d|%d %d %d\\n\", @count(all), @sum(all), @min(all), @max(all), @avg(all),
+              @count(each[1]), @min(each[1]), @max(each[1]))
+          }
+        }
+        probe end { println(wrong) }";
+    stays_in_the_kernel(text);
+    script_over_calls(text, "getpgrp 3000").prints("3000 -1500 -1500 1499 0|750 1 2997\n0\n");
+    // An average may be asked for between the count and the sum of another CPU's value.
+    let threads = text.replace("if (@count(all) == 3000)", "if (0)").replace("if (@avg(all)", "if (0 && @avg(all)");
+    script_over_calls(&threads, "getpgrp 2000 4").prints("0\n");
+    // An empty one is the error that it is on the user side.
+    let empty = "global a probe syscall.getpgrp { if (pid() == target()) { println(@count(a[1])); println(@max(a[1])); a[1] <<< 1 } }";
+    stays_in_the_kernel(empty);
+    script_over_calls(empty, "getpgrp 1").exits(1).complains(&["empty aggregate", "@max(a[1])"]);
+}
+
+#[test]
+fn an_aggregate_of_both_sides_is_asked_on_the_user_side() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global a
+        probe begin { a <<< 100 }
+        probe syscall.getpgrp { if (pid() == target()) { a <<< 1; printf(\"%d %d\\n\", @count(a), @sum(a)) } }";
+    leaves_the_kernel(text);
+    script_over_calls(text, "getpgrp 1").prints("2 101\n");
+}
+
+#[test]
+fn a_handler_too_big_for_the_kernel_makes_its_strings_on_the_user_side() {
+    if !can_trace() {
+        return;
+    }
+    // Strings of 512 bytes each, all wanted at the end: more than a CPU's scratch space.
+    let mut text = "global n probe syscall.getpgrp { if (pid() == target() && n++ == 0) { s0 = execname()\n".to_owned();
+    for at in 1..90 {
+        text += &format!("s{at} = s{} . sprint(n)\n", at - 1);
+    }
+    text += "println(strlen(s89), substr(s7, 4, 9)";
+    (1..90).for_each(|at| text += &format!(", substr(s{at}, {at}, 1)"));
+    text += ") } }";
+    leaves_the_kernel(&text);
+    script_over_calls(&text, "getpgrp 2").prints(&format!("94s1111111alls{}\n", "1".repeat(85)));
+}

@@ -45,7 +45,7 @@ pub(crate) struct Texts {
     pub(crate) stack: u32,
     /// Bytes of the frame.
     pub(crate) frame: u32,
-    /// An operation works on bytes or digits, for which it needs some space.
+    /// An operation works on bytes or digits, or in a loop of its own, for which it needs some space.
     pub(crate) composes: bool,
 }
 
@@ -69,7 +69,7 @@ impl Texts {
         let body = &handler.body;
         let intervals = Intervals::of(body, order);
         let composes = body.blocks.iter().flat_map(|block| &block.insts).any(|inst| match &inst.op {
-            Op::Format(..) => true,
+            Op::Format(..) | Op::Aggregate(..) => true,
             Op::Intrinsic(intrinsic, _) => looks_at_bytes(*intrinsic),
             _ => false,
         });

@@ -7,7 +7,7 @@ use systap_diagnostics::Span;
 use systap_ir::graph::Op;
 use systap_ir::intrinsic::Intrinsic;
 use systap_ir::placed::{KernelHandler, control};
-use systap_ir::program::{BinaryOp, Event, SyscallSet};
+use systap_ir::program::{AggregateFn, BinaryOp, Event, SyscallSet};
 
 use super::{Lower, ProgramFacts, Shared, Thrift};
 use crate::code::{Code, Counter, Label, Mem, Reg, Src};
@@ -24,6 +24,7 @@ pub(crate) fn can_stop(handler: &KernelHandler, errors_allowed: u32) -> bool {
         Op::Binary(op, ..) => matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
         Op::Load { .. } | Op::CheckRead { .. } | Op::ElementSet(..) | Op::ElementAdd(..) => true,
         Op::Accumulate(_, keys, _) => !keys.is_empty(),
+        Op::Aggregate(_, _, function) => !matches!(function, AggregateFn::Count | AggregateFn::Sum),
         Op::ReadText { fallback, .. } => fallback.is_none(),
         Op::Intrinsic(Intrinsic::Error, _) => true,
         _ => false,

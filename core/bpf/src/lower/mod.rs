@@ -474,7 +474,8 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Contains(global, keys) => self.contains(result, *global, keys)?,
             Op::Accumulate(global, keys, value) => self.accumulate(*global, keys, *value)?,
             Op::Call(..) => return Err(self.unsupported("a call that was not inlined")),
-            Op::Aggregate(..) | Op::Bucket(..) | Op::HistogramText(..) => {
+            Op::Aggregate(global, keys, function) => self.ask(result, *global, keys, *function)?,
+            Op::Bucket(..) | Op::HistogramText(..) => {
                 return Err(self.unsupported("asking an aggregate"));
             }
             Op::Iterate { .. } | Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) => {

@@ -1,12 +1,12 @@
 //! What kernel-side code cannot do, and in which words to say so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::{ConversionKind, Format, Piece};
 use crate::graph::{Op, Unit};
 use crate::intrinsic::Context;
 use crate::placed::Capabilities;
-use crate::program::{Element, GlobalId, GlobalShape};
+use crate::program::{AggregateFn, Element, GlobalId, GlobalShape};
 
 /// Longest key of a hash map (the kernel's `MAX_BPF_STACK`).
 pub(super) const LONGEST_KEY: u32 = 512;
@@ -16,6 +16,8 @@ pub(super) struct Rules<'a> {
     pub(super) unit: &'a Unit,
     pub(super) capabilities: &'a Capabilities,
     pub(super) size: Size,
+    /// Aggregates that the user side puts values into or deletes: it keeps its share to itself, so only it knows them whole.
+    pub(super) shared: &'a BTreeSet<GlobalId>,
     /// Globals that the kernel side may not touch.
     pub(super) kept: &'a BTreeMap<GlobalId, Kept>,
 }
@@ -69,6 +71,13 @@ impl Rules<'_> {
             }
             Op::Iterate { global, .. } => Some(format!("`foreach` over `{}`", name(global))),
             Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) => Some("`foreach`".into()),
+            Op::Aggregate(global, _, function)
+                if self.capabilities.open_loops
+                    && *function != AggregateFn::Variance
+                    && !self.shared.contains(global) =>
+            {
+                self.denies_array(*global)
+            }
             Op::Aggregate(global, ..) | Op::Bucket(global, ..) | Op::HistogramText(global, ..) => {
                 Some(format!("reading the aggregate `{}`", name(global)))
             }

@@ -38,18 +38,21 @@ pub fn place_small(unit: &Unit, capabilities: &Capabilities) -> Result<Placed, V
 }
 
 fn place_within(unit: &Unit, capabilities: &Capabilities, size: Size) -> Result<Placed, Vec<Diagnostic>> {
-    // Some globals prove unfit for the kernel side only when the program has been divided; they are kept on the user side, and
+    // Some globals prove unfit for the kernel side, or for being read there, only when the program has been divided; they are kept on the user side, and
     // the program is divided anew. Each round keeps more of them, so there is a last one.
     let mut kept = BTreeMap::new();
+    let mut shared = residence::shared_aggregates(unit);
     loop {
-        let mut placed = divide(&Rules { unit, capabilities, size, kept: &kept })?;
+        let mut placed = divide(&Rules { unit, capabilities, size, shared: &shared, kept: &kept })?;
         let text = capacity::of(unit, &placed);
         placed.globals = residence::of(unit, &placed, &text);
         let long_keys = residence::long_keys(&placed).into_iter().map(|global| (global, Kept::LongKeys));
         let late = residence::written_late(&placed).into_iter().map(|global| (global, Kept::WrittenLate));
         let rewritten = rewritten::rewritten(unit, &placed).into_iter().map(|global| (global, Kept::Rewritten));
         let unfit: Vec<_> = long_keys.chain(late).chain(rewritten).collect();
-        if unfit.is_empty() {
+        let before = shared.len();
+        shared.extend(residence::read_and_written_late(&placed));
+        if unfit.is_empty() && shared.len() == before {
             for (handler, capacities) in placed.kernel.iter_mut().zip(text.kernel) {
                 handler.text = capacities;
             }
