@@ -11,6 +11,7 @@ mod context;
 pub(crate) mod dispatch;
 mod flow;
 mod format;
+mod frame;
 mod globals;
 mod kept;
 mod memory;
@@ -23,7 +24,7 @@ mod text;
 use std::collections::{HashMap, HashSet};
 
 use systap_diagnostics::Span;
-use systap_ir::graph::{BlockId, Inst, Op, Terminator, Value};
+use systap_ir::graph::{BlockId, Inst, Op, Value};
 use systap_ir::intrinsic::{Context, Intrinsic};
 use systap_ir::placed::{KernelHandler, Placed};
 use systap_ir::program::{GlobalId, Type, Width};
@@ -291,7 +292,7 @@ impl<'a, 's> Lower<'a, 's> {
         let home = home.ok_or_else(|| self.malformed("a string has no place"))?;
         Ok(match home.region {
             Region::Stack => (Mem::Stack(StackObject::Texts, home.offset as i16), home.size),
-            Region::Frame => (Mem::Base(self.frame()?, (FRAME_TEXTS + home.offset) as i16), home.size),
+            Region::Frame => (Mem::Base(self.frame()?, (frame::FRAME_TEXTS + home.offset) as i16), home.size),
         })
     }
 
@@ -315,64 +316,6 @@ impl<'a, 's> Lower<'a, 's> {
     }
 
     // --- the frame
-
-    /// Where in the frame words and digits are put for a moment: after the texts.
-    fn frame_scratch(&self) -> u32 {
-        FRAME_TEXTS + self.texts.frame
-    }
-
-    /// Where in the frame longs are kept: after those.
-    fn frame_longs(&self) -> u32 {
-        self.frame_scratch() + if self.texts.composes { SCRATCH } else { 0 }
-    }
-
-    /// Where in the frame keys are built: after the longs.
-    fn frame_key(&self) -> u32 {
-        self.frame_longs() + 8 * self.kept.iter().flatten().count() as u32
-    }
-
-    /// Where in the frame a long is kept, if it is.
-    fn keeping_place(&self, value: Value) -> Option<Mem> {
-        let word = self.kept.get(value.0 as usize).copied().flatten()?;
-        Some(after(Mem::Base(self.frame?, self.frame_longs() as i16), 8 * word))
-    }
-
-    /// Where a number's digits are written; there is room behind for the index that the verifier thinks possible.
-    fn digit_space(&self) -> Mem {
-        Mem::Base(self.frame.unwrap_or(Reg::FRAME_POINTER), self.frame_scratch() as i16 + 8)
-    }
-
-    /// The same number, of which the verifier knows nothing but that it is one; see also [`Emitter::obscure`].
-    fn unknown(&mut self, value: Src) -> Reg {
-        let place = Mem::Base(self.frame.unwrap_or(Reg::FRAME_POINTER), self.frame_scratch() as i16);
-        self.em.store(Size::B8, place, value);
-        self.em.load(Size::B8, place)
-    }
-
-    /// Where in the frame records are built: after the keys.
-    fn frame_record(&self) -> u32 {
-        self.frame_key() + self.frame_key_bytes()
-    }
-
-    fn frame_key_bytes(&self) -> u32 {
-        let ops = self.handler.body.blocks.iter().flat_map(|block| &block.insts);
-        ops.filter_map(|inst| self.key_in_frame(&inst.op)).max().unwrap_or(0)
-    }
-
-    /// The handler needs a frame.
-    pub(crate) fn uses_frame(&self) -> bool {
-        let tails = |fields: &[Value]| fields.iter().any(|value| !self.is_fixed(*value));
-        let blocks = || self.order.iter().map(|id| self.handler.body.block(*id));
-        self.texts.frame > 0
-            || self.texts.composes
-            || self.kept.iter().any(Option::is_some)
-            || self.frame_key_bytes() > 0
-            || blocks().any(|block| matches!(&block.term, Terminator::Defer { args, .. } if tails(args)))
-            || blocks().flat_map(|block| &block.insts).any(|inst| match &inst.op {
-                Op::Print(_, list) | Op::Intrinsic(Intrinsic::Error, list) => tails(list),
-                _ => false,
-            })
-    }
 
     /// The value's field in a record has no tail.
     fn is_fixed(&self, value: Value) -> bool {
@@ -407,17 +350,6 @@ impl<'a, 's> Lower<'a, 's> {
             self.block(id)?;
         }
         self.fault_tails()
-    }
-
-    /// Makes the frame at least that many bytes.
-    fn claim_frame(&mut self, bytes: u32) -> Result<(), GenerateError> {
-        if self.frame.is_some() {
-            if bytes > LARGEST_FRAME {
-                return Err(GenerateError::Frame { point: self.handler.point.clone(), bytes });
-            }
-            self.shared.maps.frame_bytes = self.shared.maps.frame_bytes.max(bytes);
-        }
-        Ok(())
     }
 
     fn inst(&mut self, inst: &'a Inst) -> Result<(), GenerateError> {
@@ -521,10 +453,3 @@ impl<'a, 's> Lower<'a, 's> {
         after(Mem::Base(dst, 0), 0)
     }
 }
-
-/// Where in the frame the texts begin: after the guard.
-const FRAME_TEXTS: u32 = 8;
-/// Offsets of loads and stores have 16 bits, and the kernel gives a CPU's value at most 32 KiB (`PCPU_MIN_UNIT_SIZE`).
-const LARGEST_FRAME: u32 = (32 << 10) - 8;
-/// A word; a number's digits and as many NULs, and what an index of 5 bits can reach of them.
-const SCRATCH: u32 = 8 + crate::texts::DIGITS.next_power_of_two() + crate::texts::DIGITS;
