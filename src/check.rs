@@ -16,7 +16,8 @@ use crate::terminal;
 /// Checks every script; all are checked even if one is wrong.
 pub(crate) fn check(options: &CheckOptions) -> Status {
     let settings = match Settings::new(&options.script, options.args.clone()) {
-        Ok(settings) => settings,
+        // The one who checks a script wants to hear what the one who runs it need not.
+        Ok(settings) => Settings { advice: true, ..settings },
         Err(sentence) => {
             terminal::complain(&sentence);
             return Status::Usage;
@@ -26,6 +27,7 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
         terminal::complain("nothing to check: name a script, or give one with -e");
         return Status::Usage;
     }
+    settings.remark(options.verbose);
     let mut worst = Status::Done;
     let mut sources = Sources::default();
     let mut files: Vec<Result<FileId, Unreadable>> = vec![];

@@ -75,6 +75,12 @@ pub(crate) struct RunOptions {
     /// Exit with status 5 if any record was lost
     #[arg(long)]
     pub(crate) strict_loss: bool,
+    /// Count run-time errors and skipped hits, and do nothing else about them
+    #[arg(long)]
+    pub(crate) suppress_handler_errors: bool,
+    /// Let handlers take as long as they like: no MAXACTION, no overload check (needs -g)
+    #[arg(long)]
+    pub(crate) suppress_time_limits: bool,
     /// Size of the buffer between kernel and user side, such as 8M
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) kernel_buffer: Option<u32>,

@@ -14,6 +14,7 @@ use systap_syntax::{ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
 use crate::facts::Running;
+use crate::terminal;
 
 /// Bytes of the ring between kernel and user side, unless the user says.
 const DEFAULT_RING: u32 = 4 << 20;
@@ -53,15 +54,38 @@ pub(crate) struct Settings {
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
     pub(crate) guru: bool,
+    /// Whether to warn of what nothing uses.
+    pub(crate) advice: bool,
+    /// What is to be said of the options, and whether in any case or for `-v` only.
+    pub(crate) remarks: Vec<(String, bool)>,
+}
+
+/// What is to be said of a `-D` that has no effect.
+fn remark(definition: &str, outcome: &limits::Outcome) -> Option<(String, bool)> {
+    match outcome {
+        limits::Outcome::Set => None,
+        limits::Outcome::Meaningless(why) => Some((format!("-D {definition} has no effect: {why}"), false)),
+        limits::Outcome::Unknown { nearest } => {
+            let nearest = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            Some((format!("-D {definition} has no effect: there is no such limit{nearest}"), true))
+        }
+    }
 }
 
 impl Settings {
+    /// Says what is to be said of the options.
+    pub(crate) fn remark(&self, verbose: bool) {
+        self.remarks.iter().filter(|(_, always)| *always || verbose).for_each(|(text, _)| terminal::warn(text));
+    }
+
     /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
         let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
         let mut settings = Settings { args, hz, guru: options.guru, ..Settings::default() };
         for definition in &options.limits {
-            limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
+            let outcome =
+                limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
+            settings.remarks.extend(remark(definition, &outcome));
         }
         for definition in &options.globals {
             let (name, value) =
@@ -133,6 +157,8 @@ impl<'a> Compilation<'a> {
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,
             guru: self.settings.guru,
+            unoptimized: false,
+            advice: self.settings.advice,
         });
         self.diagnostics.extend(elaborated.diagnostics);
         self.unless_wrong(elaborated.program)

@@ -103,6 +103,18 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
         (None, None) => return Err(usage("nothing to run: name a script, or give one with -e".to_owned())),
     };
     let mut settings = Settings::new(&options.script, args).map_err(usage)?;
+    if options.suppress_time_limits && !options.script.guru {
+        return Err(usage("--suppress-time-limits needs guru mode (-g)".to_owned()));
+    }
+    if options.suppress_time_limits {
+        settings.limits.suppress_time();
+    }
+    if options.suppress_handler_errors {
+        settings.limits.suppress_errors();
+    }
+    if !options.quiet {
+        settings.remark(options.verbose);
+    }
     settings.count_hits = options.summary || options.script.format == Format::Json;
     settings.ring_bytes = options.kernel_buffer;
     let time_limit = match options.seconds {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use systap_diagnostics::Sources;
-use systap_runtime::{End, Report, Side};
+use systap_runtime::{End, Excess, Report, Side};
 
 /// Why a run ended, as one word for programs.
 fn word(end: End) -> &'static str {
@@ -29,8 +29,12 @@ pub(crate) fn object(report: &Report) -> serde_json::Value {
         })
         .collect();
     let lost: Vec<_> = report.lost.iter().map(|loss| json!({"point": loss.point, "records": loss.records})).collect();
+    let excess = report.excess.map(|excess| match excess {
+        Excess::Skipped => "skipped",
+        Excess::Overload { .. } => "overload",
+    });
     json!({
-        "type": "end", "reason": word(report.end), "errors": report.errors,
+        "type": "end", "reason": word(report.end), "errors": report.errors, "excess": excess,
         "records_lost": report.lost_records(), "hits_missed": report.missed_hits(),
         "lost": lost, "probes": probes,
     })
@@ -62,6 +66,20 @@ pub(crate) fn losses(report: &Report, sources: &Sources) -> String {
         );
     }
     let missed = report.missed_hits();
+    match report.excess {
+        Some(Excess::Skipped) => {
+            text += "ERROR: Skipped too many probes, check MAXSKIPPED or try again with --summary for more details.\n";
+        }
+        Some(Excess::Overload { spent, allowed, interval }) => {
+            text += &format!(
+                "ERROR: probe overhead ({spent} cycles) exceeded threshold ({allowed} cycles) in last {interval} cycles\n"
+            );
+        }
+        None => {}
+    }
+    if report.errors > 0 || missed > 0 {
+        text += &format!("WARNING: Number of errors: {}, skipped probes: {missed}\n", report.errors);
+    }
     if missed > 0 {
         text +=
             &format!("WARNING: {missed} hits were skipped, since a handler was running on that CPU (see --summary)\n");

@@ -39,6 +39,11 @@ pub(crate) fn complain(message: &str) {
     write_to_stderr(format!("systap: {message}\n").as_bytes());
 }
 
+/// One sentence about what is not as it seems.
+pub(crate) fn warn(message: &str) {
+    write_to_stderr(format!("WARNING: {message}\n").as_bytes());
+}
+
 /// Writes what people are to read; nobody is left to tell if that fails.
 pub(crate) fn write_to_stderr(text: &[u8]) {
     _ = std::io::stderr().lock().write_all(text);

@@ -112,13 +112,13 @@ fn a_command_line_that_is_wrong_is_usage() {
     usage(&["run", "-T", "inf", "-e", exit], &["-T"]);
     usage(&["run", "-x", "me", "-e", exit], &["me", "-x"]);
     usage(&["run", "-x", "1", "-c", "true", "-e", exit], &["cannot be used with"]);
-    usage(&["run", "-D", "MAXMAPENTRIES", "-e", exit], &["-D MAXMAPENTRIES", "NAME=VALUE"]);
-    usage(&["run", "-D", "MAXMAPENTRY=5", "-e", exit], &["MAXMAPENTRY", "MAXMAPENTRIES"]);
+    usage(&["run", "-D", "MAX MAP=5", "-e", exit], &["-D MAX MAP=5", "NAME=VALUE"]);
     usage(&["run", "-D", "MAXMAPENTRIES=0", "-e", exit], &["MAXMAPENTRIES", "0"]);
     usage(&["run", "-D", "MAXMAPENTRIES=many", "-e", exit], &["many"]);
     usage(&["run", "-G", "x", "-e", exit], &["-G x", "NAME=VALUE"]);
     usage(&["run", "--kernel-buffer", "5", "-e", exit], &["4K"]);
     usage(&["run", "--kernel-buffer", "lots", "-e", exit], &["lots"]);
+    usage(&["run", "--suppress-time-limits", "-e", exit], &["-g"]);
     usage(&["run", "--no-such-option", "-e", exit], &["--no-such-option"]);
     usage(&["run", "--no-such-option", "script.stp"], &["--no-such-option"]);
     usage(&["--no-such-option"], &["--no-such-option"]);

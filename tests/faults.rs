@@ -2,6 +2,8 @@
 
 mod systap;
 
+use std::time::Duration;
+
 use systap::{Outcome, can_trace, run, script, script_over_calls};
 
 /// Runs a script that ends in an error, as one statement of a `begin`, and asserts what is said.
@@ -32,7 +34,15 @@ fn a_fault_inside_the_library_points_at_the_script_too() {
 
 #[test]
 fn a_time_limit_ends_a_handler_that_does_not_end() {
-    let outcome = run(["run", "-T", "0.3", "-e", "probe begin { while (1) n++ } probe end { println(\"end\") }"]);
+    let outcome = run([
+        "run",
+        "-g",
+        "--suppress-time-limits",
+        "-T",
+        "0.3",
+        "-e",
+        "probe begin { while (1) n++ } probe end { println(\"end\") }",
+    ]);
     outcome.exits(0).complains(&["`begin`"]);
     assert_eq!(outcome.text(), "end\n");
 }
@@ -46,7 +56,7 @@ fn an_array_has_its_size() {
     assert_eq!(outcome.text(), "0\n1\n2\n");
     let text = "global a probe begin { for (i = 0; i < 6; i++) a[i] = i } probe error { foreach (i in a+) println(i) }";
     let outcome = run(["run", "-D", "MAXMAPENTRIES=5", "-e", text]);
-    outcome.exits(1).complains(&["`a`", "5", "MAXMAPENTRIES"]);
+    outcome.exits(1).complains(&["`a`", "check MAXMAPENTRIES"]);
     assert_eq!(outcome.text(), "0\n1\n2\n3\n4\n");
 }
 
@@ -73,6 +83,96 @@ fn a_limit_of_actions_that_is_asked_for_holds() {
         outcome.exits(1).complains(&["MAXACTION exceeded"]);
         assert_eq!(outcome.text(), "", "{text}");
     }
+}
+
+#[test]
+fn a_handler_may_do_ten_times_maxaction_and_a_profile_that_much() {
+    let counts = |times| format!("probe begin {{ for (i = 0; i < {times}; i++) n++; println(n) exit() }}");
+    run(["run", "-e", &counts(9_999)]).prints("9999\n");
+    run(["run", "-e", &counts(10_001)]).exits(1).complains(&["MAXACTION exceeded"]);
+    run(["run", "-D", "MAXACTION=7", "-e", &counts(69)]).prints("69\n");
+    run(["run", "-D", "MAXACTION=7", "-e", &counts(71)]).exits(1).complains(&["MAXACTION exceeded"]);
+    run(["run", "-D", "MAXACTION=7", "-D", "INTERRUPTIBLE=0", "-e", &counts(8)]).exits(1);
+    run(["run", "-D", "MAXACTION=7", "-D", "MAXACTION_INTERRUPTIBLE=300", "-e", &counts(299)]).prints("299\n");
+    run(["run", "-g", "--suppress-time-limits", "-e", &counts(200_000)]).prints("200000\n");
+    if can_trace() {
+        let text = "probe timer.profile { for (i = 0; i < 5000; i++) n++; println(n) exit() }";
+        run(["run", "-T", "5", "-e", text]).exits(1).complains(&["MAXACTION exceeded", "timer.profile"]);
+        run(["run", "-q", "-T", "5", "-D", "MAXACTION=6000", "-e", text]).exits(0);
+    }
+}
+
+#[test]
+fn suppressed_errors_are_counted_and_nothing_else() {
+    let text = "probe begin { error(\"one\") } probe begin { x = 1 / x } probe timer.ms(20) { exit() }
+        probe end { println(\"end\") } probe error { println(\"error\") }";
+    let outcome = run(["run", "--suppress-handler-errors", "-e", text]);
+    outcome.exits(0);
+    assert_eq!(outcome.text(), "end\n");
+    assert_eq!(outcome.complaints(), "WARNING: Number of errors: 2, skipped probes: 0\n");
+    if can_trace() {
+        let text = "probe syscall.getpgrp { if (pid() == target()) { x = kernel_long(8); println(\"never\") } } probe end { println(\"end\") }";
+        let outcome = run(["run", "--suppress-handler-errors", "-c", &systap::calls_line("getpgrp 30"), "-e", text]);
+        outcome.exits(0);
+        assert_eq!(outcome.complaints(), "WARNING: Number of errors: 30, skipped probes: 0\n");
+        assert_eq!(outcome.text(), "end\n");
+    }
+}
+
+#[test]
+fn a_limit_that_has_no_effect_is_told_and_no_error() {
+    let exit = "probe begin { exit() }";
+    run(["run", "-D", "MAXTRYLOCK=5", "-D", "KRETACTIVE=100", "-e", exit]).is_quiet();
+    let verbose = run(["run", "-v", "-D", "MAXTRYLOCK=5", "-e", exit]);
+    verbose.exits(0).complains(&["WARNING: -D MAXTRYLOCK=5 has no effect: no handler waits for a lock"]);
+    let unknown = run(["run", "-D", "MAXMAPENTRY=5", "-D", "DEBUG", "-e", exit]);
+    unknown.exits(0).complains(&["-D MAXMAPENTRY=5 has no effect", "did you mean `MAXMAPENTRIES`?", "-D DEBUG"]);
+}
+
+#[test]
+fn a_limit_of_memory_is_kept() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global a probe syscall.getpgrp { a[tid()]++ } probe timer.ms(5) { exit() } probe end { delete a }";
+    let outcome = run(["run", "-D", "STP_MAXMEMORY=16", "-e", text]);
+    outcome.exits(3).complains(&["STP_MAXMEMORY allows 16 KiB"]);
+    run(["run", "-D", "STP_MAXMEMORY=100000", "-e", text]).is_quiet();
+}
+
+#[test]
+fn too_much_of_the_machines_time_ends_the_run_where_that_is_asked_for() {
+    if !can_trace() {
+        return;
+    }
+    let text = "global n probe kernel.trace(\"sys_enter\") { n++ } probe error { println(\"error\") } probe end { println(\"end\", n > 0) }";
+    let run_with = |threshold: &str| {
+        let threshold = format!("STP_OVERLOAD_THRESHOLD={threshold}");
+        run(["run", "-T", "1", "-D", &threshold, "-D", "STP_OVERLOAD_INTERVAL=100000000", "-e", text])
+    };
+    let over = run_with("1");
+    over.exits(1).complains(&["ERROR: probe overhead (", "exceeded threshold ("]);
+    assert_eq!(over.text(), "error\n");
+    assert!(over.took < Duration::from_millis(900), "{:?}", over.took);
+    run_with("99000000").prints("end1\n");
+}
+
+#[test]
+fn too_many_skipped_hits_end_the_run_where_they_count() {
+    if !can_trace() {
+        return;
+    }
+    // The profile's handler finds the other one at work, again and again.
+    let text = "global a, b
+        probe syscall.getpgrp { for (i = 0; i < 5000; i++) a[execname(), i % 100] <<< i }
+        probe timer.profile { for (i = 0; i < 10; i++) b[execname(), i] <<< i }
+        probe error { println(\"error\") } probe end { println(\"end\") delete a delete b }";
+    let calls = systap::calls_line("getpgrp 1000000");
+    let common = ["run", "-e", text, "-c", &calls, "-D", "MAXSKIPPED=2", "-D", "MAXACTION=100000"];
+    let outcome = run(common.iter().chain(&["-D", "INTERRUPTIBLE=0", "-T", "10"]));
+    outcome.exits(1).complains(&["ERROR: Skipped too many probes, check MAXSKIPPED"]);
+    assert_eq!(outcome.text(), "error\n");
+    run(common.iter().chain(&["-T", "0.3"])).exits(0);
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn loops_turn_as_often_as_they_should() {
     prints("if (0) println(1) else if (0) println(2) else println(3); if (1) { } else println(4)", "3\n");
 }
 
-const ARRAY: &str = "global a, seen
+const ARRAY: &str = "global a
     probe begin { a[\"c\"] = 2; a[\"a\"] = 9; a[\"d\"] = -4; a[\"b\"] = 5 ";
 
 #[test]

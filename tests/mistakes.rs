@@ -63,7 +63,6 @@ probe begin {
   printf(\"%d %s\\n\", \"text\", 5)
   printf(\"%d\\n\")
   foreach (k in x) println(k)
-  return 5
   break
 }
 ",
@@ -107,18 +106,11 @@ error[unknown-array]: there is no array `x`
   |                 ^
   |
   = help: declare it: `global x`
-error[outside-a-function]: `return` is not in a function
+error[outside-a-loop]: `break` is not in a loop
  --> <command line>:9:3
   |
-9 |   return 5
-  |   ^^^^^^^^
-  |
-  = help: `next` leaves a handler
-error[outside-a-loop]: `break` is not in a loop
-  --> <command line>:10:3
-   |
-10 |   break
-   |   ^^^^^
+9 |   break
+  |   ^^^^^
 
 "#]],
     );

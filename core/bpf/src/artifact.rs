@@ -162,12 +162,14 @@ pub enum SiteKind {
 }
 
 /// Run-time errors of the kernel side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// No fields.
     DivisionByZero,
     /// One long: the address.
     Read(Space),
+    /// The same of a string.
+    ReadText(Space),
     /// The array has no room. No fields.
     ArrayFull(GlobalId),
     /// The kernel refused to change the array. One long: the error number.
@@ -176,6 +178,8 @@ pub enum Fault {
     EmptyAggregate(GlobalId),
     /// `error(...)`. One text.
     Message,
+    /// `error("...")` that is caught. No fields, and no record of its own.
+    Said(Vec<u8>),
     /// More actions than MAXACTION. No fields.
     TooManyActions,
 }
@@ -189,6 +193,9 @@ pub enum Field {
     ShortText(u32),
     /// Fixed part: 8 bytes, the length without NUL. Tail: the text.
     Text,
+    /// The message of an error that was caught. Fixed part: 8 bytes, the site that would have reported it, and 8 bytes, the long
+    /// that its record would carry, or 0. No tail.
+    Caught,
     /// A kernel stack. Fixed part: 8 bytes, the length in bytes of the tail, or a negative error number. Tail: return addresses, 8
     /// bytes each, innermost first.
     Stack,

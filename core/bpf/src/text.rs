@@ -97,6 +97,7 @@ fn site_text(site: &Site) -> String {
             Field::ShortText(bytes) => format!("text {bytes}"),
             Field::Long => "long".to_owned(),
             Field::Text => "text".to_owned(),
+            Field::Caught => "caught".to_owned(),
             Field::Stack => "stack".to_owned(),
             Field::SyscallArguments => "syscall arguments".to_owned(),
         })

@@ -5,16 +5,18 @@
 use crate::Elaborated;
 use crate::Input;
 use crate::check::function::FunctionState;
+use crate::check::modified::CallInLoop;
 use crate::global::GlobalState;
 use crate::library::Library;
 use crate::names::Names;
-use crate::scope::LocalState;
+use crate::scope::{LocalState, Scope, Site};
 use crate::settle;
 use crate::types::{Ty, Types};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, TypeId};
+use systap_syntax::ast::{FunctionBody, Item};
 
 /// A handler whose locals do not have their final types yet.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) hz: u32,
     /// Guru mode.
     pub(crate) guru: bool,
+    /// What nothing uses is held to the same rules as the rest.
+    pub(crate) unoptimized: bool,
+    /// What nothing uses is worth a warning.
+    advice: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
     pub(crate) globals: Vec<GlobalState<'a>>,
@@ -50,13 +56,25 @@ pub(crate) struct Elaboration<'a> {
     /// Open trials: while there is one, errors are counted, not reported.
     pub(crate) trials: u32,
     pub(crate) trial_errors: u32,
+    /// What is looked at now never runs: only what its names mean must be right.
+    idle: bool,
+    /// Types that something needs to know in the end, where, and of what they are.
+    pub(crate) needed: Vec<(Ty, Span, String)>,
+    /// The types that things without a value are taken for, which can only be long: they give 0.
+    pub(crate) void_values: Vec<(Ty, Span)>,
+    /// Whether a function asks for what only a handler knows, by its place.
+    pub(crate) event_functions: HashMap<Span, bool>,
+    /// Calls in bodies of `foreach`.
+    pub(crate) calls_in_loops: Vec<CallInLoop>,
+    /// C code of the script, outside functions.
+    embedded: Vec<Span>,
     diagnostics: Vec<Diagnostic>,
     seen: HashSet<(&'static str, Option<Span>, String)>,
 }
 
 /// Elaborates a script.
 pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru } = input;
+    let Input { files, sources, kernel, limits, globals_override, hz, guru, unoptimized, advice } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
@@ -64,6 +82,8 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         limits,
         hz: hz.max(1),
         guru,
+        unoptimized,
+        advice,
         types: Types::default(),
         names: Names::default(),
         globals: vec![],
@@ -75,6 +95,12 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         depth: 0,
         trials: 0,
         trial_errors: 0,
+        idle: false,
+        needed: vec![],
+        void_values: vec![],
+        event_functions: HashMap::new(),
+        calls_in_loops: vec![],
+        embedded: vec![],
         diagnostics: vec![],
         seen: HashSet::new(),
     };
@@ -83,6 +109,12 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         elaboration.names.add(file, true, &mut findings);
     }
     findings.into_iter().for_each(|finding| elaboration.report(finding));
+    for item in files.iter().flat_map(|file| &file.items) {
+        if let Item::Embedded(code) = item {
+            elaboration.embedded(code);
+            elaboration.embedded.push(code.span);
+        }
+    }
     for probe in elaboration.names.probes.clone() {
         elaboration.probe(probe);
     }
@@ -109,6 +141,8 @@ impl<'a> Elaboration<'a> {
             }
             return;
         }
+        let finding = if self.idle { idle_finding(finding) } else { Some(finding) };
+        let Some(finding) = finding else { return };
         // What one of many points lacks is said of the first such point only.
         let message = match finding.code {
             "unknown-target-variable" | "unknown-variable" => String::new(),
@@ -172,20 +206,38 @@ impl<'a> Elaboration<'a> {
         let mut probes = std::mem::take(&mut self.probes);
         let locals: Vec<Vec<Local>> =
             probes.iter().map(|state| self.finish_locals(&state.locals, state.probe.span, 0)).collect();
+        for (ty, at, what) in std::mem::take(&mut self.needed) {
+            self.final_type(ty, at, || what);
+        }
+        for (ty, at) in std::mem::take(&mut self.void_values) {
+            if self.types.known(ty) != Some(Type::Long) {
+                self.types.silence(ty);
+                self.report(Diagnostic::error("no-value", at, "this gives no value").with_label("used as a value"));
+            }
+        }
         let used = (self.globals.len(), self.functions.len());
         let mut functions = Vec::with_capacity(used.1);
         for index in 0..used.1 {
             let function = self.finish_function(index);
             functions.push(function);
         }
-        let mut program = Program { limits: self.limits, ..Program::default() };
+        let embedded = std::mem::take(&mut self.embedded);
+        let mut program = Program { limits: self.limits, embedded, ..Program::default() };
         program.globals = self.finish_globals(used.0);
         for (state, locals) in probes.drain(..).zip(locals) {
             program.probes.push(Probe { locals, ..state.probe });
         }
         program.functions = functions;
         settle::program(&mut program);
+        self.modified_through_calls();
+        self.unused_globals();
         self.check_uncalled(used.1);
+        if self.errors() > 0 || !self.advice {
+            // What is wrong comes first, and may be why the rest is not used.
+            self.diagnostics.retain(|finding| !is_use_code(finding.code));
+        }
+        let left_out = too_many(&mut self.diagnostics);
+        self.diagnostics.extend(left_out);
         self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
         Elaborated { program, diagnostics: self.diagnostics }
     }
@@ -218,7 +270,10 @@ impl<'a> Elaboration<'a> {
             let message = format!("the local variable `{name}` is read and never given a value");
             Diagnostic::warning("never-assigned", at, message)
         };
-        if !self.names.functions(name).is_empty() || crate::builtin::find(name, 0).is_some() || self.library.has(name) {
+        if !self.names.overloads(name, 0).is_empty()
+            || crate::builtin::find(name, 0).is_some()
+            || self.library.has(name)
+        {
             return self.report(finding.with_help(format!("call it: `{name}()`")));
         }
         let known: Vec<&str> = self
@@ -237,14 +292,22 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    /// Looks at the functions that nothing calls, for their errors only.
+    /// Looks at the functions that nothing calls, for what their names mean only, as SystemTap does.
     fn check_uncalled(&mut self, used: usize) {
+        let called: HashSet<Span> = self.names.called.keys().map(|instance| instance.declaration).collect();
         for function in self.names.script_functions.clone() {
-            if !self.names.called.contains_key(&(function.name.text.as_str(), function.params.len())) {
-                self.call_target(function);
+            if !called.contains(&function.name.span) {
+                self.call_target(&[function], &Scope::new(Site::Condition));
+                let message = format!("nothing calls the function `{}`", function.name.text);
+                self.report(Diagnostic::warning("unused-function", function.name.span, message));
             }
         }
+        self.idle = !self.unoptimized;
         self.called_functions(used);
+        for index in used..self.functions.len() {
+            self.finish_function(index);
+        }
+        self.idle = false;
     }
 
     /// The function with the final types of its locals, its body taken out of its state.
@@ -253,9 +316,49 @@ impl<'a> Elaboration<'a> {
         let (body, locals) = (std::mem::take(&mut state.body), std::mem::take(&mut state.locals));
         let (name, returns, params) = (&state.declaration.name, state.returns, state.params.len());
         let (name, span) = (name.text.clone(), name.span);
-        let returns = returns.map(|ty| self.final_type(ty, span, || format!("what `{name}` returns")));
+        let embedded = matches!(state.declaration.body, FunctionBody::Embedded(_));
+        if embedded {
+            // C code says nothing of types, and needs none of what nobody passes or looks at.
+            state.params.iter().for_each(|param| self.types.silence(*param));
+        }
+        // What nobody looks at and no `return` gives is nothing.
+        let returns = (!self.types.is_open(returns)).then(|| self.final_type(returns, span, String::new));
         let locals = self.finish_locals(&locals, span, params);
         Function { name, span, params: params as u32, returns, locals, body }
+    }
+}
+
+/// How many findings about what is not used are told, of each kind.
+const MOST_UNUSED: usize = 20;
+
+/// Leaves out what nobody would read to its end, and says how much that is.
+fn too_many(findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    findings.retain(|finding| {
+        let count = counts.entry(finding.code).or_default();
+        *count += 1;
+        !is_use_code(finding.code) || *count <= MOST_UNUSED
+    });
+    let left_out = counts.into_iter().filter(|(code, count)| is_use_code(code) && *count > MOST_UNUSED);
+    left_out
+        .map(|(code, count)| {
+            let message = format!("{} more warnings of this kind were left out", count - MOST_UNUSED);
+            Diagnostic { severity: Severity::Warning, ..Diagnostic::error_without_place(code, message) }
+        })
+        .collect()
+}
+
+fn is_use_code(code: &str) -> bool {
+    matches!(code, "unused-variable" | "unused-function" | "no-effect" | "global-never-assigned")
+}
+
+/// What is said of something that never runs: SystemTap drops it before it looks at types.
+fn idle_finding(finding: Diagnostic) -> Option<Diagnostic> {
+    match finding.code {
+        "unknown-function" | "argument-count" | "unknown-array" | "unknown-global" | "key-count"
+        | "scalar-as-array" | "array-as-scalar" | "misplaced-wildcard" => Some(finding),
+        "outside-a-handler" | "unresolved-type" | "never-assigned" | "unused-variable" => None,
+        _ => Some(Diagnostic { severity: Severity::Warning, ..finding }),
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::check::{Typed, count};
 use crate::elaboration::Elaboration;
 use crate::types::Ty;
+use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{AggregateShape, Constant, Element, Global, GlobalId, GlobalShape, LinearBounds, Type};
 use systap_syntax::ast;
@@ -38,8 +39,8 @@ pub(crate) struct GlobalState<'a> {
 impl<'a> Elaboration<'a> {
     /// The global of that name, if there is one.
     pub(crate) fn global(&mut self, name: &str) -> Option<GlobalId> {
-        if let Some(id) = self.names.used_globals.get(name) {
-            return Some(*id);
+        if let Some(id) = self.names.used_global(name) {
+            return Some(id);
         }
         let declaration = self.names.global(name)?;
         let init = declaration.init.as_ref().and_then(|init| self.literal(init));
@@ -55,13 +56,13 @@ impl<'a> Elaboration<'a> {
             init,
             array: None,
             value,
-            aggregate: self.names.aggregates.get(name).copied(),
+            aggregate: self.names.accumulated(name),
             read: false,
             written: false,
             logarithmic: false,
             linear: None,
         });
-        self.names.used_globals.insert(&declaration.name.text, id);
+        self.names.use_global(name, id);
         Some(id)
     }
 
@@ -171,7 +172,7 @@ impl<'a> Elaboration<'a> {
                 });
                 continue;
             }
-            let Some(id) = self.names.used_globals.get(name.as_str()).copied() else { continue };
+            let Some(id) = self.names.used_global(name) else { continue };
             let span = self.state(id).declaration.name.span;
             if self.state(id).aggregate.is_some() || self.state(id).array.is_some() {
                 let message = format!("`{name}` holds more than one value, and cannot be set from outside");
@@ -207,6 +208,7 @@ impl<'a> Elaboration<'a> {
             let state = &self.globals[index];
             let (declaration, span) = (state.declaration, state.declaration.name.span);
             let name = declaration.name.text.clone();
+            let never = state.script && state.read && !state.written && state.init.is_none();
             let print_at_end = state.script && state.written && !state.read;
             let aggregate = AggregateShape {
                 logarithmic: state.logarithmic,
@@ -214,6 +216,12 @@ impl<'a> Elaboration<'a> {
                 variance: None,
             };
             let (is_aggregate, value, init) = (state.aggregate.is_some(), state.value, state.init.clone());
+            if let (Some(since), Some(init)) = (state.aggregate, &declaration.init) {
+                let message = format!("`{name}` is an aggregate, and cannot start from a value");
+                let finding = Diagnostic::error("aggregate-misuse", init.span, message);
+                self.report(finding.with_secondary(since, "values are accumulated here"));
+            }
+            let state = &self.globals[index];
             let shape = match state.array.clone() {
                 Some((since, keys)) => {
                     let types = (1..)
@@ -240,6 +248,10 @@ impl<'a> Elaboration<'a> {
                     }
                 }
             };
+            if never {
+                let message = format!("the global `{name}` is read and never given a value");
+                self.report(Diagnostic::warning("global-never-assigned", span, message));
+            }
             globals.push(Global { name, span, shape, print_at_end });
         }
         globals
@@ -257,10 +269,26 @@ impl<'a> Elaboration<'a> {
         }
     }
 
+    /// A scalar cannot drop its oldest entry; a size means nothing to it, and is let pass as SystemTap does.
     fn no_size(&mut self, declaration: &ast::Global) {
-        if let Some((_, at)) = declaration.size {
-            let message = format!("`{}` is declared with a size, but never used as an array", declaration.name.text);
-            self.report(Diagnostic::error("scalar-as-array", at, message));
+        let name = &declaration.name;
+        if declaration.wrap {
+            let message = format!("`{}` is declared to wrap (`%`), but never used as an array", name.text);
+            self.report(Diagnostic::error("scalar-as-array", name.span, message));
+        } else if let Some((_, at)) = declaration.size {
+            let message = format!("`{}` is declared with a size, but never used as an array", name.text);
+            self.report(Diagnostic::warning("scalar-as-array", at, message));
+        }
+    }
+
+    /// Warns of the globals of the script that nothing mentions.
+    pub(crate) fn unused_globals(&mut self) {
+        let known: HashSet<Span> = self.globals.iter().map(|state| state.declaration.name.span).collect();
+        for global in self.names.script_globals.clone() {
+            if !known.contains(&global.name.span) {
+                let message = format!("nothing uses the global `{}`", global.name.text);
+                self.report(Diagnostic::warning("unused-variable", global.name.span, message));
+            }
         }
     }
 }

@@ -51,6 +51,10 @@ pub struct Input<'a> {
     pub hz: u32,
     /// `-g`: what only an expert should do is allowed: embedded C, writing target variables, raw memory and registers.
     pub guru: bool,
+    /// `-u`: what nothing uses is not dropped, so that its types must be right too.
+    pub unoptimized: bool,
+    /// Whether to warn of what nothing uses: variables, functions, statements without effect.
+    pub advice: bool,
 }
 
 /// The `CONFIG_HZ` that most distributions build their kernels with.

@@ -1,55 +1,104 @@
-//! What the files declare: globals, functions by arity, aliases.
+//! What the files declare: globals, functions by name, aliases; and what is private to a file.
 //!
 //! Must never look into bodies.
 
 use std::collections::HashMap;
 use systap_diagnostics::{Diagnostic, FileId, Span};
 use systap_ir::program::{FunctionId, GlobalId};
-use systap_syntax::ast::{Alias, File, Function, FunctionBody, Global, Item, Probe, ProbePoint};
+use systap_syntax::ast::{Alias, Block, File, Function, FunctionBody, Global, Item, Probe, ProbePoint};
+
+/// The number of a file among those that were taken in.
+pub(crate) type Origin = u32;
+
+/// A name, and the file that has it for itself if it is private.
+type Scoped<'a> = (&'a str, Option<Origin>);
+
+/// The priority of a function of the script that gives none; the library's come after it.
+const OF_SCRIPT: i64 = 0;
+const OF_LIBRARY: i64 = 1;
+
+/// A function and where it stands.
+#[derive(Clone, Copy, Debug)]
+struct Declared<'a> {
+    function: &'a Function,
+    origin: Origin,
+    priority: i64,
+}
+
+/// Which of the forms that one function of the script takes in the program: one for each chain of overloads that it
+/// stands in, and for each handler whose target variables it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Instance {
+    /// Its name in the script.
+    pub(crate) declaration: Span,
+    /// The function that its `next` goes on with.
+    pub(crate) after: Option<FunctionId>,
+    /// The handler, by where its facts are kept.
+    pub(crate) handler: Option<usize>,
+}
 
 /// The declarations of all files.
 #[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
-    globals: HashMap<&'a str, &'a Global>,
-    functions: HashMap<&'a str, Vec<&'a Function>>,
+    globals: HashMap<Scoped<'a>, &'a Global>,
+    functions: HashMap<&'a str, Vec<Declared<'a>>>,
     /// The identifiers of the globals that have been used.
-    pub(crate) used_globals: HashMap<&'a str, GlobalId>,
-    /// The identifiers of the functions that have been called, by name and number of parameters.
-    pub(crate) called: HashMap<(&'a str, usize), FunctionId>,
+    used_globals: HashMap<Scoped<'a>, GlobalId>,
+    /// The identifiers of the functions that have been called.
+    pub(crate) called: HashMap<Instance, FunctionId>,
     /// Each name of each alias.
     pub(crate) aliases: Vec<(&'a ProbePoint, &'a Alias)>,
     /// The probes of the script, in order.
     pub(crate) probes: Vec<&'a Probe>,
     /// The functions of the script, in order.
     pub(crate) script_functions: Vec<&'a Function>,
-    /// Where something is accumulated into a global of that name.
-    pub(crate) aggregates: HashMap<&'a str, Span>,
+    /// The globals of the script, in order.
+    pub(crate) script_globals: Vec<&'a Global>,
+    /// Where something is accumulated into a global of that name, in each file.
+    aggregates: HashMap<&'a str, Vec<(Origin, Span)>>,
     /// The first file of the library, once one has been read: it and all after it are the library's.
     pub(crate) library_from: Option<FileId>,
+    /// Where the blocks of probes, aliases and functions stand.
+    origins: HashMap<*const Block, Origin>,
+    files: Origin,
+    /// The file whose names are looked up.
+    here: Origin,
 }
 
 impl<'a> Names<'a> {
     /// Takes in a file's declarations. `script`: it is the user's, not the library's.
     pub(crate) fn add(&mut self, file: &'a File, script: bool, findings: &mut Vec<Diagnostic>) {
-        crate::scan::aggregates(file, &mut self.aggregates);
+        let origin = self.files;
+        self.files += 1;
+        let mut aggregates = HashMap::new();
+        crate::scan::aggregates(file, &mut aggregates);
+        for (name, span) in aggregates {
+            self.aggregates.entry(name).or_default().push((origin, span));
+        }
         for item in &file.items {
             match item {
-                Item::Global(global) => self.add_global(global, findings),
-                Item::Function(function) => self.add_function(function, script, findings),
-                Item::Probe(probe) if script => self.probes.push(probe),
-                Item::Probe(_) => {}
-                Item::Alias(alias) => self.aliases.extend(alias.names.iter().map(|name| (name, alias))),
-                Item::Embedded(code) => findings.push(
-                    Diagnostic::error("unsupported-construct", code.span, "embedded C is not supported")
-                        .with_label("C code"),
-                ),
+                Item::Global(global) => self.add_global(global, origin, script, findings),
+                Item::Function(function) => self.add_function(function, origin, script, findings),
+                Item::Probe(probe) => {
+                    self.origins.insert(&probe.body, origin);
+                    if script {
+                        self.probes.push(probe);
+                    }
+                }
+                Item::Alias(alias) => {
+                    let blocks = alias.prologue.iter().chain(&alias.epilogue);
+                    self.origins.extend(blocks.map(|block| (std::ptr::from_ref(block), origin)));
+                    self.aliases.extend(alias.names.iter().map(|name| (name, alias)));
+                }
+                Item::Embedded(_) => {}
             }
         }
     }
 
-    fn add_global(&mut self, global: &'a Global, findings: &mut Vec<Diagnostic>) {
+    fn add_global(&mut self, global: &'a Global, origin: Origin, script: bool, findings: &mut Vec<Diagnostic>) {
         let name = &global.name;
-        if let Some(first) = self.globals.get(name.text.as_str()) {
+        let key = (name.text.as_str(), global.private.then_some(origin));
+        if let Some(first) = self.globals.get(&key) {
             findings.push(
                 Diagnostic::error(
                     "duplicate-global",
@@ -61,10 +110,13 @@ impl<'a> Names<'a> {
             );
             return;
         }
-        self.globals.insert(&name.text, global);
+        self.globals.insert(key, global);
+        if script {
+            self.script_globals.push(global);
+        }
     }
 
-    fn add_function(&mut self, function: &'a Function, script: bool, findings: &mut Vec<Diagnostic>) {
+    fn add_function(&mut self, function: &'a Function, origin: Origin, script: bool, findings: &mut Vec<Diagnostic>) {
         let name = &function.name;
         for (index, (param, _)) in function.params.iter().enumerate() {
             if let Some((first, _)) = function.params[..index].iter().find(|(first, _)| first.text == param.text) {
@@ -76,43 +128,86 @@ impl<'a> Names<'a> {
                 );
             }
         }
-        let overloads = self.functions.entry(&name.text).or_default();
-        if let Some(first) = overloads.iter().find(|first| first.params.len() == function.params.len()) {
-            if script {
-                let count = crate::check::count(function.params.len(), "parameter");
-                let message = format!("the function `{}` with {count} is defined twice", name.text);
-                findings.push(
-                    Diagnostic::error("duplicate-function", name.span, message)
-                        .with_label("defined again here")
-                        .with_secondary(first.name.span, "first defined here"),
-                );
-            }
-            // A script's function goes before the library's of the same name.
-            return;
+        if let FunctionBody::Block(body) = &function.body {
+            self.origins.insert(body, origin);
         }
-        overloads.push(function);
+        let priority = function.priority.unwrap_or(if script { OF_SCRIPT } else { OF_LIBRARY });
+        self.functions.entry(&name.text).or_default().push(Declared { function, origin, priority });
         if script {
             self.script_functions.push(function);
-            if let FunctionBody::Embedded(code) = &function.body {
-                findings.push(
-                    Diagnostic::error("unsupported-construct", code.span, "embedded C is not supported")
-                        .with_label("C code"),
-                );
-            }
         }
     }
 
+    /// Looks up names from now on as the file does that this block stands in; gives back what it was before.
+    pub(crate) fn stand_in(&mut self, block: &Block) -> Origin {
+        let before = self.here;
+        self.here = self.origins.get(&std::ptr::from_ref(block)).copied().unwrap_or(before);
+        before
+    }
+
+    /// Looks up names as that file does.
+    pub(crate) fn go_back(&mut self, origin: Origin) {
+        self.here = origin;
+    }
+
+    /// The global that a name means here, and whose it is.
+    fn scoped(&self, name: &str) -> Option<(Scoped<'a>, &'a Global)> {
+        [Some(self.here), None].into_iter().find_map(|owner| {
+            let global: &'a Global = self.globals.get(&(name, owner))?;
+            Some(((global.name.text.as_str(), owner), global))
+        })
+    }
+
+    /// The global that a name means here.
     pub(crate) fn global(&self, name: &str) -> Option<&'a Global> {
-        self.globals.get(name).copied()
+        self.scoped(name).map(|(_, global)| global)
+    }
+
+    /// The identifier of a global that has been used.
+    pub(crate) fn used_global(&self, name: &str) -> Option<GlobalId> {
+        self.scoped(name).and_then(|(key, _)| self.used_globals.get(&key).copied())
+    }
+
+    /// Gives the global that a name means here an identifier.
+    pub(crate) fn use_global(&mut self, name: &str, id: GlobalId) {
+        if let Some((key, _)) = self.scoped(name) {
+            self.used_globals.insert(key, id);
+        }
+    }
+
+    /// Where something is accumulated into the global that a name means here.
+    pub(crate) fn accumulated(&self, name: &str) -> Option<Span> {
+        let ((_, owner), _) = self.scoped(name)?;
+        let mut places = self.aggregates.get(name)?.iter();
+        let means_it = |origin: &Origin| match owner {
+            Some(owner) => owner == *origin,
+            None => !self.globals.contains_key(&(name, Some(*origin))),
+        };
+        places.find(|(origin, _)| means_it(origin)).map(|(_, span)| *span)
     }
 
     pub(crate) fn global_names(&self) -> impl Iterator<Item = &'a str> {
-        self.globals.keys().copied()
+        let here = self.here;
+        self.globals.keys().filter(move |(_, owner)| owner.is_none_or(|owner| owner == here)).map(|(name, _)| *name)
     }
 
-    /// The functions of that name, one for each number of parameters.
-    pub(crate) fn functions(&self, name: &str) -> &[&'a Function] {
-        self.functions.get(name).map_or(&[], Vec::as_slice)
+    /// The functions that a name means here.
+    pub(crate) fn functions(&self, name: &str) -> Vec<&'a Function> {
+        self.visible(name).map(|declared| declared.function).collect()
+    }
+
+    fn visible(&self, name: &str) -> impl Iterator<Item = &Declared<'a>> {
+        let here = self.here;
+        let declared = self.functions.get(name).map_or(&[][..], Vec::as_slice);
+        declared.iter().filter(move |declared| !declared.function.private || declared.origin == here)
+    }
+
+    /// The functions that a call of that name with that many arguments means here, in the order in which they are tried.
+    pub(crate) fn overloads(&self, name: &str, arity: usize) -> Vec<&'a Function> {
+        let mut found: Vec<&Declared<'a>> =
+            self.visible(name).filter(|declared| declared.function.params.len() == arity).collect();
+        found.sort_by_key(|declared| declared.priority);
+        found.into_iter().map(|declared| declared.function).collect()
     }
 
     pub(crate) fn function_names(&self) -> impl Iterator<Item = &'a str> {

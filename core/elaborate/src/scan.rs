@@ -66,49 +66,54 @@ fn statement<'a>(each: &'a Statement, visit: &mut dyn FnMut(Node<'a>)) {
 /// Walks an expression, outer ones before inner ones.
 pub(crate) fn expr<'a>(each: &'a Expr, visit: &mut dyn FnMut(Node<'a>)) {
     visit(Node::Expr(each));
+    operands(each, &mut |operand| expr(operand, visit));
+}
+
+/// Goes through the expressions right below one.
+pub(crate) fn operands<'a>(each: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
     match &each.kind {
         ExprKind::Literal(_) | ExprKind::Name(_) | ExprKind::Embedded(_) | ExprKind::Missing => {}
-        ExprKind::Index { keys, .. } | ExprKind::In { keys, .. } => keys.iter().flatten().for_each(|e| expr(e, visit)),
-        ExprKind::Call { args, .. } | ExprKind::AtCall { args, .. } => args.iter().for_each(|e| expr(e, visit)),
-        ExprKind::Unary { operand, .. } => expr(operand, visit),
+        ExprKind::Index { keys, .. } | ExprKind::In { keys, .. } => keys.iter().flatten().for_each(visit),
+        ExprKind::Call { args, .. } | ExprKind::AtCall { args, .. } => args.iter().for_each(visit),
+        ExprKind::Unary { operand, .. } => visit(operand),
         ExprKind::Binary { left, right, .. } | ExprKind::Logical { left, right, .. } => {
-            expr(left, visit);
-            expr(right, visit);
+            visit(left);
+            visit(right);
         }
         ExprKind::Ternary { condition, then, otherwise } => {
             for e in [condition, then, otherwise] {
-                expr(e, visit);
+                visit(e);
             }
         }
         ExprKind::Assign { target, value, .. } | ExprKind::Accumulate { target, value } => {
-            expr(target, visit);
-            expr(value, visit);
+            visit(target);
+            visit(value);
         }
-        ExprKind::Step { target, .. } => expr(target, visit),
+        ExprKind::Step { target, .. } => visit(target),
         ExprKind::Aggregate { stat, shift, .. } => {
-            expr(stat, visit);
+            visit(stat);
             if let Some(shift) = shift {
-                expr(shift, visit);
+                visit(shift);
             }
         }
         ExprKind::Histogram { stat, bucket, .. } => {
-            expr(stat, visit);
+            visit(stat);
             if let Some(bucket) = bucket {
-                expr(bucket, visit);
+                visit(bucket);
             }
         }
         ExprKind::Target(target) => {
             match &target.base {
-                TargetBase::Cast { value, .. } | TargetBase::Value(value) => expr(value, visit),
+                TargetBase::Cast { value, .. } | TargetBase::Value(value) => visit(value),
                 TargetBase::Variable(_) | TargetBase::Var { .. } => {}
             }
             for step in &target.path {
                 if let TargetStep::Index(index) = step {
-                    expr(index, visit);
+                    visit(index);
                 }
             }
         }
-        ExprKind::Defined(inner) | ExprKind::Entry(inner) => expr(inner, visit),
+        ExprKind::Defined(inner) | ExprKind::Entry(inner) => visit(inner),
     }
 }
 
@@ -139,15 +144,6 @@ pub(crate) fn aggregates<'a>(file: &'a File, found: &mut HashMap<&'a str, Span>)
             Item::Global(_) | Item::Embedded(_) => {}
         }
     }
-}
-
-/// Whether some `return` in the block has a value.
-pub(crate) fn returns_value(body: &Block) -> bool {
-    let mut found = false;
-    block(body, &mut |node| {
-        found |= matches!(node, Node::Statement(Statement { kind: StatementKind::Return(Some(_)), .. }));
-    });
-    found
 }
 
 /// The bare names and target variables of some blocks.

@@ -70,6 +70,8 @@ pub(crate) struct ProbeFacts<'a> {
     pub(crate) event: EventFacts,
     /// The names that the handler itself gives values to.
     pub(crate) assigned: HashSet<&'a str>,
+    /// Those that the probe's own body gives values to, aliases aside: what `@probewrite` asks.
+    pub(crate) written: HashSet<&'a str>,
 }
 
 /// Where a body stands.
@@ -79,6 +81,8 @@ pub(crate) enum Site<'a> {
     Function {
         /// Index of its state.
         index: usize,
+        /// The handler that it is called from, if it asks for what only a handler knows.
+        caller: Option<Rc<ProbeFacts<'a>>>,
     },
     /// The `if (...)` of a probe point.
     Condition,
@@ -94,17 +98,30 @@ pub(crate) struct Scope<'a> {
     pub(crate) loops: u32,
     /// The arrays that an open `foreach` goes over.
     pub(crate) iterated: Vec<(GlobalId, Span)>,
+    /// The arguments as the function was given them, for the overload that `next` goes on with.
+    pub(crate) given: Vec<LocalId>,
+    /// How many of the locals, the first ones, are parameters.
+    pub(crate) params: usize,
 }
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(site: Site<'a>) -> Self {
-        Scope { site, locals: vec![], by_name: HashMap::new(), loops: 0, iterated: vec![] }
+        Scope { site, locals: vec![], by_name: HashMap::new(), loops: 0, iterated: vec![], given: vec![], params: 0 }
     }
 
     pub(crate) fn probe(&self) -> Option<Rc<ProbeFacts<'a>>> {
         match &self.site {
             Site::Probe(facts) => Some(Rc::clone(facts)),
             _ => None,
+        }
+    }
+
+    /// What is known of the event: of the handler itself, or of the one that calls the function.
+    pub(crate) fn event(&self) -> Option<Rc<ProbeFacts<'a>>> {
+        match &self.site {
+            Site::Probe(facts) => Some(Rc::clone(facts)),
+            Site::Function { caller, .. } => caller.clone(),
+            Site::Condition => None,
         }
     }
 
@@ -125,6 +142,11 @@ impl<'a> Scope<'a> {
         let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None, pointer: None };
         self.locals.push(local);
         LocalId(self.locals.len() as u32 - 1)
+    }
+
+    /// Whether it is a parameter of the function.
+    pub(crate) fn is_param(&self, id: LocalId) -> bool {
+        (id.0 as usize) < self.params
     }
 
     pub(crate) fn local(&mut self, id: LocalId) -> &mut LocalState {

@@ -77,7 +77,7 @@ impl Known<'_> {
                 foreach.slice.iter_mut().flatten().chain(&mut foreach.limit).for_each(|e| self.expr(e));
                 self.block(&mut foreach.body);
             }
-            StmtKind::Break | StmtKind::Continue | StmtKind::Next => {}
+            StmtKind::Break | StmtKind::Continue | StmtKind::Next | StmtKind::Embedded => {}
             StmtKind::Return(value) => value.iter_mut().for_each(|e| self.expr(e)),
             StmtKind::Delete { keys, .. } => keys.iter_mut().for_each(|e| self.expr(e)),
             StmtKind::DeleteSlice { slice, .. } => slice.iter_mut().flatten().for_each(|e| self.expr(e)),
@@ -160,6 +160,13 @@ impl Known<'_> {
             ExprKind::Call(id, args) => {
                 args.iter_mut().for_each(|e| self.expr(e));
                 self.returns.get(id.0 as usize).copied().flatten().unwrap_or(Type::Long)
+            }
+            // Elaboration knows it from the start.
+            ExprKind::Embedded => e.ty,
+            ExprKind::WriteTarget { target, value } => {
+                self.expr(target);
+                self.expr(value);
+                value.ty
             }
             ExprKind::Intrinsic(intrinsic, args) => {
                 args.iter_mut().for_each(|e| self.expr(e));

@@ -79,6 +79,14 @@ pub enum ConversionKind {
     MemoryHex,
 }
 
+impl Format {
+    /// A conversion reads memory, which may be unreadable.
+    pub fn reads_memory(&self) -> bool {
+        let reads = |kind| matches!(kind, ConversionKind::Memory | ConversionKind::MemoryHex);
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Conversion(conversion) if reads(conversion.kind)))
+    }
+}
+
 impl Conversion {
     /// A conversion of this kind without flags, width or precision.
     pub fn plain(kind: ConversionKind) -> Self {

@@ -89,6 +89,12 @@ impl Body {
         &self.blocks[id.0 as usize]
     }
 
+    /// Whether errors that are caught at this block have to bring their message.
+    pub fn wants_message(&self, landing: BlockId) -> bool {
+        let caught = |inst: &Inst| inst.result.is_some() && matches!(inst.op, Op::Context(Context::Caught));
+        self.block(landing).insts.iter().any(caught)
+    }
+
     /// All block ids, ascending.
     pub fn block_ids(&self) -> impl Iterator<Item = BlockId> + use<> {
         (0..self.blocks.len() as u32).map(BlockId)
@@ -135,6 +141,11 @@ pub enum Terminator {
     Jump(Jump),
     /// Go on at `then` if the value is not 0.
     Branch { condition: Value, then: Jump, otherwise: Jump },
+    /// In a `try`: the block's last instruction is fallible. Go on at `ok`, or, if it raised an error, at `fault`, where its
+    /// result does not exist. Errors that nobody may catch (MAXACTION) end the handler all the same.
+    Attempt { ok: Jump, fault: Jump },
+    /// In a `try`: the block's last instruction is `error`, which is caught there.
+    Caught(Jump),
     /// Leave the body; a function may give a value.
     Return(Option<Value>),
     /// The instruction before does not come back (`error`).
@@ -147,9 +158,10 @@ impl Terminator {
     /// The jumps.
     pub fn jumps(&self) -> impl Iterator<Item = &Jump> {
         let (first, second) = match self {
-            Terminator::Jump(jump) => (Some(jump), None),
+            Terminator::Jump(jump) | Terminator::Caught(jump) => (Some(jump), None),
             Terminator::Branch { then, otherwise, .. } => (Some(then), Some(otherwise)),
-            _ => (None, None),
+            Terminator::Attempt { ok, fault } => (Some(ok), Some(fault)),
+            Terminator::Return(_) | Terminator::Unreachable | Terminator::Defer { .. } => (None, None),
         };
         first.into_iter().chain(second)
     }
@@ -157,9 +169,10 @@ impl Terminator {
     /// The jumps, to be changed.
     pub fn jumps_mut(&mut self) -> impl Iterator<Item = &mut Jump> {
         let (first, second) = match self {
-            Terminator::Jump(jump) => (Some(jump), None),
+            Terminator::Jump(jump) | Terminator::Caught(jump) => (Some(jump), None),
             Terminator::Branch { then, otherwise, .. } => (Some(then), Some(otherwise)),
-            _ => (None, None),
+            Terminator::Attempt { ok, fault } => (Some(ok), Some(fault)),
+            Terminator::Return(_) | Terminator::Unreachable | Terminator::Defer { .. } => (None, None),
         };
         first.into_iter().chain(second)
     }
@@ -167,7 +180,8 @@ impl Terminator {
     /// Calls `each` on every value that it uses.
     pub fn for_each_use(&mut self, mut each: impl FnMut(&mut Value)) {
         match self {
-            Terminator::Jump(jump) => jump.args.iter_mut().for_each(each),
+            Terminator::Jump(jump) | Terminator::Caught(jump) => jump.args.iter_mut().for_each(each),
+            Terminator::Attempt { ok, fault } => ok.args.iter_mut().chain(&mut fault.args).for_each(each),
             Terminator::Branch { condition, then, otherwise } => {
                 each(condition);
                 then.args.iter_mut().chain(&mut otherwise.args).for_each(each);
@@ -179,7 +193,7 @@ impl Terminator {
     }
 }
 
-/// What an instruction does. "Fallible" ones may raise a run-time error, which ends the handler.
+/// What an instruction does. "Fallible" ones may raise a run-time error, which ends the handler unless a `try` catches it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// A number.
@@ -253,8 +267,8 @@ pub enum Op {
     DeleteSlice(GlobalId, Vec<Option<Value>>),
     /// 1 if `width` bytes can be read at `base + offset`, else 0; never fails.
     Readable { base: Value, offset: i64, width: Width, space: Space },
-    /// Raises the error of a read fault at an address if the flag is 0; fallible.
-    CheckRead { flag: Value, address: Value, space: Space },
+    /// Raises the error of a read fault at an address if the flag is 0, of a number or of a string; fallible.
+    CheckRead { flag: Value, address: Value, space: Space, text: bool },
 }
 
 impl Op {
@@ -304,11 +318,21 @@ impl Op {
     pub fn is_pure(&self) -> bool {
         match self {
             Op::Long(_) | Op::Text(_) | Op::Unary(..) | Op::Compare(..) | Op::Extend { .. } => true,
-            Op::Concat(..) | Op::Format(..) | Op::Context(_) | Op::Argument { .. } | Op::Get(_) => true,
+            Op::Concat(..) | Op::Context(_) | Op::Argument { .. } | Op::Get(_) => true,
             Op::ElementGet(..) | Op::Contains(..) | Op::ContainsSlice(..) | Op::Readable { .. } => true,
             Op::Binary(op, ..) => !matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
             Op::ReadText { fallback, .. } => fallback.is_some(),
+            Op::Format(format, _) => !format.reads_memory(),
             _ => false,
+        }
+    }
+
+    /// It may raise a run-time error, on one side or the other.
+    pub fn is_fallible(&self) -> bool {
+        match self {
+            Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) => false,
+            Op::Intrinsic(Intrinsic::Exit | Intrinsic::Abort, _) => false,
+            op => !op.is_pure(),
         }
     }
 

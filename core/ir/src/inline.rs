@@ -3,6 +3,7 @@
 //! Functions that can reach themselves stay calls; placing then moves their callers' code to the user side.
 
 use crate::graph::{Block, BlockId, Body, Function, Inst, Jump, Op, Terminator, Value};
+use crate::intrinsic::Intrinsic;
 use crate::program::FunctionId;
 
 /// A body that would become larger than this many instructions is left with calls in it.
@@ -62,7 +63,8 @@ pub(crate) fn inline_calls(body: &mut Body, functions: &[Function], recursive: &
     }
 }
 
-/// Splits the block at the call and puts the callee's blocks between the halves.
+/// Splits the block at the call and puts the callee's blocks between the halves. What can go wrong in the callee is caught where
+/// the call is.
 fn inline_one(body: &mut Body, at: usize, index: usize, callee: &Body) {
     let rest = body.blocks[at].insts.split_off(index + 1);
     let Some(Inst { result, op: Op::Call(_, args), span }) = body.blocks[at].insts.pop() else { return };
@@ -71,9 +73,16 @@ fn inline_one(body: &mut Body, at: usize, index: usize, callee: &Body) {
     let first_block = body.blocks.len() as u32 + 1;
     let after = BlockId(first_block - 1);
     let jump = Terminator::Jump(Jump { to: BlockId(first_block), args });
-    let term = std::mem::replace(&mut body.blocks[at].term, jump);
+    let mut term = std::mem::replace(&mut body.blocks[at].term, jump);
+    let mut fault = None;
+    if rest.is_empty()
+        && let Terminator::Attempt { ok, fault: to } = term
+    {
+        (term, fault) = (Terminator::Jump(ok), Some(to));
+    }
     let outer = std::mem::replace(&mut body.blocks[at].span, span);
     body.blocks.push(Block { params: result.into_iter().collect(), insts: rest, term, span: outer });
+    let mut attempts = vec![];
     for block in &callee.blocks {
         let mut block = block.clone();
         let shift = |value: &mut Value| value.0 += first_value;
@@ -94,6 +103,35 @@ fn inline_one(body: &mut Body, at: usize, index: usize, callee: &Body) {
             let args = if result.is_some() { value.into_iter().collect() } else { vec![] };
             block.term = Terminator::Jump(Jump { to: after, args });
         }
+        attempts.push(body.blocks.len());
         body.blocks.push(block);
+    }
+    if let Some(fault) = fault {
+        attempts.into_iter().for_each(|block| attempt_all(body, block, &fault));
+    }
+}
+
+/// Lets the errors of a block's instructions go to `fault`, but for those that are caught already.
+fn attempt_all(body: &mut Body, at: usize, fault: &Jump) {
+    let caught = matches!(body.blocks[at].term, Terminator::Attempt { .. } | Terminator::Caught(_));
+    let mut at = at;
+    while let Some(index) = body.blocks[at].insts.iter().position(|inst| inst.op.is_fallible()) {
+        let last = index + 1 == body.blocks[at].insts.len();
+        if last && caught {
+            return;
+        }
+        if matches!(body.blocks[at].insts[index].op, Op::Intrinsic(Intrinsic::Error, _)) {
+            body.blocks[at].insts.truncate(index + 1);
+            body.blocks[at].term = Terminator::Caught(fault.clone());
+            return;
+        }
+        let rest = BlockId(body.blocks.len() as u32);
+        let block = &mut body.blocks[at];
+        let insts = block.insts.split_off(index + 1);
+        let ok = Jump { to: rest, args: vec![] };
+        let term = std::mem::replace(&mut block.term, Terminator::Attempt { ok, fault: fault.clone() });
+        let span = block.span;
+        body.blocks.push(Block { params: vec![], insts, term, span });
+        at = rest.0 as usize;
     }
 }

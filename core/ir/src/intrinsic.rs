@@ -38,6 +38,8 @@ pub enum Context {
     Target,
     /// The kernel stack, as hexadecimal addresses separated by spaces. Rendered on the user side.
     Stack,
+    /// The message of the error that was caught, at the start of the block where it is. Rendered on the user side.
+    Caught,
     /// The arguments of the system call that is being entered, as a C programmer would write them. Rendered on the user
     /// side; only in a handler of [`crate::program::Event::SyscallEntry`].
     SyscallArguments,
@@ -47,7 +49,7 @@ impl Context {
     /// What it gives.
     pub fn ty(self) -> Type {
         match self {
-            Context::Execname | Context::Stack | Context::SyscallArguments => Type::Text,
+            Context::Execname | Context::Stack | Context::Caught | Context::SyscallArguments => Type::Text,
             _ => Type::Long,
         }
     }
@@ -55,7 +57,7 @@ impl Context {
     /// It travels as raw facts and becomes a string only on the user side, so the kernel side can record it and do
     /// nothing else with it.
     pub fn rendered_later(self) -> bool {
-        matches!(self, Context::Stack | Context::SyscallArguments)
+        matches!(self, Context::Stack | Context::Caught | Context::SyscallArguments)
     }
 
     /// As it is written in the text form.
@@ -77,6 +79,7 @@ impl Context {
             Context::Jiffies => "jiffies",
             Context::Target => "target",
             Context::Stack => "stack",
+            Context::Caught => "caught",
             Context::SyscallArguments => "syscall_arguments",
         }
     }

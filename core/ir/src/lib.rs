@@ -17,6 +17,7 @@ pub mod format;
 pub mod graph;
 mod inline;
 pub mod intrinsic;
+pub mod limits;
 mod lower;
 mod optimize;
 mod place;

@@ -8,6 +8,7 @@ use systap_diagnostics::Span;
 
 use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
+pub use crate::limits::{Limits, Overload};
 
 /// A whole program.
 #[derive(Clone, Debug, Default)]
@@ -16,33 +17,12 @@ pub struct Program {
     pub globals: Vec<Global>,
     /// The functions that it calls; recursion is allowed.
     pub functions: Vec<Function>,
+    /// C code outside functions, which only a runtime that compiles C can take.
+    pub embedded: Vec<Span>,
     /// A handler for each resolved probe point, in script order.
     pub probes: Vec<Probe>,
     /// Limits in force, from `-D` and the defaults.
     pub limits: Limits,
-}
-
-/// SystemTap's limits, by SystemTap's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `MAXSTRINGLEN`: bytes of a string, its terminating NUL included.
-    pub string: u32,
-    /// `MAXACTION`: loop iterations and calls that a kernel-side handler may make in one hit.
-    pub actions: u32,
-    /// The same for a user-side handler: without end, unless `MAXACTION` was set.
-    pub user_actions: u32,
-    /// `MAXMAPENTRIES`: entries of an array that declares no size.
-    pub entries: u32,
-    /// `MAXERRORS`: run-time errors that are only reported.
-    pub errors: u32,
-    /// `MAXNESTING`: depth of calls on the user side.
-    pub nesting: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { string: 512, actions: 10_000, user_actions: u32::MAX, entries: 2048, errors: 0, nesting: 200 }
-    }
 }
 
 /// Index into [`Program::globals`].
@@ -263,6 +243,8 @@ pub enum StmtKind {
     Continue,
     /// `next`: leave the handler.
     Next,
+    /// C code: the whole body of a function.
+    Embedded,
     /// `return`
     Return(Option<Expr>),
     /// `delete` of an element, or of a whole global (`keys` empty).
@@ -388,6 +370,10 @@ pub enum ExprKind {
     Print(Format, Vec<Expr>),
     /// A call.
     Call(FunctionId, Vec<Expr>),
+    /// C code; gives what its comments say.
+    Embedded,
+    /// Assignment to a variable of the probed program or kernel, `target` being what reads it.
+    WriteTarget { target: Box<Expr>, value: Box<Expr> },
     /// A function of the runtimes.
     Intrinsic(Intrinsic, Vec<Expr>),
     /// A fact of the moment.

@@ -3,7 +3,8 @@
 //! Run after each pass in debug builds; a finding is a mistake in systap, never in a script.
 
 use crate::flow::Flow;
-use crate::graph::{BlockId, Body, Terminator, Value};
+use crate::graph::{BlockId, Body, Op, Terminator, Value};
+use crate::intrinsic::Intrinsic;
 
 /// The first thing that is wrong with a body: each value must be defined once, before its uses on every path; each jump
 /// must pass as many values, of the same types, as the block takes.
@@ -49,6 +50,23 @@ pub fn verify(body: &Body) -> Result<(), String> {
             if types(params) != types(&jump.args) {
                 return Err(format!("the jump from b{} to b{} passes other values than it takes", block.0, jump.to.0));
             }
+        }
+        let last = contents.insts.last();
+        match &contents.term {
+            Terminator::Attempt { fault, .. } => {
+                if !last.is_some_and(|inst| inst.op.is_fallible()) {
+                    return Err(format!("b{} attempts what cannot fail", block.0));
+                }
+                if last.and_then(|inst| inst.result).is_some_and(|result| fault.args.contains(&result)) {
+                    return Err(format!("b{} passes on the result of what failed", block.0));
+                }
+            }
+            Terminator::Caught(_)
+                if !last.is_some_and(|inst| matches!(inst.op, Op::Intrinsic(Intrinsic::Error, _))) =>
+            {
+                return Err(format!("b{} catches no error", block.0));
+            }
+            _ => {}
         }
         if let Terminator::Branch { condition, .. } = &contents.term
             && body.ty(*condition) != crate::program::Type::Long

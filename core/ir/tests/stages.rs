@@ -26,6 +26,8 @@ fn unit_of(script: &str) -> Unit {
         globals_override: vec![],
         hz: 250,
         guru: false,
+        unoptimized: false,
+        advice: false,
     });
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).unwrap();
@@ -162,4 +164,13 @@ fn strings_are_put_together_in_the_kernel_unless_that_would_lose_a_change() {
     let old = |script| place(&unit_of(script), &Capabilities { open_loops: false }).unwrap().continuations.len();
     assert_eq!(old(r#"probe syscall.read { println(strlen(execname() . "x")) }"#), 0);
     assert_eq!(old(r#"global n probe syscall.read { n[sprintf("%d", pid())]++ }"#), 1);
+}
+
+#[test]
+fn what_can_fail_in_a_try_ends_its_block_also_in_functions_that_are_inlined() {
+    let placed = placed_of(
+        "global n function f(x) { if (x) error(\"odd\"); return n / x }
+        probe syscall.getpgrp { s = 1; try { s = 2; s = f(n) } catch (m) { printf(\"%s %d\", m, s) } }",
+    );
+    insta::assert_snapshot!(text::placed(&placed));
 }

@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
+use std::rc::Rc;
 
 use systap_diagnostics::Span;
-use systap_ir::program::Global;
+use systap_ir::program::{Global, Limits};
 
 use crate::sink::{Notice, RuntimeReport};
 use crate::user::{ErrorKind, RuntimeError, Text};
@@ -18,8 +19,8 @@ type Likeness = (Span, Discriminant<ErrorKind>, Option<Text>);
 /// The errors of a run.
 #[derive(Debug)]
 pub(crate) struct Faults {
-    globals: Vec<Global>,
-    limit: u32,
+    globals: Rc<[Global]>,
+    limits: Limits,
     count: u64,
     shown: Vec<(RuntimeReport, u64)>,
     /// Which of `shown` an error is like.
@@ -29,9 +30,9 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn new(globals: Vec<Global>, limit: u32) -> Self {
+    pub(crate) fn new(globals: Rc<[Global]>, limits: Limits) -> Self {
         let full = vec![0; globals.len()];
-        Faults { globals, limit, count: 0, shown: vec![], like: HashMap::new(), full }
+        Faults { globals, limits, count: 0, shown: vec![], like: HashMap::new(), full }
     }
 
     /// Counts an error; gives it if it is to be shown.
@@ -43,20 +44,23 @@ impl Faults {
             *full += 1;
         }
         let text = if let ErrorKind::Message(text) = &error.kind { Some(text.clone()) } else { None };
+        if self.limits.suppress_errors {
+            return None;
+        }
         let like = (error.span, discriminant(&error.kind), text);
         if let Some((_, more)) = self.like.get(&like).and_then(|index| self.shown.get_mut(*index)) {
             *more += 1;
             return None;
         }
         self.like.insert(like, self.shown.len());
-        let sentence = String::from_utf8_lossy(&error.kind.message(&self.globals)).into_owned();
+        let sentence = String::from_utf8_lossy(&error.kind.message(&self.globals, &self.limits)).into_owned();
         self.shown.push((RuntimeReport { sentence, span: error.span, point: point.to_owned() }, 0));
         self.shown.last().map(|(report, _)| report)
     }
 
     /// Whether there are more than MAXERRORS, so that the run has to end.
     pub(crate) fn are_too_many(&self) -> bool {
-        self.count > u64::from(self.limit)
+        self.count > u64::from(self.limits.errors)
     }
 
     /// How many there were.
@@ -68,6 +72,11 @@ impl Faults {
     pub(crate) fn arrays_full(&self) -> Vec<(String, u64)> {
         let full = self.globals.iter().zip(&self.full).filter(|(_, count)| **count > 0);
         full.map(|(global, count)| (global.name.clone(), *count)).collect()
+    }
+
+    /// The message of an error that the kernel side caught.
+    pub(crate) fn message(&self, kind: &ErrorKind) -> Vec<u8> {
+        kind.message(&self.globals, &self.limits)
     }
 
     /// What was not shown again.
@@ -89,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_same_error_is_shown_once_and_counted() {
-        let mut faults = Faults::new(vec![], 3);
+        let mut faults = Faults::new(Rc::from([]), Limits { errors: 3, ..Limits::default() });
         let read = |address| ErrorKind::Read { address, space: Space::Kernel };
         assert!(faults.count(at(1, read(16)), "p").is_some());
         assert!(faults.count(at(1, read(24)), "p").is_none());
@@ -104,7 +113,7 @@ mod tests {
 
     #[test]
     fn messages_differ_by_their_text() {
-        let mut faults = Faults::new(vec![], 0);
+        let mut faults = Faults::new(Rc::from([]), Limits::default());
         let message = |text: &str| ErrorKind::Message(text.as_bytes().into());
         assert!(faults.count(at(1, message("a")), "p").is_some());
         assert!(faults.count(at(1, message("b")), "p").is_some());
@@ -119,7 +128,7 @@ mod tests {
             shape: GlobalShape::Scalar(Constant::Long(0)),
             print_at_end: false,
         };
-        let mut faults = Faults::new(vec![global("a"), global("b")], 0);
+        let mut faults = Faults::new(Rc::from([global("a"), global("b")]), Limits::default());
         for _ in 0..3 {
             faults.count(at(1, ErrorKind::ArrayFull(GlobalId(1))), "p");
         }

@@ -10,6 +10,7 @@
 mod attach;
 mod counters;
 mod error;
+mod excess;
 mod faults;
 mod globals;
 mod load;
@@ -33,7 +34,7 @@ mod world;
 pub use error::RunError;
 pub use load::{Loaded, load};
 pub use refusal::LoadError;
-pub use report::{End, ProbeReport, ProgramReport, Report, Side, SiteLoss, Timing};
+pub use report::{End, Excess, ProbeReport, ProgramReport, Report, Side, SiteLoss, Timing};
 pub use run::{Plan, run};
 pub use sink::{Notice, RuntimeReport, Sink, Step};
 pub use store::MapStore;

@@ -68,6 +68,11 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
     }
     let everywhere = before(ALLOCATION_ANYWHERE);
     let in_haste = filled_in_haste(placed);
+    let needed = artifact.maps.iter().map(bytes_of).sum::<u64>().div_ceil(1024);
+    let allowed = placed.limits.memory;
+    if allowed != 0 && needed > u64::from(allowed) {
+        return Err(LoadError::TooMuchMemory { needed, allowed });
+    }
     let maps = artifact.maps.iter().map(|plan| {
         let preallocate = everywhere || matches!(plan.role, MapRole::Global(id) if in_haste.contains(&id));
         make_map(plan, placed, preallocate, limited)
@@ -126,11 +131,7 @@ fn make_map(plan: &MapPlan, placed: &Placed, preallocate: bool, limited: bool) -
         },
         name: &plan.name,
     };
-    let entries = u64::from(plan.entries);
-    let bytes = match plan.kind {
-        MapKind::Ring => entries,
-        _ => entries.saturating_mul(u64::from(plan.key_size) + u64::from(plan.value_size)),
-    };
+    let (entries, bytes) = (u64::from(plan.entries), bytes_of(plan));
     let map = Map::create(&spec).map_err(|source| {
         if source.is_permission() {
             LoadError::forbidden(WHAT, source, Some((bytes, limited)))
@@ -142,6 +143,15 @@ fn make_map(plan: &MapPlan, placed: &Placed, preallocate: bool, limited: bool) -
         fill(&map, contents)?;
     }
     Ok(map)
+}
+
+/// About how much memory a map can take, for one CPU.
+fn bytes_of(plan: &MapPlan) -> u64 {
+    let entries = u64::from(plan.entries);
+    match plan.kind {
+        MapKind::Ring => entries,
+        _ => entries.saturating_mul(u64::from(plan.key_size) + u64::from(plan.value_size)),
+    }
 }
 
 /// What people know a map by.

@@ -21,6 +21,13 @@ pub enum Value<'r> {
     Text(&'r [u8]),
     /// A stack; none where the kernel could not walk it.
     Stack(Words<'r>),
+    /// An error that was caught: the site that would have reported it, and what its record would carry.
+    Caught {
+        /// The number of the site.
+        site: u32,
+        /// The long, or 0.
+        value: i64,
+    },
     /// A system call.
     Syscall(Syscall<'r>),
 }
@@ -101,6 +108,7 @@ fn fixed_size(field: &Field) -> usize {
     match field {
         Field::Long | Field::Text | Field::Stack => WORD,
         Field::ShortText(size) => *size as usize,
+        Field::Caught => 2 * WORD,
         Field::SyscallArguments => WORD * (1 + 2 * ARGUMENTS),
     }
 }
@@ -125,6 +133,7 @@ impl<'r, 's> Fields<'r, 's> {
             Field::Long => Value::Long(word),
             Field::ShortText(_) => Value::Text(crate::slots::until_nul(fixed)),
             Field::Text => Value::Text(self.tail(usize::try_from(word).ok()?)?),
+            Field::Caught => Value::Caught { site: u32::try_from(word).ok()?, value: crate::slots::long_at(fixed, 1) },
             // A negative length is the error of the walk: there is no stack to show.
             Field::Stack => Value::Stack(Words(self.tail(usize::try_from(word).unwrap_or(0))?)),
             Field::SyscallArguments => {

@@ -51,6 +51,14 @@ pub enum LoadError {
         /// What the kernel said.
         source: SysError,
     },
+    /// The maps take more than STP_MAXMEMORY allows.
+    #[error("the arrays and buffers of the script take {needed} KiB, and STP_MAXMEMORY allows {allowed} KiB")]
+    TooMuchMemory {
+        /// About how much they can take, in KiB.
+        needed: u64,
+        /// How much they may, in KiB.
+        allowed: u32,
+    },
     /// The verifier refused a program: a defect of systap.
     #[error("the kernel's verifier refused the program for {}: {}", list(points), verdict(log))]
     Verifier {
@@ -110,6 +118,7 @@ impl LoadError {
     pub fn remedies(&self) -> Vec<&'static str> {
         match self {
             Self::Privilege { .. } => vec!["run as root, or give the program CAP_BPF and CAP_PERFMON"],
+            Self::TooMuchMemory { .. } => vec!["give arrays smaller sizes, or a smaller --kernel-buffer"],
             Self::Lockdown { .. } => {
                 vec!["boot with `lockdown=integrity` or without lockdown: integrity allows tracing"]
             }

@@ -22,10 +22,27 @@ pub enum End {
     TimeLimit,
     /// The process that was watched, or the command that was run, has ended.
     TargetEnded,
-    /// More run-time errors than MAXERRORS.
+    /// More run-time errors than MAXERRORS, or one of [`Excess`].
     Error,
     /// Nobody reads the output any more.
     OutputClosed,
+}
+
+/// What a run did too much of, so that it was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// More skipped hits than MAXSKIPPED.
+    Skipped,
+    /// Handlers took more of the machine's time than STP_OVERLOAD_THRESHOLD allows. In cycles, of which there are 10⁹ a second here,
+    /// of each CPU on average.
+    Overload {
+        /// What they took.
+        spent: u64,
+        /// What they may take.
+        allowed: u64,
+        /// Of that many.
+        interval: u64,
+    },
 }
 
 /// Which side runs a handler.
@@ -98,6 +115,8 @@ pub struct Report {
     pub lost: Vec<SiteLoss>,
     /// The programs.
     pub programs: Vec<ProgramReport>,
+    /// What there was too much of, if that ended it.
+    pub excess: Option<Excess>,
     /// Run-time errors, those within MAXERRORS included.
     pub errors: u64,
     /// For each array that had no room: its name and how often.

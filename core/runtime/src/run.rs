@@ -17,6 +17,7 @@ use systap_sys::{RingBuffer, SysError};
 
 use crate::attach::attach;
 use crate::error::RunError;
+use crate::excess::Watchdog;
 use crate::globals;
 use crate::load::{Loaded, load, points_of};
 use crate::output::Output;
@@ -71,7 +72,8 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     let mut ring = loaded.as_ref().map(Loaded::open_ring).transpose()?.flatten();
     let store = MapStore::new(plan.placed, loaded.as_ref())?;
     let world = World::new(output, Ending::new(signals), plan.kernel, plan.hz, target);
-    let mut session = Session::new(plan.placed, plan.artifact, loaded.as_ref(), store, world);
+    let watchdog = Watchdog::new(plan.placed.limits, loaded.as_ref())?;
+    let mut session = Session::new(plan.placed, plan.artifact, loaded.as_ref(), store, world, watchdog);
 
     session.world.ending.deadline = deadline(plan);
     session.run_ordered(
@@ -185,7 +187,7 @@ fn tell_of_short_periods(placed: &Placed, session: &mut Session<'_>) {
 /// Runs what belongs to the end, and prints what is printed then; gives the reason of the end, which an error meanwhile
 /// can change.
 fn run_last_handlers(placed: &Placed, session: &mut Session<'_>, end: End) -> End {
-    let failed = |session: &Session<'_>| session.faults.are_too_many();
+    let failed = |session: &Session<'_>| session.has_failed();
     session.run_ordered(
         |event| if let Event::End(order) = event { Some(*order) } else { None },
         |session| !session.is_given_up() && !failed(session),
@@ -255,6 +257,7 @@ fn account(
         probes: kernel_side.chain(user_side).collect(),
         lost: lost.collect(),
         programs: programs.collect(),
+        excess: session.excess,
         errors: session.faults.total(),
         arrays_full: session.faults.arrays_full(),
         malformed: session.malformed,

@@ -2,6 +2,8 @@
 //!
 //! It must never attach, detach or wait: that is [`mod@crate::run`]'s and [`crate::watch`]'s.
 
+use std::rc::Rc;
+
 use systap_bpf::artifact::{Artifact, Fault, Site, SiteKind};
 use systap_diagnostics::Span;
 use systap_ir::format::Format;
@@ -10,10 +12,11 @@ use systap_ir::placed::{Placed, control};
 use systap_ir::program::{Event, Global, Space};
 
 use crate::counters::Counts;
+use crate::excess::Watchdog;
 use crate::faults::Faults;
 use crate::load::Loaded;
 use crate::record::{self, Fields, Malformed, Value};
-use crate::report::End;
+use crate::report::{End, Excess};
 use crate::sink::Notice;
 use crate::store::MapStore;
 use crate::text;
@@ -40,6 +43,9 @@ pub(crate) struct Session<'a> {
     /// Records that came after the run was given up.
     pub(crate) abandoned: u64,
     pub(crate) target_ended: bool,
+    watchdog: Watchdog,
+    /// What there is too much of.
+    pub(crate) excess: Option<Excess>,
 }
 
 /// Fields of a record that need no allocation.
@@ -52,23 +58,46 @@ impl<'a> Session<'a> {
         loaded: Option<&'a Loaded>,
         store: MapStore<'a>,
         world: World<'a>,
+        watchdog: Watchdog,
     ) -> Self {
-        let globals: Vec<Global> = placed.globals.iter().map(|(global, _)| global.clone()).collect();
+        let globals: Rc<[Global]> = placed.globals.iter().map(|(global, _)| global.clone()).collect();
         let sites: &[Site] = artifact.map_or(&[], |artifact| &artifact.sites);
         Session {
             placed,
             artifact,
             sites,
             loaded,
-            interpreter: Interpreter::new(&placed.functions, placed.limits),
+            interpreter: Interpreter::new(&placed.functions, placed.limits).with_globals(Rc::clone(&globals)),
             store,
             world,
-            faults: Faults::new(globals, placed.limits.errors),
+            faults: Faults::new(globals, placed.limits),
             hits: vec![0; placed.user.len()],
             skipped: vec![0; placed.user.len()],
             malformed: 0,
             abandoned: 0,
             target_ended: false,
+            watchdog,
+            excess: None,
+        }
+    }
+
+    /// Whether the run has failed, so that its `error` handlers run and not its `end` handlers.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.faults.are_too_many() || self.excess.is_some()
+    }
+
+    /// Whether to look for excess now and then.
+    pub(crate) fn watches(&self) -> bool {
+        self.watchdog.looks()
+    }
+
+    /// Looks whether there is too much of something; then the run is to end.
+    pub(crate) fn look_for_excess(&mut self) {
+        let (artifact, loaded) = (self.artifact, self.loaded);
+        let excess = self.watchdog.look(loaded, || counts_of(artifact, loaded));
+        if excess.is_some() && self.excess.is_none() {
+            self.excess = excess;
+            self.stop_kernel_side();
         }
     }
 
@@ -78,7 +107,7 @@ impl<'a> Session<'a> {
         let reasons = [
             (ending.is_forced(), End::Forced),
             (ending.abort, End::Aborted),
-            (self.faults.are_too_many(), End::Error),
+            (self.has_failed(), End::Error),
             (ending.exit, End::Exit),
             (self.world.output.is_closed(), End::OutputClosed),
             (ending.signalled > 0, End::Interrupted),
@@ -158,7 +187,7 @@ impl<'a> Session<'a> {
         let sites = self.sites.iter().zip(lost).filter(|(_, lost)| *lost > 0);
         let mut fault = sites.filter_map(|(site, _)| match &site.kind {
             // What the error was about went with its record.
-            SiteKind::Error(Fault::Message | Fault::Read(_) | Fault::ArrayRefused(_)) => {
+            SiteKind::Error(Fault::Message | Fault::Read(_) | Fault::ReadText(_) | Fault::ArrayRefused(_)) => {
                 let sentence = &b"a run-time error, of which more found no room in the ring"[..];
                 Some((site, ErrorKind::Message(sentence.into())))
             }
@@ -176,10 +205,7 @@ impl<'a> Session<'a> {
 
     /// The counts that the kernel side keeps, as they are now.
     pub(crate) fn counts(&self) -> Counts {
-        match (self.artifact, self.loaded) {
-            (Some(artifact), Some(loaded)) => Counts::read(artifact, loaded),
-            _ => Counts::default(),
-        }
+        counts_of(self.artifact, self.loaded)
     }
 
     /// Does what a record asks for.
@@ -204,13 +230,13 @@ impl<'a> Session<'a> {
             SiteKind::Continue(rest) => {
                 let placed = self.placed;
                 let continuation = placed.continuations.get(*rest as usize).ok_or(malformed)?;
-                let args = Self::data(fields)?;
+                let args = self.data(fields)?;
                 let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
                 self.run_body(&continuation.body, &args, point);
             }
             SiteKind::Exit => self.world.ending.exit = true,
             SiteKind::Error(fault) => {
-                let kind = ErrorKind::of_fault(fault, &Self::data(fields)?);
+                let kind = ErrorKind::of_fault(fault, &self.data(fields)?);
                 self.fault(RuntimeError { kind, span: site.span }, self.point_of(site));
             }
         }
@@ -223,7 +249,7 @@ impl<'a> Session<'a> {
         let values = take(fields, site.fields.len(), Value::Long(0), &mut few, &mut many)?;
         let mut texts = vec![];
         if !values.iter().all(is_plain) {
-            texts.extend(values.iter().map(Self::rendered));
+            texts.extend(values.iter().map(|value| self.rendered(value)));
         }
         let operands = values.iter().enumerate().map(|(field, value)| {
             Ok(match (value, texts.get(field)) {
@@ -245,19 +271,25 @@ impl<'a> Session<'a> {
     }
 
     /// The fields of a record as values of the language.
-    fn data(fields: Fields<'_, '_>) -> Result<Vec<Datum>, Malformed> {
+    fn data(&self, fields: Fields<'_, '_>) -> Result<Vec<Datum>, Malformed> {
         let datum = |value: Value<'_>| match value {
             Value::Long(long) => Datum::Long(long),
             Value::Text(text) => Datum::text(text),
-            raw => Datum::text(&Self::rendered(&raw)),
+            raw => Datum::text(&self.rendered(&raw)),
         };
         fields.map(|value| value.map(datum)).collect()
     }
 
     /// The text of a value that travels as raw facts.
-    fn rendered(value: &Value<'_>) -> Vec<u8> {
+    fn rendered(&self, value: &Value<'_>) -> Vec<u8> {
         match value {
             Value::Long(_) | Value::Text(_) => vec![],
+            Value::Caught { site, value } => match self.sites.get(*site as usize).map(|site| &site.kind) {
+                Some(SiteKind::Error(fault)) => {
+                    self.faults.message(&ErrorKind::of_fault(fault, &[Datum::Long(*value)]))
+                }
+                _ => vec![],
+            },
             Value::Stack(addresses) => {
                 let addresses: Vec<u64> = addresses.iter().collect();
                 text::stack::hex(&addresses).into_bytes()
@@ -276,6 +308,13 @@ impl<'a> Session<'a> {
     pub(crate) fn place_of(&self, site: usize) -> Option<(Span, &'a str)> {
         let site = self.sites.get(site)?;
         Some((site.span, self.point_of(site)))
+    }
+}
+
+fn counts_of(artifact: Option<&Artifact>, loaded: Option<&Loaded>) -> Counts {
+    match (artifact, loaded) {
+        (Some(artifact), Some(loaded)) => Counts::read(artifact, loaded),
+        _ => Counts::default(),
     }
 }
 

@@ -80,6 +80,7 @@ impl Watch {
                     break;
                 }
             }
+            session.look_for_excess();
             if let Some(end) = session.end() {
                 return Ok(end);
             }
@@ -95,7 +96,7 @@ impl Watch {
             let timeout = match served {
                 Served::All | Served::None => {
                     session.world.output.flush();
-                    ring.is_some().then_some(pause)
+                    (ring.is_some() || session.watches()).then_some(pause)
                 }
                 Served::Some => Some(Duration::ZERO),
             };

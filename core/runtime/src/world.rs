@@ -141,7 +141,7 @@ impl Host for World<'_> {
             Context::RealtimeNs => clock::realtime_ns().cast_signed(),
             Context::Jiffies => jiffies(clock::monotonic_ns(), self.hz),
             Context::Target => i64::from(self.target),
-            Context::Stack | Context::SyscallArguments => return Datum::from(""),
+            Context::Stack | Context::Caught | Context::SyscallArguments => return Datum::from(""),
         })
     }
 

@@ -65,6 +65,7 @@ impl Lower<'_, '_> {
                 let place = self.word(control::TARGET);
                 self.em.load(Size::B8, place)
             }
+            Context::Caught => return self.caught(result),
             Context::Stack | Context::SyscallArguments => {
                 self.hold(result, Held::Later(context));
                 return Ok(());

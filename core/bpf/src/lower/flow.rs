@@ -46,6 +46,7 @@ impl<'a> Lower<'a, '_> {
     pub(super) fn block(&mut self, id: BlockId) -> Result<(), GenerateError> {
         let handler = self.handler;
         let block = handler.body.block(id);
+        self.block = Some(id);
         self.em.span = block.span;
         self.em.place(self.label(id)?);
         for param in &block.params {
@@ -64,13 +65,25 @@ impl<'a> Lower<'a, '_> {
                     self.present = Some(Present { global: *global, keys: keys.clone(), element });
                 }
                 op if Some(at) == fused => self.define(inst.result, Held::Fused(op.clone())),
-                _ => self.inst(inst)?,
+                _ => {
+                    if at + 1 == block.insts.len() {
+                        self.catching = match &block.term {
+                            Terminator::Attempt { fault, .. } | Terminator::Caught(fault) => Some(fault),
+                            _ => None,
+                        };
+                    }
+                    self.inst(inst)?;
+                    self.catching = None;
+                }
             }
         }
         self.em.span = block.span;
         match &block.term {
             Terminator::Jump(jump) => self.go(id, jump),
             Terminator::Branch { condition, then, otherwise } => self.choose(id, *condition, then, otherwise),
+            Terminator::Attempt { ok, .. } => self.go(id, ok),
+            // The error has jumped to where it is caught.
+            Terminator::Caught(_) => Ok(()),
             Terminator::Return(_) | Terminator::Unreachable => {
                 self.em.jump(self.end);
                 Ok(())
@@ -83,7 +96,7 @@ impl<'a> Lower<'a, '_> {
         }
     }
 
-    fn label(&self, id: BlockId) -> Result<Label, GenerateError> {
+    pub(super) fn label(&self, id: BlockId) -> Result<Label, GenerateError> {
         self.labels.get(&id).copied().ok_or_else(|| self.malformed("a jump to a block that is not there"))
     }
 
@@ -181,7 +194,7 @@ impl<'a> Lower<'a, '_> {
         self.pass(jump, enters)?;
         if back {
             let actions = self.actions.ok_or_else(|| self.malformed("a loop in a handler without loops"))?;
-            let limit = self.shared.placed.limits.actions.min(i32::MAX as u32) as i32;
+            let limit = self.shared.placed.limits.actions_of(&self.handler.event).min(i32::MAX as u32) as i32;
             let too_many = self.fault(Fault::TooManyActions, None)?;
             self.em.alu(AluOp::Add, actions, Src::Imm(1));
             self.em.branch(Cond::SGt, actions, Src::Imm(limit), too_many);
@@ -194,7 +207,7 @@ impl<'a> Lower<'a, '_> {
 
     /// Puts the arguments into the parameters, all at once. `enters`: a loop begins there, so the verifier must not
     /// follow the numbers through it, or it would unroll it.
-    fn pass(&mut self, jump: &Jump, enters: bool) -> Result<(), GenerateError> {
+    pub(super) fn pass(&mut self, jump: &Jump, enters: bool) -> Result<(), GenerateError> {
         let handler = self.handler;
         let params = &handler.body.block(jump.to).params;
         if params.len() != jump.args.len() {

@@ -6,6 +6,7 @@
 
 mod aggregates;
 mod arithmetic;
+mod caught;
 mod compose;
 mod context;
 pub(crate) mod dispatch;
@@ -24,7 +25,7 @@ mod text;
 use std::collections::{HashMap, HashSet};
 
 use systap_diagnostics::Span;
-use systap_ir::graph::{BlockId, Inst, Op, Value};
+use systap_ir::graph::{BlockId, Inst, Jump, Op, Value};
 use systap_ir::intrinsic::{Context, Intrinsic};
 use systap_ir::placed::{KernelHandler, Placed};
 use systap_ir::program::{GlobalId, Type, Width};
@@ -102,6 +103,8 @@ enum Held {
     Text,
     /// Recorded as raw facts.
     Later(Context),
+    /// The message of an error that was caught, recorded as raw facts.
+    Caught(caught::Landing),
     /// The comparison that the block's branch makes itself.
     Fused(Op),
 }
@@ -149,7 +152,13 @@ pub(crate) struct Lower<'a, 's> {
     present: Option<Present>,
     /// By block: what its only predecessor made sure of.
     presents: HashMap<BlockId, Present>,
-    fault_sites: HashMap<(u8, GlobalId, Span), u32>,
+    /// The block that is being emitted.
+    block: Option<BlockId>,
+    /// Where an error of the current instruction is caught, if it is.
+    catching: Option<&'a Jump>,
+    /// By block where errors are caught and their message is wanted.
+    landings: HashMap<BlockId, caught::Landing>,
+    fault_sites: HashMap<(Fault, Span), u32>,
     fault_tails: [Option<records::FaultTail>; 2],
 }
 
@@ -203,6 +212,9 @@ impl<'a, 's> Lower<'a, 's> {
             actions: None,
             present: None,
             presents: HashMap::new(),
+            block: None,
+            catching: None,
+            landings: HashMap::new(),
             fault_sites: HashMap::new(),
             fault_tails: [None, None],
         })
@@ -325,6 +337,9 @@ impl<'a, 's> Lower<'a, 's> {
         // Asked before code is emitted, so from what defines it.
         let ops = self.handler.body.blocks.iter().flat_map(|block| &block.insts);
         let defined = ops.filter(|inst| inst.result == Some(value)).map(|inst| &inst.op).next();
+        if matches!(defined, Some(Op::Context(Context::Caught))) {
+            return true;
+        }
         let later = defined.is_some_and(|op| needs_no_home(op) && !matches!(op, Op::Text(_)));
         !later && self.cap(value) <= crate::texts::SHORT
     }
@@ -378,10 +393,11 @@ impl<'a, 's> Lower<'a, 's> {
                 self.read_text(result, *address, *limit, *space, *fallback)?;
             }
             Op::Readable { base, offset, width, space } => self.readable(result, *base, *offset, *width, *space)?,
-            Op::CheckRead { flag, address, space } => {
+            Op::CheckRead { flag, address, space, text } => {
                 let flag = self.register(*flag)?;
                 let address = self.operand(*address)?;
-                let failed = self.fault(Fault::Read(*space), Some(address))?;
+                let fault = if *text { Fault::ReadText(*space) } else { Fault::Read(*space) };
+                let failed = self.fault(fault, Some(address))?;
                 self.em.branch(crate::insn::Cond::Eq, flag, Src::Imm(0), failed);
             }
             Op::Intrinsic(Intrinsic::Exit, _) => self.exit()?,
@@ -438,6 +454,7 @@ impl<'a, 's> Lower<'a, 's> {
     fn field(&self, value: Value) -> Field {
         match self.held(value) {
             Held::Later(Context::SyscallArguments) => Field::SyscallArguments,
+            Held::Caught(_) => Field::Caught,
             Held::Later(_) => Field::Stack,
             _ if !self.is_text(value) => Field::Long,
             _ if self.cap(value) <= crate::texts::SHORT => Field::ShortText(crate::texts::room(self.cap(value))),

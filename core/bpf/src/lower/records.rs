@@ -5,7 +5,7 @@
 
 use systap_ir::graph::Value;
 use systap_ir::intrinsic::Context;
-use systap_ir::program::{Event, GlobalId, Space};
+use systap_ir::program::Event;
 
 use super::{Held, Lower, TextSource};
 use crate::artifact::{Fault, Field, Site, SiteKind};
@@ -16,8 +16,8 @@ use crate::insn::{AluOp, Cond, Helper, Size};
 
 /// Site and CPU at the start of each record.
 const HEADER: u32 = 8;
-/// Return addresses of a kernel stack: `PERF_MAX_STACK_DEPTH`, 8 bytes each.
-const STACK_BYTES: u32 = 127 * 8;
+/// Most return addresses of a kernel stack: `PERF_MAX_STACK_DEPTH`.
+const DEEPEST: u32 = 127;
 /// Frames at the top of a tracepoint's stack that are not the kernel's work: the program's own, and the one that runs it
 /// (`bpf_trace_run*`). The low byte of `bpf_get_stack`'s flags (`BPF_F_SKIP_FIELD_MASK`) leaves them out.
 const OWN_FRAMES: i64 = 2;
@@ -56,17 +56,18 @@ fn fixed(field: &Field) -> u32 {
     match field {
         Field::Long | Field::Text | Field::Stack => 8,
         Field::ShortText(bytes) => *bytes,
+        Field::Caught => 16,
         Field::SyscallArguments => 13 * 8,
     }
 }
 
 /// Bytes that a field's tails take at most. To the verifier, a length is less than a power of two, and rounding it up can
 /// add 7 to the greatest one.
-fn tails(field: &Field, cap: u32) -> u32 {
+fn tails(field: &Field, cap: u32, stack: u32) -> u32 {
     match field {
-        Field::Long | Field::ShortText(_) => 0,
+        Field::Long | Field::ShortText(_) | Field::Caught => 0,
         Field::Text => cap.next_power_of_two().max(8) + 8,
-        Field::Stack => STACK_BYTES.next_power_of_two(),
+        Field::Stack => (stack + 1).next_power_of_two(),
         Field::SyscallArguments => 6 * (ARGUMENT_TEXT + 8),
     }
 }
@@ -81,7 +82,8 @@ impl Lower<'_, '_> {
     pub(super) fn record(&mut self, kind: SiteKind, values: &[Value], wake: Wake) -> Result<(), GenerateError> {
         let fields: Vec<Field> = values.iter().map(|value| self.field(*value)).collect();
         let size = HEADER + fields.iter().map(fixed).sum::<u32>();
-        let room: u32 = values.iter().zip(&fields).map(|(value, field)| tails(field, self.cap(*value))).sum();
+        let room: u32 =
+            values.iter().zip(&fields).map(|(value, field)| tails(field, self.cap(*value), self.stack_bytes())).sum();
         let site = self.site(kind, fields.clone());
         let done = self.em.label();
         let lost = self.em.label();
@@ -139,6 +141,11 @@ impl Lower<'_, '_> {
                     let source = self.text(*value)?;
                     let cap = self.cap(*value);
                     self.copy_text(to, *bytes, cap, &source);
+                }
+                Field::Caught => {
+                    if let Held::Caught(landing) = *self.held(*value) {
+                        self.write_caught(to, landing);
+                    }
                 }
                 Field::Text | Field::Stack | Field::SyscallArguments => {}
             }
@@ -210,19 +217,25 @@ impl Lower<'_, '_> {
         self.em.alu(AluOp::Add, length, Src::Reg(padded));
     }
 
+    /// Bytes of a stack's return addresses.
+    fn stack_bytes(&self) -> u32 {
+        8 * self.shared.placed.limits.backtrace.min(DEEPEST)
+    }
+
     fn stack_tail(&mut self, start: Mem, length: Reg, at: Mem) {
         let end = self.end_of(start, length);
         let own = match self.handler.event {
             Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => OWN_FRAMES,
             _ => 0,
         };
-        let args = [Arg::Reg(self.facts.context), Arg::Reg(end), Arg::Imm(i64::from(STACK_BYTES)), Arg::Imm(own)];
+        let most = self.stack_bytes();
+        let args = [Arg::Reg(self.facts.context), Arg::Reg(end), Arg::Imm(i64::from(most)), Arg::Imm(own)];
         let bytes = self.em.call_for(Helper::GetStack, &args);
         self.em.store(Size::B8, at, Src::Reg(bytes));
         let none = self.em.label();
         self.em.branch(Cond::SLt, bytes, Src::Imm(0), none);
         let tail = self.em.fresh(Arg::Reg(bytes));
-        self.em.alu(AluOp::And, tail, Src::Imm(STACK_BYTES.next_power_of_two() as i32 - 1));
+        self.em.alu(AluOp::And, tail, Src::Imm((most + 1).next_power_of_two() as i32 - 1));
         self.em.alu(AluOp::Add, length, Src::Reg(tail));
         self.em.place(none);
     }
@@ -237,9 +250,17 @@ impl Lower<'_, '_> {
 
     /// `error(message)`.
     pub(super) fn message(&mut self, list: &[Value]) -> Result<(), GenerateError> {
-        self.record(SiteKind::Error(Fault::Message), list, self.error_wake())?;
-        self.stop_after_error();
-        self.em.jump(self.end);
+        if let Some(jump) = self.catching {
+            let literal = list.first().and_then(|text| match self.held(*text) {
+                Held::Literal(bytes) => Some(bytes.clone()),
+                _ => None,
+            });
+            self.go_and_catch(jump, literal.map_or(Fault::Message, Fault::Said), None)?;
+        } else {
+            self.record(SiteKind::Error(Fault::Message), list, self.error_wake())?;
+            self.stop_after_error();
+            self.em.jump(self.end);
+        }
         // What follows in the block cannot be reached; a label keeps it apart until it is removed.
         let nowhere = self.em.label();
         self.em.place(nowhere);
@@ -258,6 +279,9 @@ impl Lower<'_, '_> {
 
     /// Where to jump to raise a run-time error. `value`: what it carries, already in a register or a number.
     pub(super) fn fault(&mut self, fault: Fault, value: Option<Src>) -> Result<Label, GenerateError> {
+        if let Some(jump) = self.catching.filter(|_| fault != Fault::TooManyActions) {
+            return self.caught_fault(jump, fault, value);
+        }
         let site = self.fault_site(fault, value.is_some());
         let tail = self.fault_tail(value.is_some());
         let label = self.em.label();
@@ -273,19 +297,8 @@ impl Lower<'_, '_> {
     }
 
     /// The site of an error at the current place in the script; the same error there has one site.
-    fn fault_site(&mut self, fault: Fault, with_value: bool) -> u32 {
-        let none = GlobalId(u32::MAX);
-        let key = match &fault {
-            Fault::DivisionByZero => (0, none),
-            Fault::Read(Space::Kernel) => (1, none),
-            Fault::Read(Space::User) => (2, none),
-            Fault::ArrayFull(global) => (3, *global),
-            Fault::ArrayRefused(global) => (4, *global),
-            Fault::EmptyAggregate(global) => (5, *global),
-            Fault::Message => (6, none),
-            Fault::TooManyActions => (7, none),
-        };
-        let key = (key.0, key.1, self.em.span);
+    pub(super) fn fault_site(&mut self, fault: Fault, with_value: bool) -> u32 {
+        let key = (fault.clone(), self.em.span);
         if let Some(site) = self.fault_sites.get(&key) {
             return *site;
         }

@@ -112,7 +112,7 @@ impl Lower<'_, '_> {
             self.em.stack.need(crate::code::StackObject::Read, 8);
             let length = self.em.call_for(string_reader(space), &[Arg::Address(read), Arg::Imm(8), Arg::Reg(address)]);
             if fallback.is_none() {
-                let fault = self.fault(Fault::Read(space), Some(Src::Reg(address)))?;
+                let fault = self.fault(Fault::ReadText(space), Some(Src::Reg(address)))?;
                 self.em.branch(Cond::SLt, length, Src::Imm(0), fault);
             }
             return Ok(());
@@ -148,7 +148,7 @@ impl Lower<'_, '_> {
         let length = self.em.call_for(string_reader(space), &[Arg::Address(to), bytes, Arg::Reg(address)]);
         match fallback {
             None => {
-                let fault = self.fault(Fault::Read(space), Some(Src::Reg(address)))?;
+                let fault = self.fault(Fault::ReadText(space), Some(Src::Reg(address)))?;
                 self.em.branch(Cond::SLt, length, Src::Imm(0), fault);
             }
             Some(fallback) => {

@@ -87,6 +87,11 @@ impl Graph {
         self.body.blocks[self.at].term = term;
     }
 
+    /// The last instruction can fail.
+    pub(crate) fn can_fail(&self) -> bool {
+        self.body.blocks[self.at].insts.last().is_some_and(|inst| inst.op.is_fallible())
+    }
+
     pub(crate) fn at(&mut self, block: BlockId) {
         self.at = block.0 as usize;
     }
@@ -318,6 +323,7 @@ fn decode(bytes: &[u8], site: &Site) -> Vec<Datum> {
     let fixed = |field: &Field| match field {
         Field::ShortText(size) => *size as usize,
         Field::SyscallArguments => 104,
+        Field::Caught => 16,
         _ => 8,
     };
     let mut tail = 8 + site.fields.iter().map(fixed).sum::<usize>();
@@ -346,6 +352,7 @@ fn decode(bytes: &[u8], site: &Site) -> Vec<Datum> {
                 let stack = take(word(&bytes[at..], 0));
                 Datum::Stack(stack.chunks(8).map(|chunk| word(chunk, 0) as u64).collect())
             }
+            Field::Caught => Datum::Long(word(&bytes[at..], 0)),
             Field::SyscallArguments => {
                 let here = &bytes[at..at + 104];
                 let strings = (0..6).map(|index| match word(here, 7 + index) {

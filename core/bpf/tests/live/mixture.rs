@@ -279,6 +279,46 @@ impl Writer<'_> {
         self.texts.push(params[1]);
     }
 
+    /// Steps whose errors are caught, with a long and a string passed to where they are.
+    fn attempt(&mut self, steps: usize) {
+        let (landing, caught) = self.graph.block(&[(Type::Long, 0), (Type::Text, 64)]);
+        let (join, params) = self.graph.block(&[(Type::Long, 0), (Type::Text, 64)]);
+        let outside = (self.longs.len(), self.texts.len(), self.later.len());
+        for _ in 0..steps {
+            let fault = jump(landing, &[self.long(), self.text()]);
+            self.step();
+            if self.graph.can_fail() {
+                let (ok, _) = self.graph.block(&[]);
+                self.graph.end(Terminator::Attempt { ok: jump(ok, &[]), fault });
+                self.graph.at(ok);
+            }
+        }
+        let passed = [self.long(), self.text()];
+        if self.random.below(4) == 0 {
+            let message = self.graph.literal("raised");
+            self.graph.run(Op::Intrinsic(Intrinsic::Error, vec![message]));
+            self.graph.end(Terminator::Caught(jump(landing, &passed)));
+        } else {
+            self.graph.end(Terminator::Jump(jump(join, &passed)));
+        }
+        self.forget(outside);
+        self.graph.at(landing);
+        self.longs.push(caught[0]);
+        self.texts.push(caught[1]);
+        if self.random.below(2) == 0 {
+            let message = self.graph.text(512, Op::Context(Context::Caught));
+            self.later.push(message);
+        }
+        self.step();
+        self.print();
+        let passed = [self.long(), self.text()];
+        self.graph.end(Terminator::Jump(jump(join, &passed)));
+        self.forget(outside);
+        self.graph.at(join);
+        self.longs.push(params[0]);
+        self.texts.push(params[1]);
+    }
+
     /// A loop of that many steps, with two longs and a string carried round.
     fn round(&mut self, steps: usize) {
         self.graph.loops = true;
@@ -327,6 +367,7 @@ fn handler(random: &mut Random, event: Event, steps: usize, loops: bool, task: [
         writer.step();
         match writer.random.below(6) {
             0 => writer.fork(3),
+            2 => writer.attempt(4),
             1 if loops => writer.round(3),
             _ => {}
         }

@@ -112,7 +112,7 @@ fn unreadable_memory_gives_the_fallback_or_an_error() {
         live.run(&[0xdead]);
         let records = live.records();
         assert_eq!(records.len(), 1);
-        assert_eq!(*live.kind(records[0].0), SiteKind::Error(Fault::Read(Space::Kernel)));
+        assert_eq!(*live.kind(records[0].0), SiteKind::Error(Fault::ReadText(Space::Kernel)));
         assert_eq!(records[0].1, [Datum::Long(0xdead)]);
     }
 }

@@ -22,6 +22,9 @@ impl<'a> Elaboration<'a> {
         used: bool,
     ) -> Typed {
         let value = self.value(scope, value);
+        if let ast::ExprKind::Target(_) = &target.kind {
+            return self.write_target(scope, span, target, op, value);
+        }
         let Some((place, ty)) = self.assignable(scope, target, used && op.is_some()) else {
             return Typed::unknown(span);
         };
@@ -61,6 +64,10 @@ impl<'a> Elaboration<'a> {
         target: &'a ast::Expr,
         used: bool,
     ) -> Typed {
+        if let ast::ExprKind::Target(_) = &target.kind {
+            let one = Typed::new(build::long(span, 1));
+            return self.write_target(scope, span, target, Some(ast::BinaryOp::Add), one);
+        }
         let Some((place, ty)) = self.assignable(scope, target, used) else { return Typed::unknown(span) };
         self.fits(target, ty, Type::Long, if increment { "++" } else { "--" });
         let by = if increment { 1 } else { -1 };
@@ -105,16 +112,23 @@ impl<'a> Elaboration<'a> {
                     && self.writable(scope, id, span);
                 fits.then(|| (place, self.globals[id.0 as usize].value))
             }
-            ast::ExprKind::Target(_) => {
-                self.report(
-                    Diagnostic::error("assign-target", span, "target variables can only be read")
-                        .with_note("SystemTap writes them in guru mode, which is not supported"),
-                );
+            ast::ExprKind::Missing => None,
+            // A macro that nobody defined may be anything.
+            ast::ExprKind::AtCall { .. } => {
+                self.expr(scope, target, false);
                 None
             }
-            ast::ExprKind::Missing => None,
             _ => {
-                self.report(Diagnostic::error("not-assignable", span, "nothing can be assigned to this"));
+                // For their own errors.
+                self.expr(scope, target, false);
+                let mut finding = Diagnostic::error("not-assignable", span, "this cannot be assigned to")
+                    .with_note("variables, array elements and, in guru mode, target variables can");
+                if matches!(target.kind, ast::ExprKind::Binary { .. } | ast::ExprKind::Logical { .. }) {
+                    finding = finding.with_help(
+                        "`=` binds looser than the operator before it; compare with `==`, or add parentheses",
+                    );
+                }
+                self.report(finding);
                 None
             }
         }
@@ -122,6 +136,7 @@ impl<'a> Elaboration<'a> {
 
     /// An error if a `foreach` that goes over the array is open.
     pub(super) fn writable(&mut self, scope: &Scope<'a>, id: GlobalId, at: Span) -> bool {
+        self.changes(scope, id);
         let Some((_, over)) = scope.iterated.iter().find(|(iterated, _)| *iterated == id) else { return true };
         let name = &self.globals[id.0 as usize].declaration.name.text;
         let finding = Diagnostic::error(

@@ -20,6 +20,7 @@ impl<'a> Elaboration<'a> {
         span: Span,
         function: &'a ast::Name,
         args: &'a [ast::Expr],
+        used: bool,
     ) -> Typed {
         if matches!(scope.site, Site::Condition) {
             let message = "a probe point's condition can only ask globals, not call functions";
@@ -30,16 +31,17 @@ impl<'a> Elaboration<'a> {
         if let Some(output) = super::print::output(name) {
             return self.output(scope, span, function, output, args);
         }
-        let overload = |this: &Self| this.names.functions(name).iter().copied().find(|f| f.params.len() == args.len());
-        if let Some(declaration) = overload(self) {
-            return self.call_declared(scope, span, declaration, args);
+        let overloads = self.overloads(name, args.len());
+        if !overloads.is_empty() {
+            return self.call_declared(scope, span, &overloads, args, used);
         }
         if let Some(builtin) = builtin::find(name, args.len()) {
             return self.call_builtin(scope, span, function, builtin, args);
         }
         self.read_library(name);
-        if let Some(declaration) = overload(self) {
-            return self.call_declared(scope, span, declaration, args);
+        let overloads = self.names.overloads(name, args.len());
+        if !overloads.is_empty() {
+            return self.call_declared(scope, span, &overloads, args, used);
         }
         // Only for their own errors.
         for arg in args {
@@ -83,22 +85,25 @@ impl<'a> Elaboration<'a> {
         &mut self,
         scope: &mut Scope<'a>,
         span: Span,
-        declaration: &'a ast::Function,
+        overloads: &[&'a ast::Function],
         args: &'a [ast::Expr],
+        used: bool,
     ) -> Typed {
-        let id = self.call_target(declaration);
+        let Some(id) = self.call_target(overloads, scope) else { return Typed::unknown(span) };
         let mut given = Vec::with_capacity(args.len());
         for (index, arg) in args.iter().enumerate() {
             let typed = self.value(scope, arg);
-            let wanted = self.functions[id.0 as usize].params[index];
-            self.expect(&typed, wanted, || format!("argument {} of `{}`", index + 1, declaration.name.text));
+            let state = &self.functions[id.0 as usize];
+            let (wanted, name) = (state.params[index], &state.declaration.name.text);
+            self.expect(&typed, wanted, || format!("argument {} of `{name}`", index + 1));
             given.push(typed.expr);
         }
-        let call = build::expr(span, Type::Long, ExprKind::Call(id, given));
-        match self.functions[id.0 as usize].returns {
-            Some(ty) => Typed::of(call, ty),
-            None => Typed::void(call),
+        if used {
+            self.needs_value(id, span);
         }
+        self.calls(scope, id, span);
+        let call = build::expr(span, Type::Long, ExprKind::Call(id, given));
+        Typed::of(call, self.functions[id.0 as usize].returns)
     }
 
     fn call_builtin(
@@ -166,16 +171,13 @@ impl<'a> Elaboration<'a> {
     }
 
     fn probe_point(&mut self, scope: &Scope<'a>, span: Span, resolved: bool) -> Typed {
-        let Some(facts) = scope.probe() else {
+        let Some(facts) = scope.event() else {
             let name = if resolved { "pp" } else { "pn" };
-            self.report(
-                Diagnostic::error(
-                    "outside-a-handler",
-                    span,
-                    format!("`{name}()` is only known in a handler, not in a function"),
-                )
-                .with_help("pass it to the function as an argument"),
-            );
+            self.report(Diagnostic::error(
+                "outside-a-handler",
+                span,
+                format!("`{name}()` is only known in a handler, or in a function that a handler calls"),
+            ));
             return Typed::unknown(span);
         };
         Typed::new(build::text(span, if resolved { facts.point.as_str() } else { facts.name.as_str() }))

@@ -24,12 +24,28 @@ impl<'a> Elaboration<'a> {
     /// An expression that must give a value.
     pub(crate) fn value(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Typed {
         let typed = self.expr(scope, e, true);
-        if typed.void {
-            let finding = Diagnostic::error("no-value", e.span, "this gives no value").with_label("used as a value");
-            self.report(finding);
-            return Typed::unknown(e.span);
+        self.not_void(typed, e.span)
+    }
+
+    /// The value that a function returns: one that it was itself given by another need be none if nobody looks at it.
+    pub(super) fn given_on(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Typed {
+        let typed = self.expr(scope, e, !matches!(e.kind, ast::ExprKind::Call { .. }));
+        self.not_void(typed, e.span)
+    }
+
+    fn not_void(&mut self, typed: Typed, at: Span) -> Typed {
+        if !typed.void {
+            return typed;
         }
-        typed
+        // Output and `<<<` are longs in SystemTap; anything else without a value is one if its place says so.
+        let ty = match typed.expr.kind {
+            ExprKind::Print(..) | ExprKind::Accumulate { .. } => Ty::LONG,
+            _ => self.types.fresh(),
+        };
+        if self.trials == 0 {
+            self.void_values.push((ty, at));
+        }
+        Typed { ty, void: false, ..typed }
     }
 
     /// An expression that must be a long; `what` names its place.
@@ -58,7 +74,7 @@ impl<'a> Elaboration<'a> {
             Kind::Literal(literal) => Typed::new(literal_expr(span, literal)),
             Kind::Name(name) => self.read_name(scope, name, span),
             Kind::Index { .. } => self.read_element(scope, e),
-            Kind::Call { function, args } => self.call(scope, span, function, args),
+            Kind::Call { function, args } => self.call(scope, span, function, args, used),
             Kind::Unary { op, operand } => self.unary(scope, span, *op, operand),
             Kind::Binary { op, left, right } => self.binary(scope, span, *op, left, right),
             Kind::Logical { and, left, right } => self.logical(scope, span, *and, left, right),
@@ -83,7 +99,7 @@ impl<'a> Elaboration<'a> {
             }
             Kind::Entry(_) => self.unsupported(span, "`@entry`"),
             Kind::AtCall { name, args } => self.at_call(scope, span, name, args),
-            Kind::Embedded(_) => self.unsupported(span, "embedded C"),
+            Kind::Embedded(code) => self.embedded_value(code),
             Kind::Missing => Typed::unknown(span),
         }
     }
@@ -92,6 +108,16 @@ impl<'a> Elaboration<'a> {
         if let ("@choose_defined" | "choose_defined", [first, second]) = (name.text.as_str(), args) {
             let chosen = if self.is_defined(scope, first) { first } else { second };
             return self.value(scope, chosen);
+        }
+        if let ("@probewrite" | "probewrite", [ast::Expr { kind: ast::ExprKind::Name(written), .. }]) =
+            (name.text.as_str(), args)
+        {
+            let Some(facts) = scope.probe() else {
+                let message = "`@probewrite` is only known in a handler";
+                self.report(Diagnostic::error("outside-a-handler", span, message));
+                return Typed::unknown(span);
+            };
+            return Typed::new(build::long(span, i64::from(facts.written.contains(written.as_str()))));
         }
         let shown = name.text.trim_start_matches('@');
         self.unsupported(span, &format!("`@{shown}`"))

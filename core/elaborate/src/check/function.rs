@@ -1,48 +1,107 @@
-//! Functions: elaborated once each, when the first call of one is met.
+//! Functions: elaborated when the first call of one is met, once for each chain of overloads that it stands in, and once
+//! for each handler if it asks for what only a handler knows.
 
+use super::modified::Effects;
+use crate::build;
 use crate::elaboration::Elaboration;
-use crate::scan;
-use crate::scope::{LocalState, Scope, Site};
+use crate::names::Instance;
+use crate::scan::{self, Node};
+use crate::scope::{LocalState, ProbeFacts, Scope, Site};
 use crate::types::Ty;
-use systap_ir::program::{FunctionId, Stmt, Type};
-use systap_syntax::ast::{Function, FunctionBody, TypeName};
+use std::collections::HashSet;
+use std::rc::Rc;
+use systap_diagnostics::Span;
+use systap_ir::intrinsic::Intrinsic;
+use systap_ir::program::{ExprKind, FunctionId, Place, Stmt, StmtKind, Type};
+use systap_syntax::ast::{self, Function, FunctionBody, TypeName};
+
+/// What happens when every overload of a function has said `next`, in SystemTap's words.
+const EXHAUSTED: &str = "all functions exhausted";
 
 /// A function while its calls are gathered.
 #[derive(Debug)]
 pub(crate) struct FunctionState<'a> {
     pub(crate) declaration: &'a Function,
     pub(crate) params: Vec<Ty>,
-    /// `None` if it returns nothing.
-    pub(crate) returns: Option<Ty>,
+    /// Open in the end if it returns nothing and nobody looks at its value.
+    pub(crate) returns: Ty,
     pub(crate) locals: Vec<LocalState>,
     pub(crate) body: Vec<Stmt>,
+    pub(super) effects: Effects,
+    /// The overload that `next` goes on with.
+    after: Option<FunctionId>,
+    /// The handler that it is called from, if that matters.
+    caller: Option<Rc<ProbeFacts<'a>>>,
 }
 
 impl<'a> Elaboration<'a> {
-    /// The identifier of a function that is called; its body is elaborated later.
-    pub(crate) fn call_target(&mut self, declaration: &'a Function) -> FunctionId {
-        let key = (declaration.name.text.as_str(), declaration.params.len());
+    /// The functions that a call means, in the order in which they are tried. The library's follow the script's if the
+    /// script's hand on to them.
+    pub(super) fn overloads(&mut self, name: &str, arity: usize) -> Vec<&'a Function> {
+        let mut found = self.names.overloads(name, arity);
+        let of_script = |this: &Self, function: &Function| !this.names.in_library(function.name.span);
+        let Some(last) = found.iter().rfind(|function| of_script(self, function)) else { return found };
+        if matches!(&last.body, FunctionBody::Block(body) if says_next(body)) {
+            self.read_library(name);
+            return self.names.overloads(name, arity);
+        }
+        found.retain(|function| of_script(self, function));
+        found
+    }
+
+    /// The identifier of the first of these overloads as `caller` calls them; bodies are elaborated later.
+    pub(crate) fn call_target(&mut self, overloads: &[&'a Function], caller: &Scope<'a>) -> Option<FunctionId> {
+        overloads.iter().rev().fold(None, |after, function| Some(self.instance(function, after, caller)))
+    }
+
+    fn instance(&mut self, declaration: &'a Function, after: Option<FunctionId>, caller: &Scope<'a>) -> FunctionId {
+        let caller = caller.event().filter(|_| self.asks_for_event(declaration));
+        let key = Instance {
+            declaration: declaration.name.span,
+            after,
+            handler: caller.as_ref().map(|facts| Rc::as_ptr(facts).addr()),
+        };
         if let Some(id) = self.names.called.get(&key) {
             return *id;
         }
         let id = FunctionId(self.functions.len() as u32);
         let mut params = Vec::with_capacity(declaration.params.len());
         for (name, annotation) in &declaration.params {
-            params.push(match annotation {
-                Some(annotation) => self.types.settled(type_named(*annotation), name.span),
-                None => self.types.fresh(),
-            });
+            params.push(self.annotated(*annotation, name.span));
         }
-        let returns = match (&declaration.returns, &declaration.body) {
-            (Some(annotation), _) => Some(self.types.settled(type_named(*annotation), declaration.name.span)),
-            (None, FunctionBody::Block(body)) if scan::returns_value(body) => Some(self.types.fresh()),
-            (None, FunctionBody::Block(_)) => None,
-            // What C code returns is not known; that it is there has been reported.
-            (None, FunctionBody::Embedded(_)) => Some(Ty::Unknown),
-        };
-        self.functions.push(FunctionState { declaration, params, returns, locals: vec![], body: vec![] });
+        let returns = self.annotated(declaration.returns, declaration.name.span);
+        if let Some(next) = after.map(|after| &self.functions[after.0 as usize]) {
+            let wanted: Vec<Ty> = next.params.iter().copied().chain([next.returns]).collect();
+            let of = next.declaration;
+            for (index, (found, wanted)) in params.iter().copied().chain([returns]).zip(wanted).enumerate() {
+                let (at, what) = match declaration.params.get(index) {
+                    Some((name, _)) => (name.span, format!("parameter {} of `{}`", index + 1, of.name.text)),
+                    None => (declaration.name.span, format!("what `{}` returns", of.name.text)),
+                };
+                if let Err(conflict) = self.types.unify(found, wanted, at) {
+                    self.report_conflict(at, &conflict, &format!("{what} is the same in all overloads: it"));
+                }
+            }
+        }
+        self.functions.push(FunctionState {
+            declaration,
+            params,
+            returns,
+            locals: vec![],
+            body: vec![],
+            effects: Effects::default(),
+            after,
+            caller,
+        });
         self.names.called.insert(key, id);
         id
+    }
+
+    fn annotated(&mut self, annotation: Option<TypeName>, at: Span) -> Ty {
+        match annotation {
+            Some(annotation) => self.types.settled(type_named(annotation), at),
+            None => self.types.fresh(),
+        }
     }
 
     /// Elaborates the bodies of the functions from `index` on, and of those that they call.
@@ -50,19 +109,118 @@ impl<'a> Elaboration<'a> {
         while index < self.functions.len() {
             let state = &self.functions[index];
             let (declaration, params) = (state.declaration, state.params.clone());
-            let mut scope = Scope::new(Site::Function { index });
+            let mut scope = Scope::new(Site::Function { index, caller: state.caller.clone() });
             for ((name, _), ty) in declaration.params.iter().zip(params) {
                 let id = scope.declare(&name.text, name.span, ty);
                 scope.local(id).assigned = true;
             }
-            if let FunctionBody::Block(body) = &declaration.body {
-                let body = self.block(&mut scope, body);
-                self.functions[index].body = body;
+            scope.params = scope.locals.len();
+            let mut body = vec![];
+            match &declaration.body {
+                FunctionBody::Block(block) => {
+                    if says_next(block) {
+                        body = keep_arguments(&mut scope, declaration);
+                    }
+                    body.extend(self.block(&mut scope, block));
+                    self.silence_unread(&[block], &scope);
+                }
+                FunctionBody::Embedded(code) => {
+                    self.embedded(code);
+                    body.push(Stmt { span: code.span, kind: StmtKind::Embedded });
+                }
             }
+            self.functions[index].body = body;
             self.functions[index].locals = scope.locals;
             index += 1;
         }
     }
+
+    /// `next` in a function: the next overload is called in its place.
+    pub(super) fn next_overload(&mut self, scope: &Scope<'a>, index: usize, span: Span) -> Vec<Stmt> {
+        let Some(after) = self.functions[index].after else {
+            let kind = ExprKind::Intrinsic(Intrinsic::Error, vec![build::text(span, EXHAUSTED)]);
+            let error = build::statement(span, build::expr(span, Type::Long, kind));
+            return vec![error, Stmt { span, kind: StmtKind::Return(None) }];
+        };
+        self.calls(scope, after, span);
+        let read = |local| build::expr(span, Type::Long, ExprKind::Read(Place::Local(local)));
+        let call =
+            build::expr(span, Type::Long, ExprKind::Call(after, scope.given.iter().copied().map(read).collect()));
+        vec![Stmt { span, kind: StmtKind::Return(Some(call)) }]
+    }
+
+    /// A call whose value somebody looks at, so that it must have a type in the end.
+    pub(super) fn needs_value(&mut self, id: FunctionId, span: Span) {
+        if self.trials > 0 {
+            return;
+        }
+        let state = &self.functions[id.0 as usize];
+        let what = format!("what `{}` returns", state.declaration.name.text);
+        let returns = state.returns;
+        self.needed.push((returns, span, what));
+    }
+
+    /// Whether a function, or one that it calls, asks for something that depends on the handler that calls it.
+    fn asks_for_event(&mut self, function: &'a Function) -> bool {
+        if let Some(known) = self.event_functions.get(&function.name.span) {
+            return *known;
+        }
+        let mut seen = HashSet::from([function.name.span]);
+        let mut work = vec![function];
+        let mut asks = false;
+        while let Some(next) = work.pop() {
+            let FunctionBody::Block(body) = &next.body else { continue };
+            let mut calls: Vec<(&'a str, usize)> = vec![];
+            scan::block(body, &mut |node| {
+                let Node::Expr(e) = node else { return };
+                match &e.kind {
+                    ast::ExprKind::Target(target) => asks |= matches!(target.base, ast::TargetBase::Variable(_)),
+                    ast::ExprKind::Call { function, args } => match function.text.as_str() {
+                        "pp" | "pn" if args.is_empty() => asks = true,
+                        name => calls.push((name, args.len())),
+                    },
+                    _ => {}
+                }
+            });
+            if asks {
+                break;
+            }
+            let here = self.names.stand_in(body);
+            for (name, arity) in calls {
+                if crate::builtin::find(name, arity).is_none() {
+                    self.read_library(name);
+                }
+                work.extend(
+                    self.names.overloads(name, arity).into_iter().filter(|called| seen.insert(called.name.span)),
+                );
+            }
+            self.names.go_back(here);
+        }
+        self.event_functions.insert(function.name.span, asks);
+        asks
+    }
+}
+
+/// Keeps what the parameters are at the start, where the body may change them before it says `next`.
+fn keep_arguments(scope: &mut Scope<'_>, declaration: &Function) -> Vec<Stmt> {
+    let mut first = vec![];
+    for (name, _) in &declaration.params {
+        let Some(param) = scope.find(&name.text) else { continue };
+        let ty = scope.local(param).ty;
+        let kept = scope.hidden(&name.text, name.span, ty);
+        scope.given.push(kept);
+        let value = build::expr(name.span, Type::Long, ExprKind::Read(Place::Local(param)));
+        first.push(build::assign(name.span, Place::Local(kept), value));
+    }
+    first
+}
+
+fn says_next(body: &ast::Block) -> bool {
+    let mut found = false;
+    scan::block(body, &mut |node| {
+        found |= matches!(node, Node::Statement(ast::Statement { kind: ast::StatementKind::Next, .. }));
+    });
+    found
 }
 
 fn type_named(name: TypeName) -> Type {

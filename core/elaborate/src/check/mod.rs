@@ -5,12 +5,15 @@
 mod aggregate;
 mod assignment;
 mod call;
+mod embedded;
 mod expression;
 mod foreach;
 pub(crate) mod function;
+pub(crate) mod modified;
 mod operator;
 mod print;
 mod statement;
+mod unread;
 
 use crate::build;
 use crate::elaboration::Elaboration;

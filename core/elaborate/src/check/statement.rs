@@ -5,16 +5,18 @@ use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::{Scope, Site};
 use crate::types::Ty;
-use systap_diagnostics::{Diagnostic, Span};
+use systap_diagnostics::Diagnostic;
 use systap_ir::program::{ExprKind, LocalId, Place, Stmt, StmtKind, Type};
 use systap_syntax::ast;
 
 impl<'a> Elaboration<'a> {
     pub(crate) fn block(&mut self, scope: &mut Scope<'a>, block: &'a ast::Block) -> Vec<Stmt> {
         let mut statements = Vec::with_capacity(block.statements.len());
+        let outside = self.names.stand_in(block);
         for each in &block.statements {
             self.statement(scope, each, &mut statements);
         }
+        self.names.go_back(outside);
         statements
     }
 
@@ -40,7 +42,12 @@ impl<'a> Elaboration<'a> {
         let span = statement.span;
         let kind = match &statement.kind {
             Kind::Empty => return,
-            Kind::Expr(e) => StmtKind::Expr(self.expr(scope, e, false).expr),
+            Kind::Expr(e) => {
+                if !super::unread::has_effect(e) && e.kind != ast::ExprKind::Missing && !self.names.in_library(span) {
+                    self.report(Diagnostic::warning("no-effect", span, "this statement does nothing"));
+                }
+                StmtKind::Expr(self.expr(scope, e, false).expr)
+            }
             Kind::Block(block) => {
                 into.extend(self.block(scope, block));
                 return;
@@ -81,14 +88,14 @@ impl<'a> Elaboration<'a> {
             }
             Kind::Break => StmtKind::Break,
             Kind::Continue => StmtKind::Continue,
-            Kind::Next => {
-                if !matches!(scope.site, Site::Probe(_)) {
-                    self.unsupported(span, "`next` in a function");
+            Kind::Next => match scope.site {
+                Site::Function { index, .. } => {
+                    into.extend(self.next_overload(scope, index, span));
                     return;
                 }
-                StmtKind::Next
-            }
-            Kind::Return(value) => match self.return_value(scope, span, value.as_ref()) {
+                _ => StmtKind::Next,
+            },
+            Kind::Return(value) => match self.return_value(scope, value.as_ref()) {
                 Some(kind) => kind,
                 None => return,
             },
@@ -154,24 +161,16 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    fn return_value(&mut self, scope: &mut Scope<'a>, span: Span, value: Option<&'a ast::Expr>) -> Option<StmtKind> {
-        let Site::Function { index } = scope.site else {
-            if let Some(value) = value {
-                self.value(scope, value);
-            }
-            self.report(
-                Diagnostic::error("outside-a-function", span, "`return` is not in a function")
-                    .with_help("`next` leaves a handler"),
-            );
+    fn return_value(&mut self, scope: &mut Scope<'a>, value: Option<&'a ast::Expr>) -> Option<StmtKind> {
+        let Site::Function { index, .. } = scope.site else {
+            // The parser lets no `return` stand elsewhere.
             return None;
         };
         let Some(value) = value else { return Some(StmtKind::Return(None)) };
-        let typed = self.value(scope, value);
+        let typed = self.given_on(scope, value);
         let state = &self.functions[index];
         let (wanted, name) = (state.returns, &state.declaration.name.text);
-        if let Some(wanted) = wanted {
-            self.expect(&typed, wanted, || format!("what `{name}` returns"));
-        }
+        self.expect(&typed, wanted, || format!("what `{name}` returns"));
         Some(StmtKind::Return(Some(typed.expr)))
     }
 

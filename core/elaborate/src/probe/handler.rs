@@ -16,6 +16,7 @@ impl<'a> Elaboration<'a> {
             name: point.name.clone(),
             event: facts,
             assigned: point.words().assigned,
+            written: crate::scan::words([point.body]).assigned,
         };
         let condition = self.condition(point);
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)));
@@ -23,6 +24,7 @@ impl<'a> Elaboration<'a> {
         for block in point.blocks() {
             body.extend(self.block(&mut scope, block));
         }
+        self.silence_unread(&point.blocks().collect::<Vec<_>>(), &scope);
         if exits {
             let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
             body.push(build::statement(point.span, build::expr(point.span, Type::Long, exit)));
@@ -34,6 +36,7 @@ impl<'a> Elaboration<'a> {
     /// All conditions that led to the point, joined.
     fn condition(&mut self, point: &Point<'a>) -> Option<Expr> {
         let mut joined: Option<Expr> = None;
+        let outside = self.names.stand_in(point.body);
         for condition in &point.conditions {
             let next = self.long(&mut Scope::new(Site::Condition), condition, "a condition");
             joined = Some(match joined {
@@ -44,6 +47,7 @@ impl<'a> Elaboration<'a> {
                 None => next,
             });
         }
+        self.names.go_back(outside);
         joined
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Elaboration<'a> {
     pub(super) fn summary(&mut self, scope: &mut Scope<'a>, name: &'a Name, target: &'a Target) -> Option<Typed> {
         let word = name.text.strip_prefix("$$")?;
         let span = name.span;
-        let facts = scope.probe()?;
+        let facts = scope.event()?;
         let summary = match (word, &facts.event) {
             ("name", EventFacts::Tracepoint { tracepoint, .. }) => build::text(span, tracepoint.name.as_str()),
             ("system", EventFacts::Tracepoint { subsystem: Some(subsystem), .. }) => {
@@ -112,8 +112,9 @@ impl<'a> Elaboration<'a> {
     /// The value of `$name`.
     pub(super) fn variable(&mut self, scope: &mut Scope<'a>, name: &'a Name) -> Option<Located> {
         let span = name.span;
-        let Some(facts) = scope.probe() else {
-            self.unsupported(span, "a target variable outside a handler");
+        let Some(facts) = scope.event() else {
+            let message = format!("`{}` is only known in a handler, or in a function that a handler calls", name.text);
+            self.report(Diagnostic::error("outside-a-handler", span, message));
             return None;
         };
         let word = name.text.trim_start_matches('$');

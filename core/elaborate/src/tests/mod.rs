@@ -2,6 +2,8 @@
 //! that it is about the running one.
 
 mod blob;
+mod functions;
+mod guru;
 mod live;
 mod mutations;
 mod names;
@@ -15,26 +17,49 @@ use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
 
+/// How a script is elaborated, where it is not the usual way.
+#[derive(Clone, Copy, Default)]
+struct Ways {
+    guru: bool,
+    unoptimized: bool,
+}
+
 /// Elaborates a script for a kernel. What the parser refuses and the tree can hold is elaborated all the same: elaboration must
 /// cope with any tree.
 fn run(script: &str, kernel: &Kernel, sources: &mut Sources, globals: &[(&str, &str)]) -> Elaborated {
-    let id = sources.add("t", script);
-    let parsed = parse(sources, id, &ParseOptions::default());
-    let globals_override = globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let files = [parsed.file];
+    run_files(&[script], kernel, sources, globals, Ways::default())
+}
+
+/// Elaborates a script that consists of several files.
+fn run_files(
+    scripts: &[&str],
+    kernel: &Kernel,
+    sources: &mut Sources,
+    globals: &[(&str, &str)],
+    ways: Ways,
+) -> Elaborated {
+    let (mut files, mut refused) = (vec![], vec![]);
+    for script in scripts {
+        let id = sources.add("t", *script);
+        let parsed = parse(sources, id, &ParseOptions::default());
+        refused.extend(parsed.diagnostics);
+        files.push(parsed.file);
+    }
     let mut elaborated = elaborate(Input {
         files: &files,
         sources,
         kernel,
         limits: Limits::default(),
-        globals_override,
+        globals_override: globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         hz: DEFAULT_HZ,
-        guru: false,
+        guru: ways.guru,
+        unoptimized: ways.unoptimized,
+        advice: true,
     });
     let known = |found: &Diagnostic| {
         elaborated.diagnostics.iter().any(|other| (other.code, other.span) == (found.code, found.span))
     };
-    let unknown: Vec<_> = parsed.diagnostics.into_iter().filter(|found| !known(found)).collect();
+    let unknown: Vec<_> = refused.into_iter().filter(|found| !known(found)).collect();
     elaborated.diagnostics.splice(0..0, unknown);
     elaborated
 }
@@ -71,8 +96,12 @@ fn show(script: &str) -> String {
 }
 
 fn show_for(script: &str, kernel: &Kernel) -> String {
+    show_files(&[script], kernel, Ways::default())
+}
+
+fn show_files(scripts: &[&str], kernel: &Kernel, ways: Ways) -> String {
     let mut sources = Sources::default();
-    let elaborated = run(script, kernel, &mut sources, &[]);
+    let elaborated = run_files(scripts, kernel, &mut sources, &[], ways);
     let found = findings(&elaborated, &sources);
     if elaborated.diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
         return found;

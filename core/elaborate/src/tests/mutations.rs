@@ -15,6 +15,9 @@ const SCRIPTS: &[&str] = &[
      function g(x) { try { return 1 / x } catch (m) { warn(m) } }\nprobe oneshot { println(f(3, \"q\"), g(0), user_int(1)) log(pp()) }",
     "global h\nprobe timer.s(1).randomize(2), timer.profile { h <<< jiffies() for (i = 0; i < 9; ++i) { while (i--) break } }\n\
      probe end { foreach (b in @hist_linear(h, 0, 10, 1) limit 2) printd(\",\", b, @hist_linear(h, 0, 10, 1)[b]) a = b ? \"c\" : sprint(1) }",
+    "private global k, a[3]%\nfunction f(x):2 { x++ next }\nfunction f(x) { if (x) next foreach (i in a) g(i) return pp() . f(x - 1) }\n\
+     private function g(i) { a[i] = $prev->pid unused = i k }\nfunction c(x) %{ /* stable */ %}\n%{ %}\n\
+     probe kernel.trace(\"sched_switch\") { f(k) c(%{ 1 %}) $prev->pid = @probewrite(k) println(exit(), g(2)) }",
 ];
 
 /// A generator with a fixed seed (xorshift64), so that a fault comes again.
@@ -59,6 +62,8 @@ fn damaged_scripts_end_without_a_panic() {
             globals_override,
             hz: DEFAULT_HZ,
             guru: false,
+            unoptimized: false,
+            advice: true,
         };
         let elaborated = elaborate(input);
         for finding in &elaborated.diagnostics {

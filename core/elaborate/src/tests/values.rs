@@ -60,7 +60,7 @@ fn statements_in_the_wrong_place() {
     check(
         "statements_in_the_wrong_place",
         &[
-            "global a\nprobe begin { a[1] = 1 foreach (k in a) { a[k] = 2 delete a[k] a[k]++ } break continue return 1 }",
+            "global a\nprobe begin { a[1] = 1 foreach (k in a) { a[k] = 2 delete a[k] a[k]++ } break continue }",
             "function f() { next return 1 }\nprobe begin { f() }",
             "global a\nprobe begin { foreach (k in a @sum-) next foreach (k in nowhere) { undefined_one() } x = a[1, *] delete x delete 5 a[1] = 2 }",
             "global h, g\nprobe begin { h <<< 1 print(@hist_linear(h, 0, 100, 0)) print(@hist_linear(h, 9, 1, 1)) print(@hist_linear(h, 0, 1000, 1)) }\n\
@@ -113,9 +113,9 @@ fn functions_of_the_library() {
 
 #[test]
 fn hundreds_of_levels_are_no_danger() {
-    let deep = format!("probe begin {{ x = {}1{} }}", "(1+".repeat(120), ")".repeat(120));
+    let deep = format!("probe begin {{ println({}1{}) }}", "(1+".repeat(120), ")".repeat(120));
     assert!(show(&deep).starts_with("probe begin"), "{}", show(&deep));
-    let chain = format!("probe begin {{ x = 1{} }}", " + 1".repeat(200));
+    let chain = format!("probe begin {{ println(1{}) }}", " + 1".repeat(200));
     assert!(show(&chain).starts_with("probe begin"), "{}", show(&chain));
     let blocks = format!("probe begin {} {}", "{ if (1) ".repeat(100), "; }".repeat(100));
     assert!(show(&blocks).contains("probe begin"), "{}", show(&blocks));

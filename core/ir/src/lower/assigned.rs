@@ -31,7 +31,7 @@ fn in_statement(statement: &Stmt, found: &mut Locals) {
             foreach.slice.iter().flatten().chain(&foreach.limit).for_each(|expr| in_expression(expr, found));
             in_statements(&foreach.body, found);
         }
-        StmtKind::Break | StmtKind::Continue | StmtKind::Next => {}
+        StmtKind::Break | StmtKind::Continue | StmtKind::Next | StmtKind::Embedded => {}
         StmtKind::Return(value) => value.iter().for_each(|expr| in_expression(expr, found)),
         StmtKind::Delete { keys, .. } => keys.iter().for_each(|expr| in_expression(expr, found)),
         StmtKind::DeleteSlice { slice, .. } => slice.iter().flatten().for_each(|expr| in_expression(expr, found)),
@@ -55,7 +55,7 @@ fn in_place(place: &Place, written: bool, found: &mut Locals) {
 
 pub(super) fn in_expression(expr: &Expr, found: &mut Locals) {
     match &expr.kind {
-        ExprKind::Constant(_) | ExprKind::Context(_) | ExprKind::Argument { .. } => {}
+        ExprKind::Constant(_) | ExprKind::Context(_) | ExprKind::Argument { .. } | ExprKind::Embedded => {}
         ExprKind::Read(place) | ExprKind::Aggregate { place, .. } | ExprKind::HistogramText { place, .. } => {
             in_place(place, false, found);
         }
@@ -82,6 +82,7 @@ pub(super) fn in_expression(expr: &Expr, found: &mut Locals) {
         ExprKind::Binary(_, a, b)
         | ExprKind::Compare(_, a, b)
         | ExprKind::Concat(a, b)
+        | ExprKind::WriteTarget { target: a, value: b }
         | ExprKind::Logical { left: a, right: b, .. } => {
             in_expression(a, found);
             in_expression(b, found);

@@ -1,5 +1,7 @@
 //! Expressions. Every expression gives a value; one without a meaningful value gives 0.
 
+use systap_diagnostics::Diagnostic;
+
 use super::Builder;
 use super::assigned::{self, Locals};
 use crate::graph::{BlockId, Jump, Op, Terminator, Value};
@@ -98,6 +100,19 @@ impl Builder {
                 self.emit(expr.ty, Op::Call(*function, args))
             }
             ExprKind::Intrinsic(intrinsic, args) => self.intrinsic(*intrinsic, args),
+            ExprKind::Embedded => {
+                let found = super::embedded_c(expr.span);
+                self.diagnostics.push(found);
+                self.zero(expr.ty)
+            }
+            ExprKind::WriteTarget { target, value } => {
+                let message = "BPF programs cannot write the variables of what they probe";
+                let found = Diagnostic::error("needs-module-runtime", expr.span, message)
+                    .with_help("target variables are written by the module runtime");
+                self.diagnostics.push(found);
+                self.expression(target);
+                self.expression(value)
+            }
             ExprKind::Context(context) => self.emit(context.ty(), Op::Context(*context)),
             ExprKind::Argument { index, pointer } => {
                 self.emit(Type::Long, Op::Argument { index: *index, pointer: *pointer })
@@ -133,7 +148,7 @@ impl Builder {
                 self.nothing()
             }
         };
-        if matches!(intrinsic, Intrinsic::Error | Intrinsic::Abort) {
+        if intrinsic == Intrinsic::Abort {
             self.terminate(Terminator::Unreachable);
             self.enter_unreachable();
             return self.nothing();

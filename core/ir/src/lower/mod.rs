@@ -11,11 +11,12 @@ mod statement;
 use systap_diagnostics::{Diagnostic, Span};
 
 use crate::graph::{Block, BlockId, Body, Function, Handler, Inst, Jump, Op, Terminator, Unit, Value};
+use crate::intrinsic::Intrinsic;
 use crate::program::{Local, LocalId, Probe, Program, Stmt, Type};
 
 /// Makes the graphs of a program. Diagnostics are for what the graphs cannot express.
 pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
-    let mut diagnostics = vec![];
+    let mut diagnostics: Vec<Diagnostic> = program.embedded.iter().copied().map(embedded_c).collect();
     let functions = program
         .functions
         .iter()
@@ -31,6 +32,12 @@ pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
     } else {
         Err(diagnostics)
     }
+}
+
+/// That C code cannot become BPF.
+fn embedded_c(at: Span) -> Diagnostic {
+    Diagnostic::error("needs-module-runtime", at, "embedded C runs in the module runtime")
+        .with_note("the BPF runtime has no compiler: a function of the script's language runs there")
 }
 
 fn lower_probe(probe: &Probe, diagnostics: &mut Vec<Diagnostic>) -> Handler {
@@ -59,6 +66,12 @@ struct Loop {
     locals: Vec<LocalId>,
 }
 
+/// Where errors go in the body of a `try`: to a block that takes these locals.
+struct Try {
+    landing: BlockId,
+    locals: Vec<LocalId>,
+}
+
 /// Makes one body.
 struct Builder {
     body: Body,
@@ -67,6 +80,7 @@ struct Builder {
     /// The value of each local at this point.
     locals: Vec<Value>,
     loops: Vec<Loop>,
+    tries: Vec<Try>,
     returns: Option<Type>,
     /// The place that instructions are for.
     span: Span,
@@ -80,6 +94,7 @@ impl Builder {
             current: BlockId::ENTRY,
             locals: vec![],
             loops: vec![],
+            tries: vec![],
             returns,
             span,
             diagnostics: vec![],
@@ -121,14 +136,42 @@ impl Builder {
     fn emit(&mut self, ty: Type, op: Op) -> Value {
         let value = self.body.value(ty);
         let (span, current) = (self.span, self.current);
+        let fallible = op.is_fallible();
         self.body.blocks[current.0 as usize].insts.push(Inst { result: Some(value), op, span });
+        if fallible {
+            self.attempt();
+        }
         value
     }
 
     /// Adds an instruction without one.
     fn emit_effect(&mut self, op: Op) {
         let (span, current) = (self.span, self.current);
+        let (fallible, raises) = (op.is_fallible(), matches!(op, Op::Intrinsic(Intrinsic::Error, _)));
         self.body.blocks[current.0 as usize].insts.push(Inst { result: None, op, span });
+        if raises {
+            let fault = self.fault();
+            self.terminate(fault.map_or(Terminator::Unreachable, Terminator::Caught));
+            self.enter_unreachable();
+        } else if fallible {
+            self.attempt();
+        }
+    }
+
+    /// Where an error that is raised here goes, with what the locals are by now; `None` outside of any `try`.
+    fn fault(&self) -> Option<Jump> {
+        let Try { landing, locals } = self.tries.last()?;
+        let args = locals.iter().map(|local| self.locals[local.0 as usize]).collect();
+        Some(Jump { to: *landing, args })
+    }
+
+    /// In a `try`, ends the block behind a fallible instruction.
+    fn attempt(&mut self) {
+        if let Some(fault) = self.fault() {
+            let ok = self.new_block(&[]);
+            self.terminate(Terminator::Attempt { ok: Jump { to: ok, args: vec![] }, fault });
+            self.enter(ok);
+        }
     }
 
     /// A block that takes these locals as parameters.

@@ -1,10 +1,9 @@
 //! Statements.
 
-use systap_diagnostics::Diagnostic;
-
 use super::assigned::{self, Locals};
-use super::{Builder, Loop};
+use super::{Builder, Loop, Try};
 use crate::graph::{Op, Terminator};
+use crate::intrinsic::Context;
 use crate::program::{Expr, Foreach, LocalId, Stmt, StmtKind, Type};
 
 impl Builder {
@@ -37,6 +36,10 @@ impl Builder {
                     self.enter_unreachable();
                 }
             }
+            StmtKind::Embedded => {
+                let found = super::embedded_c(statement.span);
+                self.diagnostics.push(found);
+            }
             StmtKind::Next => {
                 let value = self.returns.map(|ty| self.zero(ty));
                 self.terminate(Terminator::Return(value));
@@ -58,10 +61,7 @@ impl Builder {
                 self.span = statement.span;
                 self.emit_effect(Op::DeleteSlice(*global, slice));
             }
-            StmtKind::Try { .. } => self.diagnostics.push(
-                Diagnostic::error("unsupported-construct", statement.span, "`try` cannot be run by this version")
-                    .with_help("test for the error before it can happen, with `if`"),
-            ),
+            StmtKind::Try { body, message, handler } => self.try_catch(body, *message, handler),
         }
     }
 
@@ -80,6 +80,29 @@ impl Builder {
         self.locals = before;
         self.enter(no);
         self.statements(otherwise);
+        self.jump(join, &changed);
+        self.enter_with(join, &changed);
+    }
+
+    fn try_catch(&mut self, body: &[Stmt], message: Option<LocalId>, handler: &[Stmt]) {
+        let mut changed = Locals::new();
+        assigned::in_statements(body, &mut changed);
+        let in_body: Vec<LocalId> = changed.iter().copied().collect();
+        changed.extend(message);
+        assigned::in_statements(handler, &mut changed);
+        let changed: Vec<LocalId> = changed.into_iter().collect();
+        let (landing, join) = (self.new_block(&in_body), self.new_block(&changed));
+        let before = self.locals.clone();
+        self.tries.push(Try { landing, locals: in_body.clone() });
+        self.statements(body);
+        self.tries.pop();
+        self.jump(join, &changed);
+        self.locals = before;
+        self.enter_with(landing, &in_body);
+        if let Some(message) = message {
+            self.locals[message.0 as usize] = self.emit(Type::Text, Op::Context(Context::Caught));
+        }
+        self.statements(handler);
         self.jump(join, &changed);
         self.enter_with(join, &changed);
     }

@@ -44,6 +44,12 @@ pub(super) fn fold_constants(body: &mut Body) -> bool {
                 _ => {}
             }
         }
+        if let Terminator::Attempt { ok, .. } = &block.term
+            && !block.insts.last().is_some_and(|inst| inst.op.is_fallible())
+        {
+            block.term = Terminator::Jump(ok.clone());
+            changed = true;
+        }
         if let Terminator::Branch { condition, then, otherwise } = &block.term
             && let Some(value) = longs[condition.0 as usize]
         {

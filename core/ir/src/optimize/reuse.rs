@@ -48,9 +48,10 @@ pub(super) fn reuse_values(body: &mut Body) -> bool {
 
 fn is_stable(op: &Op) -> bool {
     match op {
-        Op::Context(context) => {
-            !matches!(context, Context::MonotonicNs | Context::BoottimeNs | Context::RealtimeNs | Context::Jiffies)
-        }
+        Op::Context(context) => !matches!(
+            context,
+            Context::Caught | Context::MonotonicNs | Context::BoottimeNs | Context::RealtimeNs | Context::Jiffies
+        ),
         Op::Long(_) | Op::Text(_) | Op::Argument { .. } | Op::Extend { .. } | Op::Unary(..) | Op::Compare(..) => true,
         Op::Binary(..) => op.is_pure(),
         _ => false,

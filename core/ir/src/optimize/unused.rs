@@ -1,6 +1,6 @@
 //! What nobody uses need not be computed.
 
-use crate::graph::{BlockId, Body, Op};
+use crate::graph::{BlockId, Body, Op, Terminator};
 
 /// Removes instructions without effect whose result is unused, block parameters that are unused, and the result of
 /// instructions whose effect is all that matters.
@@ -14,11 +14,10 @@ pub(super) fn remove_unused(body: &mut Body) {
                 inst.op.for_each_use(|value| work.push(*value));
             }
         }
-        let jumps_only = matches!(block.term, crate::graph::Terminator::Jump(_));
-        if let crate::graph::Terminator::Branch { condition, .. } = &block.term {
-            work.push(*condition);
-        } else if !jumps_only {
-            block.term.for_each_use(|value| work.push(*value));
+        match &mut block.term {
+            Terminator::Branch { condition, .. } => work.push(*condition),
+            Terminator::Jump(_) | Terminator::Attempt { .. } | Terminator::Caught(_) => {}
+            term => term.for_each_use(|value| work.push(*value)),
         }
     }
     let mut definition = vec![None; body.values.len()];

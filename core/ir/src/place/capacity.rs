@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::format::{ConversionKind, Extent, Format, Piece};
-use crate::graph::{Body, Op, Terminator, Unit, Value};
+use crate::graph::{Body, Op, Unit, Value};
 use crate::intrinsic::{Context, Intrinsic};
 use crate::placed::Placed;
 use crate::program::{Constant, GlobalId, GlobalShape, Type};
@@ -94,11 +94,9 @@ impl Lengths<'_> {
                     self.raise(result, length);
                 }
             }
-            if let Terminator::Jump(_) | Terminator::Branch { .. } = &block.term {
-                for jump in block.term.jumps() {
-                    for (param, arg) in self.body.block(jump.to).params.iter().zip(&jump.args) {
-                        self.raise(*param, self.of(*arg));
-                    }
+            for jump in block.term.jumps() {
+                for (param, arg) in self.body.block(jump.to).params.iter().zip(&jump.args) {
+                    self.raise(*param, self.of(*arg));
                 }
             }
         }

@@ -61,8 +61,11 @@ fn split_before_denied(body: &mut Body, rules: &Rules<'_>) -> BTreeMap<BlockId, 
     let mut reasons = BTreeMap::new();
     let mut at = 0;
     while at < body.blocks.len() {
+        let lost = super::caught::loses_message(body, at);
+        let last = body.blocks[at].insts.len().saturating_sub(1);
         let denied = body.blocks[at].insts.iter_mut().enumerate().find_map(|(index, inst)| {
-            let mut reason = rules.denies(&inst.op);
+            let lost = (lost && index == last).then(|| "an error's message, which is made at run time".to_owned());
+            let mut reason = rules.denies(&inst.op).or(lost);
             let op = inst.op.clone();
             inst.op.for_each_use(|value| {
                 if let Some(context) = later[value.0 as usize] {
@@ -93,7 +96,7 @@ fn split_before_denied(body: &mut Body, rules: &Rules<'_>) -> BTreeMap<BlockId, 
                     passes_later = passes_later.or(later[value.0 as usize]);
                 });
                 if let Some(context) = passes_later {
-                    let reason = format!("`{}` as a value", context.name());
+                    let reason = super::denied::as_a_value(context);
                     reasons.insert(BlockId(at as u32), (reason, body.blocks[at].span));
                 }
             }
@@ -287,10 +290,25 @@ impl<'a> Outline<'a> {
             // A read in the entry block, before any effect there, happens in any case.
             let mut certain = self.region[index] == self.entry;
             let mut insts = vec![];
+            let mut left = block.insts.len();
             for inst in std::mem::take(&mut block.insts) {
                 let kept = insts.len();
-                self.instruction(inst, certain, &reason, &mut insts);
+                left -= 1;
+                let attempted = left == 0 && matches!(block.term, Terminator::Attempt { .. });
+                if matches!(inst.op, Op::Context(Context::Caught)) && self.region[index] != self.entry {
+                    // Here the error is raised on the user side, too.
+                    insts.push(inst);
+                    continue;
+                }
+                self.instruction(inst, certain && !attempted, &reason, &mut insts);
                 certain &= insts[kept..].iter().all(|inst| inst.op.is_pure());
+                if attempted
+                    && insts.len() == kept
+                    && let Terminator::Attempt { ok, .. } = &block.term
+                {
+                    // What cannot go wrong any more is not attempted.
+                    block.term = Terminator::Jump(ok.clone());
+                }
             }
             block.insts = insts;
         }
@@ -345,7 +363,13 @@ impl<'a> Outline<'a> {
             );
             return;
         };
-        let Some(result) = inst.result else { return };
+        // A read whose value nobody wants may fail all the same.
+        let ty = if matches!(op, Op::ReadText { .. }) { Type::Text } else { Type::Long };
+        let result = match inst.result {
+            Some(result) => result,
+            None if op.is_fallible() => self.fresh(ty),
+            None => return,
+        };
         let ty = self.body.ty(result);
         let (base, offset, width, space, fails) = match &op {
             Op::Load { base, offset, width, space, .. } => (*base, *offset, *width, *space, true),
@@ -371,7 +395,8 @@ impl<'a> Outline<'a> {
         self.capture(base, address_inside);
         self.capture(copy, result);
         inst.result = None;
-        inst.op = Op::CheckRead { flag: flag_inside, address: address_inside, space };
+        let text = ty == Type::Text;
+        inst.op = Op::CheckRead { flag: flag_inside, address: address_inside, space, text };
         insts.push(inst);
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::{ConversionKind, Format, Piece};
 use crate::graph::{Op, Unit};
-use crate::intrinsic::Context;
+use crate::intrinsic::{Context, Intrinsic};
 use crate::placed::Capabilities;
 use crate::program::{AggregateFn, Element, GlobalId, GlobalShape};
 
@@ -40,6 +40,14 @@ pub(super) enum Kept {
     WrittenLate,
     /// A string that a kernel-side handler makes from what it was before: two CPUs could start from the same.
     Rewritten,
+}
+
+/// The reason for what uses such a fact as the string that it is not yet.
+pub(super) fn as_a_value(context: Context) -> String {
+    match context {
+        Context::Caught => "the message of a caught error as a value".to_owned(),
+        _ => format!("`{}` as a value", context.name()),
+    }
 }
 
 impl Rules<'_> {
@@ -99,7 +107,9 @@ impl Rules<'_> {
     pub(super) fn denies_use(&self, context: Context, by: &Op) -> Option<String> {
         match by {
             Op::Print(..) => None,
-            _ => Some(format!("`{}` as a value", context.name())),
+            // Raised again, it is recorded like one that was raised there.
+            Op::Intrinsic(Intrinsic::Error, _) if context == Context::Caught => None,
+            _ => Some(as_a_value(context)),
         }
     }
 

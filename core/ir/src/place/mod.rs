@@ -9,6 +9,7 @@
 //! reads or sets in the kernel would break that; such a global is kept on the user side, where records arrive in order.
 
 mod capacity;
+mod caught;
 mod defer;
 mod denied;
 mod residence;

@@ -128,7 +128,7 @@ impl Names<'_> {
             Op::Readable { base, offset, width, space } => {
                 format!("readable {} bytes at {} + {offset}{}", width.bytes(), value(*base), of_user(*space))
             }
-            Op::CheckRead { flag, address, space } => {
+            Op::CheckRead { flag, address, space, .. } => {
                 format!("fault at {}{} unless {}", value(*address), of_user(*space), value(*flag))
             }
         }
@@ -167,6 +167,8 @@ fn terminator(term: &Terminator) -> String {
         Terminator::Branch { condition, then, otherwise } => {
             format!("if {} {} else {}", value(*condition), jump(then), jump(otherwise))
         }
+        Terminator::Attempt { ok, fault } => format!("attempt {} caught {}", jump(ok), jump(fault)),
+        Terminator::Caught(to) => format!("caught {}", jump(to)),
         Terminator::Return(None) => "return".to_owned(),
         Terminator::Return(Some(given)) => format!("return {}", value(*given)),
         Terminator::Unreachable => "unreachable".to_owned(),

@@ -89,6 +89,7 @@ impl Printer<'_> {
             StmtKind::Break => "break".to_owned(),
             StmtKind::Continue => "continue".to_owned(),
             StmtKind::Next => "next".to_owned(),
+            StmtKind::Embedded => "%{ %}".to_owned(),
             StmtKind::Return(None) => "return".to_owned(),
             StmtKind::Return(Some(value)) => format!("return {}", self.expr(value)),
             StmtKind::Delete { global, keys } => format!("delete {}", self.element(*global, keys)),
@@ -179,6 +180,8 @@ impl Printer<'_> {
                 format!("{}({})", self.program.functions[function.0 as usize].name, self.list(args))
             }
             ExprKind::Intrinsic(intrinsic, args) => format!("{}({})", intrinsic.signature().name, self.list(args)),
+            ExprKind::Embedded => "%{ %}".to_owned(),
+            ExprKind::WriteTarget { target, value } => format!("{} = {}", self.expr(target), self.expr(value)),
             ExprKind::Context(context) => format!("{}()", context.name()),
             ExprKind::Argument { index, pointer } => format!("{}{index}", if *pointer { "$*" } else { "$" }),
             ExprKind::Extend { value, bits, signed } => {

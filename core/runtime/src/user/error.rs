@@ -3,7 +3,7 @@
 
 use systap_bpf::artifact::Fault;
 use systap_diagnostics::Span;
-use systap_ir::program::{Global, GlobalId, Space};
+use systap_ir::program::{Global, GlobalId, Limits, Space};
 
 use super::datum::{Datum, Text};
 use super::store::StoreError;
@@ -24,6 +24,13 @@ pub enum ErrorKind {
     DivisionByZero,
     /// Memory that cannot be read.
     Read {
+        /// Where.
+        address: u64,
+        /// Whose.
+        space: Space,
+    },
+    /// A string that cannot be read.
+    ReadText {
         /// Where.
         address: u64,
         /// Whose.
@@ -52,6 +59,11 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether `try` catches it.
+    pub(super) fn can_be_caught(&self) -> bool {
+        !matches!(self, ErrorKind::TooManyActions | ErrorKind::Interrupted)
+    }
+
     /// What a store's refusal means for this global.
     pub(super) fn of_store(error: StoreError, global: GlobalId) -> ErrorKind {
         match error {
@@ -66,6 +78,7 @@ impl ErrorKind {
         match fault {
             Fault::DivisionByZero => ErrorKind::DivisionByZero,
             Fault::Read(space) => ErrorKind::Read { address: long().cast_unsigned(), space: *space },
+            Fault::ReadText(space) => ErrorKind::ReadText { address: long().cast_unsigned(), space: *space },
             Fault::ArrayFull(global) => ErrorKind::ArrayFull(*global),
             Fault::ArrayRefused(global) => {
                 ErrorKind::Refused(*global, i32::try_from(long().saturating_abs()).unwrap_or(i32::MAX))
@@ -75,13 +88,15 @@ impl ErrorKind {
                 Some(Datum::Text(text)) => text.clone(),
                 _ => Text::from(&b""[..]),
             }),
+            Fault::Said(message) => ErrorKind::Message(Text::from(&message[..])),
             Fault::TooManyActions => ErrorKind::TooManyActions,
         }
     }
 
     /// The sentence: what `catch (message)` gives and what the error line says. Not UTF-8 where the script's own
-    /// message is not. `globals` are the program's, for their names.
-    pub fn message(&self, globals: &[Global]) -> Vec<u8> {
+    /// message is not. `globals` are the program's, for their names and sizes. The words are SystemTap's,
+    /// since scripts compare them.
+    pub fn message(&self, globals: &[Global], limits: &Limits) -> Vec<u8> {
         let named = |id: &GlobalId| globals.get(id.0 as usize);
         let name = |id: &GlobalId| named(id).map_or_else(|| format!("global {}", id.0), |global| global.name.clone());
         let sentence = match self {
@@ -89,10 +104,17 @@ impl ErrorKind {
             ErrorKind::DivisionByZero => "division by 0".to_owned(),
             ErrorKind::Read { address, space: Space::Kernel } => format!("kernel read fault at {address:#018x}"),
             ErrorKind::Read { address, space: Space::User } => format!("user read fault at {address:#018x}"),
+            ErrorKind::ReadText { address, space: Space::Kernel } => {
+                format!("kernel string copy fault at {address:#018x}")
+            }
+            ErrorKind::ReadText { address, space: Space::User } => {
+                format!("user string copy fault -14 at {address:016x} [man error::fault]")
+            }
             ErrorKind::ArrayFull(id) => {
-                let room = named(id).and_then(capacity).map_or_else(String::new, |entries| format!(" ({entries})"));
-                let name = name(id);
-                format!("Array overflow in '{name}', check size limit{room} or MAXMAPENTRIES")
+                match named(id).and_then(capacity).filter(|entries| *entries != limits.entries) {
+                    Some(entries) => format!("Array overflow, check size limit ({entries})"),
+                    None => "Array overflow, check MAXMAPENTRIES".to_owned(),
+                }
             }
             ErrorKind::Refused(id, errno) => {
                 let reason = match crate::text::errno::name(*errno) {
@@ -101,10 +123,10 @@ impl ErrorKind {
                 };
                 format!("the kernel refused access to '{}': {reason}", name(id))
             }
-            ErrorKind::EmptyAggregate(id) => format!("empty aggregate '{}'", name(id)),
-            ErrorKind::BadBucket(index) => format!("histogram index out of range: {index}"),
+            ErrorKind::EmptyAggregate(_) => "empty aggregate".to_owned(),
+            ErrorKind::BadBucket(_) => "histogram index out of range".to_owned(),
             ErrorKind::TooManyActions => "MAXACTION exceeded".to_owned(),
-            ErrorKind::TooDeep(limit) => format!("MAXNESTING exceeded: more than {limit} nested calls"),
+            ErrorKind::TooDeep(_) => "MAXNESTING exceeded".to_owned(),
             ErrorKind::MemoryIsGone(space) => {
                 let whose = match space {
                     Space::Kernel => "kernel",

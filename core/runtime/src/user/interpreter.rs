@@ -3,10 +3,12 @@
 //!
 //! The script's calls never become calls of Rust's: their depth is counted and ends in an error, not in a fault.
 
+use std::rc::Rc;
+
 use systap_diagnostics::Span;
 use systap_ir::arithmetic;
 use systap_ir::graph::{Block, Body, Function, Inst, Op, Terminator};
-use systap_ir::program::{FunctionId, Limits, Type};
+use systap_ir::program::{FunctionId, Global, Limits, Type};
 
 use super::datum::Datum;
 use super::error::{ErrorKind, RuntimeError};
@@ -32,17 +34,43 @@ impl From<ErrorKind> for Stop {
     }
 }
 
+/// A place in a body: after an instruction, whose error may be caught.
+#[derive(Clone, Copy)]
+struct Here<'b> {
+    function: Option<FunctionId>,
+    body: &'b Body,
+    /// The block.
+    number: usize,
+    /// The instruction after.
+    next: usize,
+}
+
+impl Here<'_> {
+    fn catches(&self) -> bool {
+        self.body.blocks.get(self.number).is_some_and(|block| {
+            let catches = matches!(block.term, Terminator::Attempt { .. } | Terminator::Caught(_));
+            catches && self.next == block.insts.len()
+        })
+    }
+}
+
 /// Runs handlers and continuations. Keeps nothing from one run to the next but its memory.
 pub struct Interpreter<'a> {
     functions: &'a [Function],
     /// Which functions have strings.
     texts: Vec<bool>,
     pub(super) limits: Limits,
+    /// MAXACTION of what runs here.
+    actions: u32,
     pub(super) registers: Registers,
     frames: Vec<Frame>,
     pub(super) cursors: Vec<Cursor>,
     pub(super) keys: Vec<Datum>,
     pub(super) output: Vec<u8>,
+    /// The program's, for the messages of errors.
+    globals: Rc<[Global]>,
+    /// What was caught last.
+    pub(super) caught: Option<ErrorKind>,
 }
 
 impl<'a> Interpreter<'a> {
@@ -52,12 +80,26 @@ impl<'a> Interpreter<'a> {
             functions,
             texts: functions.iter().map(|function| has_texts(&function.body)).collect(),
             limits,
+            actions: limits.ordinary_actions(),
             registers: Registers::new(),
             frames: vec![],
             cursors: vec![],
             keys: vec![],
             output: vec![],
+            globals: Rc::from([]),
+            caught: None,
         }
+    }
+
+    /// Tells it the names of the program's globals, for the messages of errors that the script catches.
+    pub fn with_globals(mut self, globals: Rc<[Global]>) -> Interpreter<'a> {
+        self.globals = globals;
+        self
+    }
+
+    /// The message of what was caught last.
+    pub(super) fn caught_message(&self) -> Vec<u8> {
+        self.caught.as_ref().map_or_else(Vec::new, |kind| kind.message(&self.globals, &self.limits))
     }
 
     /// Runs a body to its end; `args` are what block 0 takes. After `exit()` the body goes on; after `abort()` it does
@@ -76,6 +118,7 @@ impl<'a> Interpreter<'a> {
         self.registers.clear();
         self.frames.clear();
         self.cursors.clear();
+        self.caught = None;
         let Some(entry) = body.blocks.first() else { return Ok(()) };
         self.registers.enter(body, has_texts(body));
         for (param, arg) in entry.params.iter().zip(args) {
@@ -127,11 +170,22 @@ impl<'a> Interpreter<'a> {
         let mut next = 0usize;
         let mut patience = PATIENCE;
         let mut actions = 0u32;
+        // The error of the block's last instruction has been caught.
+        let mut failed = false;
         'blocks: loop {
             while let Some(inst) = block.insts.get(next) {
                 next += 1;
                 if let Op::Call(callee, args) = &inst.op {
-                    let called = self.call(*callee, at, inst)?;
+                    let called = match self.call(*callee) {
+                        Ok(called) => called,
+                        Err(stop) => {
+                            *at = inst.span;
+                            let here = self.catch(stop, Here { function, body, number, next }, handler)?;
+                            (function, body, number) = (here.function, here.body, here.number);
+                            failed = true;
+                            break;
+                        }
+                    };
                     let frame = self.registers.frame(function, number, next, inst.result);
                     let (Some(first), mut passed) = (called.body.blocks.first(), std::mem::take(&mut self.keys)) else {
                         continue;
@@ -150,11 +204,15 @@ impl<'a> Interpreter<'a> {
                 }
                 if let Err(stop) = self.step(body, inst, store, host) {
                     *at = inst.span;
-                    return Err(stop);
+                    let here = self.catch(stop, Here { function, body, number, next }, handler)?;
+                    (function, body, number) = (here.function, here.body, here.number);
+                    failed = true;
+                    break;
                 }
             }
-            let jump = match &block.term {
-                Terminator::Jump(jump) => jump,
+            let jump = match &body.blocks[number].term {
+                Terminator::Attempt { fault, .. } | Terminator::Caught(fault) if std::mem::take(&mut failed) => fault,
+                Terminator::Jump(jump) | Terminator::Attempt { ok: jump, .. } => jump,
                 Terminator::Branch { condition, then, otherwise } => {
                     if self.registers.long(*condition) != 0 {
                         then
@@ -165,11 +223,7 @@ impl<'a> Interpreter<'a> {
                 Terminator::Return(value) => {
                     let Some(frame) = self.frames.pop() else { return Ok(()) };
                     let given = value.map(|value| self.registers.datum(body, value));
-                    let depth = self.frames.len();
-                    while self.cursors.last().is_some_and(|cursor| cursor.depth > depth) {
-                        self.cursors.pop();
-                    }
-                    self.registers.leave(&frame);
+                    self.leave(&frame);
                     (function, number, next) = (frame.function, frame.block, frame.next);
                     body = function.and_then(|id| functions.get(id.0 as usize)).map_or(handler, |called| &called.body);
                     block = &body.blocks[number];
@@ -180,7 +234,7 @@ impl<'a> Interpreter<'a> {
                     }
                     continue;
                 }
-                Terminator::Unreachable | Terminator::Defer { .. } => return Ok(()),
+                Terminator::Caught(_) | Terminator::Unreachable | Terminator::Defer { .. } => return Ok(()),
             };
             self.registers.pass(body, jump);
             let to = jump.to.0 as usize;
@@ -192,8 +246,50 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    fn call(&self, callee: FunctionId, at: &mut Span, inst: &Inst) -> Result<&'a Function, Stop> {
-        *at = inst.span;
+    /// Finds where a `try` catches an error that the last instruction before `here` raised, in this call or in one that waits
+    /// for it; those in between are left. An error that nothing catches leaves all as it is.
+    fn catch<'b>(&mut self, stop: Stop, here: Here<'b>, handler: &'b Body) -> Result<Here<'b>, Stop>
+    where
+        'a: 'b,
+    {
+        let Stop::Error(kind) = stop else { return Err(stop) };
+        if !kind.can_be_caught() {
+            return Err(kind.into());
+        }
+        if !here.catches() {
+            let functions = self.functions;
+            let waiting = |frame: &Frame| Here {
+                function: frame.function,
+                body: frame.function.and_then(|id| functions.get(id.0 as usize)).map_or(handler, |called| &called.body),
+                number: frame.block,
+                next: frame.next,
+            };
+            let Some(depth) = self.frames.iter().rposition(|frame| waiting(frame).catches()) else {
+                return Err(kind.into());
+            };
+            let there = self.frames.get(depth).map_or(here, waiting);
+            while self.frames.len() > depth
+                && let Some(frame) = self.frames.pop()
+            {
+                self.leave(&frame);
+            }
+            self.caught = Some(kind);
+            return Ok(there);
+        }
+        self.caught = Some(kind);
+        Ok(here)
+    }
+
+    /// Goes back to the caller, whose frame has just been taken.
+    fn leave(&mut self, frame: &Frame) {
+        let depth = self.frames.len();
+        while self.cursors.last().is_some_and(|cursor| cursor.depth > depth) {
+            self.cursors.pop();
+        }
+        self.registers.leave(frame);
+    }
+
+    fn call(&self, callee: FunctionId) -> Result<&'a Function, Stop> {
         if self.frames.len() >= self.limits.nesting as usize {
             return Err(ErrorKind::TooDeep(self.limits.nesting).into());
         }
@@ -204,7 +300,7 @@ impl<'a> Interpreter<'a> {
     #[inline(always)]
     fn act(&self, actions: &mut u32, patience: &mut u32, host: &mut dyn Host) -> Result<(), Stop> {
         *actions = actions.saturating_add(1);
-        if *actions >= self.limits.user_actions && self.limits.user_actions != u32::MAX {
+        if *actions >= self.actions && self.actions != u32::MAX {
             return Err(ErrorKind::TooManyActions.into());
         }
         *patience -= 1;

@@ -1,6 +1,7 @@
 //! What instructions do beyond arithmetic: strings, output, globals, cursors. It must never know how a global is kept.
 
 use systap_ir::graph::{Body, Inst, Op, Value};
+use systap_ir::intrinsic::Context;
 use systap_ir::program::{AggregateFn, GlobalId, Histogram, Order, OrderBy, Type};
 
 use super::aggregate::Aggregate;
@@ -54,6 +55,7 @@ impl Interpreter<'_> {
                 self.output = output;
                 return outcome.map_err(Stop::Error);
             }
+            Op::Context(Context::Caught) => self.clipped(&self.caught_message()),
             Op::Context(context) => match host.context(*context) {
                 Datum::Text(text) if context.ty() == Type::Text => Datum::Text(text),
                 Datum::Long(long) if context.ty() == Type::Long => Datum::Long(long),
@@ -64,10 +66,13 @@ impl Interpreter<'_> {
             Op::ReadText { fallback: Some(fallback), .. } => Datum::Text(self.registers.text(*fallback).clone()),
             Op::ReadText { space, .. } => return Err(ErrorKind::MemoryIsGone(*space).into()),
             Op::Readable { .. } => Datum::Long(0),
-            Op::CheckRead { flag, address, space } => {
+            Op::CheckRead { flag, address, space, text } => {
                 if self.registers.long(*flag) == 0 {
                     let address = self.registers.long(*address).cast_unsigned();
-                    return Err(ErrorKind::Read { address, space: *space }.into());
+                    let space = *space;
+                    let kind =
+                        if *text { ErrorKind::ReadText { address, space } } else { ErrorKind::Read { address, space } };
+                    return Err(kind.into());
                 }
                 return Ok(());
             }

@@ -174,7 +174,7 @@ impl World {
         let outcome = self.run(body, &[]);
         let mut output = String::from_utf8_lossy(&self.host.output).into_owned();
         if let Err(error) = outcome {
-            let sentence = error.kind.message(&self.globals);
+            let sentence = error.kind.message(&self.globals, &self.limits);
             output.push_str(&format!("ERROR at {}: {}\n", error.span.start, String::from_utf8_lossy(&sentence)));
         }
         output

@@ -68,6 +68,8 @@ impl<'a> Script<'a> {
             globals_override: vec![],
             hz: 250,
             guru: false,
+            unoptimized: false,
+            advice: false,
         });
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");

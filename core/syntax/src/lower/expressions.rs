@@ -177,7 +177,7 @@ impl Lowering<'_> {
     fn assignment(&mut self, at: At) -> ExprKind {
         let operator = self.children(at).find(|child| self.outline.is_token(*child));
         let mut parts = self.nodes(at);
-        let target = Box::new(self.place_to_write(parts.next(), at));
+        let target = Box::new(self.next_expr(&mut parts, at));
         let value = Box::new(self.next_expr(&mut parts, at));
         match operator.map(|token| self.kind(token)) {
             Some(K::Accumulate) => ExprKind::Accumulate { target, value },
@@ -187,31 +187,8 @@ impl Lowering<'_> {
 
     fn step(&mut self, at: At) -> ExprKind {
         let increment = self.has(at, K::PlusPlus);
-        let operand = self.nodes(at).next();
-        let target = Box::new(self.place_to_write(operand, at));
+        let target = Box::new(self.first_expr(at));
         ExprKind::Step { increment, prefix: self.kind(at) == K::PrefixStep, target }
-    }
-
-    /// What is assigned to; reports what cannot be.
-    fn place_to_write(&mut self, node: Option<At>, at: At) -> Expr {
-        let target = self.next_expr(&mut node.into_iter(), at);
-        let writable = match &target.kind {
-            ExprKind::Name(_) | ExprKind::Index { .. } | ExprKind::Missing => true,
-            ExprKind::Target(target) => !target.address && target.pretty == 0,
-            // A macro that nobody defined may be anything; that it is unknown will be said.
-            ExprKind::AtCall { .. } => true,
-            _ => false,
-        };
-        if let (false, Some(node)) = (writable, node) {
-            let mut found = Diagnostic::error("not-assignable", self.span(node), "this cannot be assigned to")
-                .with_note("variables, array elements and target variables can");
-            if matches!(target.kind, ExprKind::Binary { .. } | ExprKind::Logical { .. }) {
-                found = found
-                    .with_help("`=` binds looser than the operator before it; compare with `==`, or add parentheses");
-            }
-            self.report(node, found);
-        }
-        target
     }
 
     fn membership(&mut self, at: At) -> ExprKind {

@@ -1,5 +1,7 @@
 //! Declarations.
 
+use std::collections::HashMap;
+
 use systap_diagnostics::Diagnostic;
 
 use super::Lowering;
@@ -32,7 +34,34 @@ impl Lowering<'_> {
                 _ => {}
             }
         }
+        self.duplicate_globals(&file);
         file
+    }
+
+    /// One name of a file means one global, be it private or not.
+    fn duplicate_globals(&mut self, file: &ast::File) {
+        let mut first: HashMap<&str, &ast::Global> = HashMap::new();
+        for item in &file.items {
+            let Item::Global(global) = item else { continue };
+            let name = &global.name;
+            let Some(other) = first.get(name.text.as_str()) else {
+                first.insert(&name.text, global);
+                continue;
+            };
+            let said = match (other.private, global.private) {
+                (false, false) => format!("the global `{}` is declared twice", name.text),
+                (true, true) => format!("the private global `{}` is declared twice", name.text),
+                _ => format!("the global `{}` is declared private and for all files", name.text),
+            };
+            // What the parser found no name for has been reported.
+            if !name.text.is_empty() {
+                self.findings.add(
+                    Diagnostic::error("duplicate-global", name.span, said)
+                        .with_label("declared again here")
+                        .with_secondary(other.name.span, "first declared here"),
+                );
+            }
+        }
     }
 
     fn globals(&mut self, at: At, items: &mut Vec<Item>) {

@@ -150,6 +150,17 @@ fn embedded_code() {
 }
 
 #[test]
+fn returning() {
+    insta::assert_snapshot!(ast("function f() { if (a) return; return 1 + 2 }"), @r"
+    function @1 f()
+      body
+        if a
+          return
+        return (+ 1 2)
+    ");
+}
+
+#[test]
 fn plain_statements() {
     insta::assert_snapshot!(
         statements(

@@ -96,7 +96,7 @@ fn long_but_flat_is_no_nesting() {
         format!("probe begin {{ f(1{}) }}", ", 1".repeat(many)),
         format!("probe begin {{ {} }}", "x++; ".repeat(many)),
         format!("probe a{} {{ }}", ".b".repeat(many)),
-        format!("global a{}", ", b".repeat(many)),
+        format!("global a{}", (0..many).map(|number| format!(", b{number}")).collect::<String>()),
     ] {
         assert_eq!(codes_on_a_small_stack(text), Vec::<&str>::new());
     }

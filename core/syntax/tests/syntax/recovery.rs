@@ -253,9 +253,6 @@ fn what_the_grammar_lets_pass() {
         complaints(
             "global a[0]
 probe begin {
-  1 = 2
-  a + b = c
-  f(x)++
   x =~ y
   @count() @cast(x) @var(y) @hist_linear(s, a, 1, 2) @defined()
   &x
@@ -265,17 +262,14 @@ probe begin {
         ),
         @r#"
     t.stp:1:10: error[array-size]: an array has between 1 and 2147483647 entries
-    t.stp:3:3: error[not-assignable]: this cannot be assigned to
-    t.stp:4:3: error[not-assignable]: this cannot be assigned to
-    t.stp:5:3: error[not-assignable]: this cannot be assigned to
-    t.stp:6:8: error[regex-not-literal]: a regular expression must be a literal string
-    t.stp:7:3: error[argument-count]: `@count` takes one argument, and here are 0
-    t.stp:7:12: error[argument-count]: `@cast` takes 2 or 3 arguments, and here are 1
-    t.stp:7:26: error[not-constant]: `@var` needs a literal string here
-    t.stp:7:45: error[not-constant]: the bounds of a histogram must be literal numbers
-    t.stp:7:54: error[argument-count]: `@defined` takes one argument, and here are 0
-    t.stp:9:18: error[several-sort-marks]: a `foreach` has one sort mark
-    t.stp:10:19: error[unexpected-token]: this is no order to sort by
+    t.stp:3:8: error[regex-not-literal]: a regular expression must be a literal string
+    t.stp:4:3: error[argument-count]: `@count` takes one argument, and here are 0
+    t.stp:4:12: error[argument-count]: `@cast` takes 2 or 3 arguments, and here are 1
+    t.stp:4:26: error[not-constant]: `@var` needs a literal string here
+    t.stp:4:45: error[not-constant]: the bounds of a histogram must be literal numbers
+    t.stp:4:54: error[argument-count]: `@defined` takes one argument, and here are 0
+    t.stp:6:18: error[several-sort-marks]: a `foreach` has one sort mark
+    t.stp:7:19: error[unexpected-token]: this is no order to sort by
     "#
     );
 }
@@ -294,4 +288,15 @@ fn every_diagnostic_names_its_place() {
     let parsed = parse(&mut sources, file, &ParseOptions::default());
     let place = sources.place(parsed.diagnostics.first().and_then(|found| found.span).unwrap());
     assert_eq!((place.line, place.column), (2, 2));
+}
+
+#[test]
+fn what_may_not_stand_where_it_stands() {
+    // A private name is the file's own, but no second meaning of a name that the file has given to all.
+    insta::assert_snapshot!(complaints("global a, b, a\nprivate b\nprivate c, c\nprobe begin { return }"), @r"
+    t.stp:1:14: error[duplicate-global]: the global `a` is declared twice
+    t.stp:2:9: error[duplicate-global]: the global `b` is declared private and for all files
+    t.stp:3:12: error[duplicate-global]: the private global `c` is declared twice
+    t.stp:4:15: error[outside-a-function]: `return` is not in a function
+    ");
 }

@@ -98,10 +98,7 @@ fn elements() {
     b.perform(Op::ElementDelete(G0, vec![name, other]));
     b.perform(Op::ElementSet(G0, vec![name, cpu], three));
     b.perform(Op::ElementSet(G0, vec![name, other], three));
-    assert_eq!(
-        world.output(&b.body),
-        "0\n0\n3\n6\n1\n1\n0\n3\n0\nERROR at 77: Array overflow in 'g0', check size limit (2) or MAXMAPENTRIES\n"
-    );
+    assert_eq!(world.output(&b.body), "0\n0\n3\n6\n1\n1\n0\n3\n0\nERROR at 77: Array overflow, check size limit (2)\n");
 }
 
 #[test]
@@ -186,7 +183,7 @@ fn aggregates() {
       >30 |@                                                  1
 
 
-    ERROR at 77: empty aggregate 'g1'
+    ERROR at 77: empty aggregate
     "#);
 }
 
@@ -197,7 +194,7 @@ fn a_bucket_that_is_not_there() {
         let (mut b, _) = Builder::new(&[]);
         let at = b.long(index);
         b.perform(Op::Bucket(G0, vec![], Histogram::Logarithmic, at));
-        assert_eq!(world.output(&b.body), format!("ERROR at 77: histogram index out of range: {index}\n"));
+        assert_eq!(world.output(&b.body), "ERROR at 77: histogram index out of range\n");
     }
 }
 
@@ -206,7 +203,7 @@ fn an_empty_histogram() {
     let mut world = World::with_globals(&[GlobalShape::Aggregate(every())]);
     let (mut b, _) = Builder::new(&[]);
     b.give(Type::Text, Op::HistogramText(G0, vec![], Histogram::Logarithmic));
-    assert_eq!(world.output(&b.body), "ERROR at 0: empty aggregate 'g0'\n");
+    assert_eq!(world.output(&b.body), "ERROR at 0: empty aggregate\n");
 }
 
 #[test]

@@ -139,8 +139,8 @@ fn memory_is_gone_once_the_event_is_over() {
         b.print(text);
         let flag = b.give(Type::Long, Op::Readable { base: address, offset: 0, width: Width::W8, space });
         b.print(flag);
-        b.perform(Op::CheckRead { flag: address, address, space });
-        b.perform(Op::CheckRead { flag, address, space });
+        b.perform(Op::CheckRead { flag: address, address, space, text: false });
+        b.perform(Op::CheckRead { flag, address, space, text: false });
     });
     assert_eq!(output, "<unknown>\n0\nERROR at 77: kernel read fault at 0x0000000000001000\n");
     let output = written(|b| {
@@ -158,17 +158,17 @@ fn memory_is_gone_once_the_event_is_over() {
 fn faults_of_the_kernel_side_have_the_same_sentences() {
     let world = World::with_globals(&[array(&[Type::Long], Element::Value(Type::Long), 64, false)]);
     let sentence = |fault: Fault, fields: &[Datum]| {
-        String::from_utf8(ErrorKind::of_fault(&fault, fields).message(&world.globals)).unwrap()
+        String::from_utf8(ErrorKind::of_fault(&fault, fields).message(&world.globals, &world.limits)).unwrap()
     };
     assert_eq!(sentence(Fault::DivisionByZero, &[]), "division by 0");
     assert_eq!(sentence(Fault::Read(Space::User), &[(-1).into()]), "user read fault at 0xffffffffffffffff");
-    assert_eq!(sentence(Fault::ArrayFull(G0), &[]), "Array overflow in 'g0', check size limit (64) or MAXMAPENTRIES");
+    assert_eq!(sentence(Fault::ArrayFull(G0), &[]), "Array overflow, check size limit (64)");
     assert_eq!(sentence(Fault::ArrayRefused(G0), &[(-16).into()]), "the kernel refused access to 'g0': EBUSY");
     assert_eq!(
         sentence(Fault::ArrayRefused(G1), &[i64::MIN.into()]),
         "the kernel refused access to 'global 1': error 2147483647"
     );
-    assert_eq!(sentence(Fault::EmptyAggregate(G0), &[]), "empty aggregate 'g0'");
+    assert_eq!(sentence(Fault::EmptyAggregate(G0), &[]), "empty aggregate");
     assert_eq!(sentence(Fault::Message, &["mine".into()]), "mine");
     assert_eq!(sentence(Fault::TooManyActions, &[]), "MAXACTION exceeded");
 }

@@ -1,0 +1,68 @@
+//! What only guru mode allows: C code within a script, and changing the target's variables.
+//!
+//! Must never look into C code but for the marks in its comments.
+
+use super::Typed;
+use super::operator::{Operation, operation};
+use crate::build;
+use crate::elaboration::Elaboration;
+use crate::scope::Scope;
+use crate::types::Ty;
+use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::program::{ExprKind, Type};
+use systap_syntax::ast::{self, Embedded};
+
+impl<'a> Elaboration<'a> {
+    /// Looks at a piece of C code, wherever it stands. Whether it may be there is the parser's to say.
+    pub(crate) fn embedded(&mut self, code: &Embedded) {
+        // From `stap`'s manual: what a stable function gives is kept, and it must not be called for its effects.
+        if code.text.contains("/* stable */") && !code.text.contains("/* pure */") {
+            let message = "C code that is marked `/* stable */` must be marked `/* pure */` too";
+            self.report(Diagnostic::error("embedded-c", code.span, message));
+        }
+    }
+
+    /// C code as a value: a long, unless it is marked to be a string.
+    pub(super) fn embedded_value(&mut self, code: &Embedded) -> Typed {
+        self.embedded(code);
+        let ty = if code.text.contains("/* string */") { Type::Text } else { Type::Long };
+        Typed::new(build::expr(code.span, ty, ExprKind::Embedded))
+    }
+
+    /// `$x = value`, `$x->y += value`.
+    pub(super) fn write_target(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        target: &'a ast::Expr,
+        op: Option<ast::BinaryOp>,
+        value: Typed,
+    ) -> Typed {
+        if !self.guru && !self.names.in_library(target.span) {
+            self.report(
+                Diagnostic::error("needs-guru", target.span, "writing a target variable is for guru mode only")
+                    .with_help("run with -g, if you know what it does"),
+            );
+            return Typed::unknown(span);
+        }
+        let ast::ExprKind::Target(written) = &target.kind else { return Typed::unknown(span) };
+        if written.address || written.pretty > 0 {
+            let what = if written.address { "an address" } else { "a variable that is shown as a string" };
+            self.report(Diagnostic::error("not-assignable", target.span, format!("nothing can be assigned to {what}")));
+            return Typed::unknown(span);
+        }
+        let place = self.value(scope, target);
+        let wanted = match op.map(operation) {
+            None => place.ty,
+            Some((Operation::Concat, _)) => Ty::TEXT,
+            Some(_) => Ty::LONG,
+        };
+        if op.is_some() {
+            self.expect(&place, wanted, || "what is changed".to_string());
+        }
+        self.expect(&value, wanted, || "what is assigned to a target variable".to_string());
+        let ty = place.ty;
+        let kind = ExprKind::WriteTarget { target: Box::new(place.expr), value: Box::new(value.expr) };
+        Typed::of(build::expr(span, Type::Long, kind), ty)
+    }
+}
