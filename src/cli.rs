@@ -38,6 +38,10 @@ pub(crate) struct ScriptOptions {
     /// Guru mode: allow what can harm the system (embedded C, writing target variables, raw memory and registers)
     #[arg(short = 'g')]
     pub(crate) guru: bool,
+
+    /// Take a target variable that is not there for 0, instead of an error
+    #[arg(long = "skip-badvars")]
+    pub(crate) skip_badvars: bool,
     /// When to colour messages
     #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,

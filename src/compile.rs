@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
     pub(crate) guru: bool,
+    /// A target variable that is not there is 0.
+    pub(crate) skip_badvars: bool,
     /// Whether to warn of what nothing uses.
     pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
@@ -81,7 +83,8 @@ impl Settings {
     /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
         let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
-        let mut settings = Settings { args, hz, guru: options.guru, ..Settings::default() };
+        let mut settings =
+            Settings { args, hz, guru: options.guru, skip_badvars: options.skip_badvars, ..Settings::default() };
         for definition in &options.limits {
             let outcome =
                 limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
@@ -135,9 +138,12 @@ impl<'a> Compilation<'a> {
     /// Text to tree.
     pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
         let facts = Running::new(self.kernel, self.settings.guru);
+        let (library, findings) = systap_elaborate::macros(self.sources, file);
+        self.diagnostics.extend(findings);
         let options = ParseOptions {
             args: self.settings.args.clone(),
             facts: Some(&facts),
+            library: library.as_ref(),
             max_depth: MAX_DEPTH,
             privileged: self.settings.guru,
             ..ParseOptions::default()
@@ -157,6 +163,7 @@ impl<'a> Compilation<'a> {
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,
             guru: self.settings.guru,
+            skip_badvars: self.settings.skip_badvars,
             unoptimized: false,
             advice: self.settings.advice,
         });

@@ -22,7 +22,8 @@ fn what_is_no_script_is_said_in_a_sentence() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     unreadable(&folder.path().join("missing.stp"), "there is no such file");
     unreadable(folder.path(), "it is a directory");
-    unreadable(systap::binary(), "this is not a script");
+    // Any program: systap's own may be too long to be read at all.
+    unreadable("/bin/sh".as_ref(), "this is not a script");
     unreadable("/dev/zero".as_ref(), "cannot read `/dev/zero`");
     let empty = folder.path().join("empty.stp");
     std::fs::write(&empty, "").expect("a file can be written");

@@ -4,6 +4,7 @@
 
 use crate::Elaborated;
 use crate::Input;
+use crate::autocast::{Autocast, Body, MOST_ROUNDS};
 use crate::check::function::FunctionState;
 use crate::check::modified::CallInLoop;
 use crate::global::GlobalState;
@@ -36,6 +37,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) hz: u32,
     /// Guru mode.
     pub(crate) guru: bool,
+    /// A target variable that is not there is 0.
+    pub(crate) skip_badvars: bool,
     /// What nothing uses is held to the same rules as the rest.
     pub(crate) unoptimized: bool,
     /// What nothing uses is worth a warning.
@@ -51,6 +54,12 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) handler_left_out: bool,
     /// Types of the kernel that have been looked up by bare name.
     pub(crate) structs: HashMap<String, TypeId>,
+    /// Which of the library's files this elaboration has taken in.
+    pub(crate) library_read: [bool; crate::library::COUNT],
+    /// How many values `@entry` keeps.
+    pub(crate) entries: u32,
+    /// What variables keep of the C types of pointers.
+    pub(crate) autocast: Autocast,
     /// How many expressions and statements are open.
     pub(crate) depth: u32,
     /// Open trials: while there is one, errors are counted, not reported.
@@ -73,17 +82,33 @@ pub(crate) struct Elaboration<'a> {
 }
 
 /// Elaborates a script.
-pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru, unoptimized, advice } = input;
+pub(crate) fn run(mut input: Input<'_>, library: &Library) -> Elaborated {
+    let mut autocast = Autocast::default();
+    let mut rounds = 0;
+    loop {
+        let elaborated;
+        (elaborated, autocast) = round(&mut input, library, autocast);
+        rounds += 1;
+        if rounds >= MOST_ROUNDS || !autocast.unsettled() {
+            return elaborated;
+        }
+        autocast = autocast.next_round();
+    }
+}
+
+/// One elaboration from the start, with what the rounds before have found out about pointers.
+fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elaborated, Autocast) {
+    let Input { files, sources, kernel, limits, globals_override, hz, guru, skip_badvars, unoptimized, advice } = input;
     let mut elaboration = Elaboration {
         kernel,
         sources,
         library,
-        limits,
-        hz: hz.max(1),
-        guru,
-        unoptimized,
-        advice,
+        limits: *limits,
+        hz: (*hz).max(1),
+        guru: *guru,
+        skip_badvars: *skip_badvars,
+        unoptimized: *unoptimized,
+        advice: *advice,
         types: Types::default(),
         names: Names::default(),
         globals: vec![],
@@ -92,6 +117,9 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         points: 0,
         handler_left_out: false,
         structs: HashMap::new(),
+        library_read: [false; crate::library::COUNT],
+        entries: 0,
+        autocast,
         depth: 0,
         trials: 0,
         trial_errors: 0,
@@ -105,7 +133,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         seen: HashSet::new(),
     };
     let mut findings = vec![];
-    for file in files {
+    for file in *files {
         elaboration.names.add(file, true, &mut findings);
     }
     findings.into_iter().for_each(|finding| elaboration.report(finding));
@@ -128,7 +156,7 @@ pub(crate) fn run(input: Input<'_>, library: &Library) -> Elaborated {
         };
         elaboration.report(finding);
     }
-    elaboration.override_globals(&globals_override);
+    elaboration.override_globals(globals_override);
     elaboration.finish()
 }
 
@@ -202,7 +230,7 @@ impl<'a> Elaboration<'a> {
         Type::Long
     }
 
-    fn finish(mut self) -> Elaborated {
+    fn finish(mut self) -> (Elaborated, Autocast) {
         let mut probes = std::mem::take(&mut self.probes);
         let locals: Vec<Vec<Local>> =
             probes.iter().map(|state| self.finish_locals(&state.locals, state.probe.span, 0)).collect();
@@ -239,7 +267,7 @@ impl<'a> Elaboration<'a> {
         let left_out = too_many(&mut self.diagnostics);
         self.diagnostics.extend(left_out);
         self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
-        Elaborated { program, diagnostics: self.diagnostics }
+        (Elaborated { program, diagnostics: self.diagnostics }, self.autocast)
     }
 
     /// The final types of a body's locals, of which the first `params` are parameters.
@@ -297,7 +325,7 @@ impl<'a> Elaboration<'a> {
         let called: HashSet<Span> = self.names.called.keys().map(|instance| instance.declaration).collect();
         for function in self.names.script_functions.clone() {
             if !called.contains(&function.name.span) {
-                self.call_target(&[function], &Scope::new(Site::Condition));
+                self.call_target(&[function], &Scope::new(Site::Condition, Body::Condition));
                 let message = format!("nothing calls the function `{}`", function.name.text);
                 self.report(Diagnostic::warning("unused-function", function.name.span, message));
             }

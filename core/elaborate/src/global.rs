@@ -42,6 +42,9 @@ impl<'a> Elaboration<'a> {
         if let Some(id) = self.names.used_global(name) {
             return Some(id);
         }
+        if name.starts_with("__") && self.names.global(name).is_none() {
+            self.read_library(name);
+        }
         let declaration = self.names.global(name)?;
         let init = declaration.init.as_ref().and_then(|init| self.literal(init));
         let value = match (&init, &declaration.init) {

@@ -2,22 +2,27 @@
 //!
 //! - `names`, `scan`: what the files declare, and what can be seen before anything is resolved.
 //! - `probe`: probe points, by one table of families.
+//! - `autocast`: the C types that pointers keep in variables.
 //! - `check`: statements and expressions, with inference of types as they are met.
 //! - `target`: target variables, by the kernel's BTF.
 //! - `builtin`, `library`: the functions that scripts find without defining them.
+//! - `macros`: the macros that they find, `constant`: the constants of C headers.
 //! - `settle`: the types that are known only at the end, written into the program.
 //!
 //! It takes data and gives data: no file but through [`Kernel`], no environment, no printing. It must never stop at the
 //! first error, and never panic on any tree: what is wrong becomes a [`Diagnostic`], and what depends on it is silent.
 
+mod autocast;
 mod build;
 mod builtin;
 mod check;
+mod constant;
 mod elaboration;
 mod format;
 mod global;
 mod library;
 pub mod limits;
+mod macros;
 mod names;
 mod probe;
 mod scan;
@@ -27,6 +32,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod types;
+
+pub use macros::macros;
 
 use systap_diagnostics::{Diagnostic, Sources};
 use systap_ir::program::{Limits, Program};
@@ -51,6 +58,8 @@ pub struct Input<'a> {
     pub hz: u32,
     /// `-g`: what only an expert should do is allowed: embedded C, writing target variables, raw memory and registers.
     pub guru: bool,
+    /// `--skip-badvars`: a target variable that is not there is 0 instead of an error.
+    pub skip_badvars: bool,
     /// `-u`: what nothing uses is not dropped, so that its types must be right too.
     pub unoptimized: bool,
     /// Whether to warn of what nothing uses: variables, functions, statements without effect.

@@ -4,17 +4,34 @@
 
 use crate::elaboration::Elaboration;
 use std::cell::OnceCell;
+use systap_diagnostics::FileId;
 use systap_syntax::ast::File;
 use systap_syntax::{ParseOptions, parse};
 
-/// A file of the library: its name, its text, and the functions that it has.
+/// A file of the library: its name, its text, and the functions and globals that it has.
 struct Entry {
     name: &'static str,
     text: &'static str,
     functions: &'static [&'static str],
+    globals: &'static [&'static str],
 }
 
-static FILES: [Entry; 3] = [
+/// Globals that no script declares.
+const HIDDEN: &[&str] = &[
+    "__entry_text",
+    "__entry_value",
+    "__this_var1",
+    "__this_var2",
+    "__this_var3",
+    "__this_var4",
+    "__this_var5",
+    "__this_var6",
+    "__this_var7",
+    "__this_var8",
+];
+
+static FILES: [Entry; 4] = [
+    Entry { name: "library/hidden.stp", text: include_str!("library/hidden.stp"), functions: &[], globals: HIDDEN },
     Entry {
         name: "library/task.stp",
         text: include_str!("library/task.stp"),
@@ -33,6 +50,7 @@ static FILES: [Entry; 3] = [
             "task_tid",
             "task_uid",
         ],
+        globals: &[],
     },
     Entry {
         name: "library/memory.stp",
@@ -58,6 +76,7 @@ static FILES: [Entry; 3] = [
             "user_ulong",
             "user_ushort",
         ],
+        globals: &[],
     },
     Entry {
         name: "library/text.stp",
@@ -70,13 +89,19 @@ static FILES: [Entry; 3] = [
             "sprint_backtrace",
             "usecs_to_string",
         ],
+        globals: &[],
     },
 ];
+
+/// How many files the library has.
+pub(crate) const COUNT: usize = FILES.len();
 
 /// The files that have been parsed; they live as long as an elaboration does.
 #[derive(Debug, Default)]
 pub(crate) struct Library {
     files: [OnceCell<File>; FILES.len()],
+    /// The first of them that was read.
+    first: OnceCell<FileId>,
 }
 
 impl Library {
@@ -91,21 +116,35 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().flat_map(|file| file.functions.iter().copied())
 }
 
-impl Elaboration<'_> {
-    /// Reads the file that has the function of that name, if there is one and it has not been read.
+impl<'a> Elaboration<'a> {
+    /// Reads the file that has the function or global of that name, if there is one and it has not been read.
     pub(crate) fn read_library(&mut self, name: &str) {
-        let Some(index) = FILES.iter().position(|file| file.functions.contains(&name)) else { return };
+        let Some(index) = FILES.iter().position(|file| file.functions.contains(&name) || file.globals.contains(&name))
+        else {
+            return;
+        };
         let library = self.library;
         let (entry, cell) = (&FILES[index], &library.files[index]);
-        if cell.get().is_some() {
+        if self.library_read[index] {
             return;
+        }
+        self.library_read[index] = true;
+        if let Some(file) = cell.get() {
+            // An earlier round has parsed it.
+            self.names.library_from = self.names.library_from.or(library.first.get().copied());
+            return self.take_in(file);
         }
         let id = self.sources.add(entry.name, entry.text);
         self.names.library_from.get_or_insert(id);
+        library.first.get_or_init(|| id);
         let parsed = parse(self.sources, id, &ParseOptions::default());
         // A library that does not parse is a fault of ours, which shows here rather than as a function that is missing.
         parsed.diagnostics.into_iter().for_each(|finding| self.report(finding));
         let file = cell.get_or_init(|| parsed.file);
+        self.take_in(file);
+    }
+
+    fn take_in(&mut self, file: &'a File) {
         let mut findings = vec![];
         self.names.add(file, false, &mut findings);
         findings.into_iter().for_each(|finding| self.report(finding));
@@ -125,18 +164,19 @@ mod tests {
             let id = sources.add(entry.name, entry.text);
             let parsed = parse(&mut sources, id, &ParseOptions::default());
             assert_eq!(parsed.diagnostics, [], "{}", entry.name);
-            let mut found: Vec<&str> = parsed
-                .file
-                .items
-                .iter()
-                .map(|item| match item {
-                    Item::Function(function) => function.name.text.as_str(),
-                    other => panic!("{} has something that is no function: {other:?}", entry.name),
-                })
-                .collect();
-            found.sort_unstable();
-            found.dedup();
-            assert_eq!(found, entry.functions, "{}", entry.name);
+            let (mut functions, mut globals): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
+            for item in &parsed.file.items {
+                match item {
+                    Item::Function(function) => functions.push(&function.name.text),
+                    Item::Global(global) => globals.push(&global.name.text),
+                    other => panic!("{} has something else: {other:?}", entry.name),
+                }
+            }
+            for (found, listed) in [(&mut functions, entry.functions), (&mut globals, entry.globals)] {
+                found.sort_unstable();
+                found.dedup();
+                assert_eq!(found, listed, "{}", entry.name);
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Must never know globals: whether a word is a local at all is settled before it is asked for here.
 
-use crate::target::CType;
+use crate::autocast::{Body, Holder};
+use crate::target::Companion;
 use crate::types::Ty;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -22,8 +23,6 @@ pub(crate) struct LocalState {
     pub(crate) assigned: bool,
     /// Where it was first read.
     pub(crate) read: Option<Span>,
-    /// The C type of the pointer that it was last given.
-    pub(crate) pointer: Option<CType>,
 }
 
 /// What a handler can ask about the event that fires it.
@@ -92,7 +91,11 @@ pub(crate) enum Site<'a> {
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) site: Site<'a>,
+    /// Which body it is.
+    pub(crate) body: Body,
     pub(crate) locals: Vec<LocalState>,
+    /// The handler of the entry that goes with this one of a return.
+    pub(crate) companion: Option<Box<Companion<'a>>>,
     by_name: HashMap<String, LocalId>,
     /// How many loops are open.
     pub(crate) loops: u32,
@@ -105,8 +108,18 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(site: Site<'a>) -> Self {
-        Scope { site, locals: vec![], by_name: HashMap::new(), loops: 0, iterated: vec![], given: vec![], params: 0 }
+    pub(crate) fn new(site: Site<'a>, body: Body) -> Self {
+        Scope {
+            site,
+            body,
+            locals: vec![],
+            companion: None,
+            by_name: HashMap::new(),
+            loops: 0,
+            iterated: vec![],
+            given: vec![],
+            params: 0,
+        }
     }
 
     pub(crate) fn probe(&self) -> Option<Rc<ProbeFacts<'a>>> {
@@ -139,9 +152,15 @@ impl<'a> Scope<'a> {
 
     /// A local that no name of the script reaches.
     pub(crate) fn hidden(&mut self, name: &str, span: Span, ty: Ty) -> LocalId {
-        let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None, pointer: None };
+        let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None };
         self.locals.push(local);
         LocalId(self.locals.len() as u32 - 1)
+    }
+
+    /// The local, as something that keeps the C type of a pointer.
+    pub(crate) fn holder(&self, id: LocalId) -> Holder {
+        let name = self.locals.get(id.0 as usize).map_or("", |local| local.name.as_str());
+        Holder::Local(self.body, name.to_string())
     }
 
     /// Whether it is a parameter of the function.

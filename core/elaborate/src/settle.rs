@@ -55,9 +55,12 @@ impl Known<'_> {
         }
     }
 
-    fn block(&self, block: &mut [Stmt]) {
-        for each in block {
+    fn block(&self, block: &mut Vec<Stmt>) {
+        for each in block.iter_mut() {
             self.statement(&mut each.kind);
+        }
+        if block.iter().any(is_long) {
+            *block = std::mem::take(block).into_iter().flat_map(divided).collect();
         }
     }
 
@@ -189,6 +192,42 @@ impl Known<'_> {
             }
         };
     }
+}
+
+/// How many operands one output may have: where a probe runs they are held at once, in little room.
+const MOST_OPERANDS: usize = 40;
+
+/// Whether a statement puts out more than can be held at once.
+fn is_long(each: &Stmt) -> bool {
+    matches!(&each.kind, StmtKind::Expr(Expr { kind: ExprKind::Print(_, operands), .. }) if operands.len() > MOST_OPERANDS)
+}
+
+/// The statement, or several that put out the same, a part each.
+fn divided(each: Stmt) -> Vec<Stmt> {
+    if !is_long(&each) {
+        return vec![each];
+    }
+    let Stmt { span, kind: StmtKind::Expr(Expr { span: at, ty, kind: ExprKind::Print(format, operands) }) } = each
+    else {
+        return vec![];
+    };
+    let mut operands = operands.into_iter();
+    let mut parts: Vec<(Vec<Piece>, Vec<Expr>)> = vec![];
+    for piece in format.pieces {
+        let count = match &piece {
+            Piece::Text(_) => 0,
+            Piece::Conversion(conversion) => conversion.operands(),
+        };
+        if parts.last().is_none_or(|(_, given)| given.len() + count > MOST_OPERANDS) {
+            parts.push((vec![], vec![]));
+        }
+        if let Some((pieces, given)) = parts.last_mut() {
+            pieces.push(piece);
+            given.extend(operands.by_ref().take(count));
+        }
+    }
+    let part = |(pieces, given)| Expr { span: at, ty, kind: ExprKind::Print(Format { pieces }, given) };
+    parts.into_iter().map(|each| Stmt { span, kind: StmtKind::Expr(part(each)) }).collect()
 }
 
 /// Gives a plain `%s` the conversion of a number where its operand is one, and takes what is known or is itself made by

@@ -26,6 +26,7 @@ fn unit_of(script: &str) -> Unit {
         globals_override: vec![],
         hz: 250,
         guru: false,
+        skip_badvars: false,
         unoptimized: false,
         advice: false,
     });

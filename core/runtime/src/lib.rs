@@ -13,6 +13,7 @@ mod error;
 mod excess;
 mod faults;
 mod globals;
+mod kernel_memory;
 mod load;
 mod output;
 pub mod record;

@@ -11,6 +11,7 @@ use systap_sys::clock;
 use systap_sys::event::{Signal, SignalFd};
 use systap_sys::process::thread_id;
 
+use crate::kernel_memory::KernelMemory;
 use crate::output::Output;
 use crate::sink::{Notice, Step};
 use crate::text::indent::Indents;
@@ -33,6 +34,8 @@ pub(crate) struct World<'a> {
     indents: Indents,
     process: OnceCell<Process>,
     symbols_refused: bool,
+    /// The way to the kernel's memory, once it was asked for; `None` within: there is none.
+    memory: OnceCell<Option<KernelMemory>>,
     /// When a looping handler last looked whether to go on.
     looked: Instant,
 }
@@ -103,8 +106,13 @@ impl<'a> World<'a> {
             indents: Indents::default(),
             process: OnceCell::new(),
             symbols_refused: false,
+            memory: OnceCell::new(),
             looked: Instant::now(),
         }
+    }
+
+    fn memory(&self) -> Option<&KernelMemory> {
+        self.memory.get_or_init(KernelMemory::open).as_ref()
     }
 
     /// Takes the signals that have come, and says so.
@@ -135,7 +143,9 @@ impl Host for World<'_> {
             Context::Egid => process().egid,
             Context::Execname => return Datum::text(process().name.as_bytes()),
             Context::Cpu => current_cpu(),
-            Context::TaskCurrent => 0,
+            Context::TaskCurrent => {
+                self.memory().and_then(KernelMemory::current_task).unwrap_or_default().cast_signed()
+            }
             Context::MonotonicNs => clock::monotonic_ns().cast_signed(),
             Context::BoottimeNs => clock::boottime_ns().cast_signed(),
             Context::RealtimeNs => clock::realtime_ns().cast_signed(),
@@ -168,6 +178,10 @@ impl Host for World<'_> {
                 None
             }
         }
+    }
+
+    fn kernel_memory(&mut self, address: u64, into: &mut [u8]) -> Option<bool> {
+        self.memory().map(|memory| memory.read(address, into))
     }
 
     fn indents(&mut self) -> &mut Indents {

@@ -47,6 +47,11 @@ impl Tokens {
         self.origins.get((token.origin as usize).checked_sub(1)?)
     }
 
+    /// Whether a macro put the token where it is.
+    pub(crate) fn is_of_macro(&self, token: &Token) -> bool {
+        self.origin(token).is_some_and(|origin| origin.has_definition)
+    }
+
     /// Adds to a diagnostic about `token` what put the token there.
     pub(crate) fn explain(&self, token: &Token, diagnostic: Diagnostic) -> Diagnostic {
         match self.origin(token) {

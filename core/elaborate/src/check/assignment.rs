@@ -3,6 +3,7 @@
 use super::Typed;
 use super::expression::Word;
 use super::operator::{Operation, operation};
+use crate::autocast::Holder;
 use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::Scope;
@@ -48,11 +49,20 @@ impl<'a> Elaboration<'a> {
             }
         };
         let pointer = value.pointer.filter(|_| op.is_none());
-        if let Place::Local(id) = place {
-            scope.local(id).pointer = pointer;
-        }
+        let holder = self.holder(scope, &place);
+        self.autocast.give(holder, pointer);
         let kind = ExprKind::Assign { place, op, value: Box::new(value.expr) };
         Typed { pointer, ..Typed::of(build::expr(span, Type::Long, kind), ty) }
+    }
+
+    /// A place, as something that keeps the C type of a pointer.
+    fn holder(&self, scope: &Scope<'a>, place: &Place) -> Holder {
+        match place {
+            Place::Local(id) => scope.holder(*id),
+            Place::Global(id) | Place::Element(id, _) => {
+                Holder::Global(self.globals[id.0 as usize].declaration.name.text.clone())
+            }
+        }
     }
 
     pub(super) fn step(

@@ -1,16 +1,17 @@
 //! Calls: of the output family, of the script's functions, of built-in ones, of the library's.
 
 use super::{Typed, count};
+use crate::autocast::Holder;
 use crate::build::{self, Load};
 use crate::builtin::{self, Builtin};
 use crate::elaboration::Elaboration;
 use crate::scope::{Scope, Site};
-use crate::target::CType;
+use crate::target::Pointer;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::format::{ConversionKind, Format, Piece};
 use systap_ir::intrinsic::{Context, Intrinsic};
-use systap_ir::program::{BinaryOp, Expr, ExprKind, ReadText, Type};
+use systap_ir::program::{BinaryOp, Expr, ExprKind, ReadText, Space, Type};
 use systap_syntax::ast;
 
 impl<'a> Elaboration<'a> {
@@ -96,6 +97,7 @@ impl<'a> Elaboration<'a> {
             let state = &self.functions[id.0 as usize];
             let (wanted, name) = (state.params[index], &state.declaration.name.text);
             self.expect(&typed, wanted, || format!("argument {} of `{name}`", index + 1));
+            self.autocast.give(Holder::Param(name.clone(), args.len(), index), typed.pointer);
             given.push(typed.expr);
         }
         if used {
@@ -103,7 +105,9 @@ impl<'a> Elaboration<'a> {
         }
         self.calls(scope, id, span);
         let call = build::expr(span, Type::Long, ExprKind::Call(id, given));
-        Typed::of(call, self.functions[id.0 as usize].returns)
+        let state = &self.functions[id.0 as usize];
+        let returned = Holder::Returns(state.declaration.name.text.clone(), args.len());
+        Typed::of(call, state.returns).pointing(self.autocast.ask(returned))
     }
 
     fn call_builtin(
@@ -184,10 +188,10 @@ impl<'a> Elaboration<'a> {
     }
 
     /// The type of `task_current()`, if the kernel tells types; not an error otherwise, since few look behind it.
-    fn task_pointer(&mut self, span: Span) -> Option<CType> {
+    fn task_pointer(&mut self, span: Span) -> Option<Pointer> {
         let mut found = None;
         self.succeeds(|this| found = this.struct_named(span, "task_struct"));
-        found.map(CType::PointerTo)
+        found.map(|to| Pointer { to, space: Space::Kernel })
     }
 }
 

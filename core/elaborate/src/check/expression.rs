@@ -1,6 +1,7 @@
 //! Expressions by kind. What has a file of its own (operators, calls, assignments, aggregates, output) is only handed on.
 
 use super::{MOST_DEPTH, Typed};
+use crate::autocast::Holder;
 use crate::build;
 use crate::elaboration::{Elaboration, likely};
 use crate::scope::{Scope, Site};
@@ -97,30 +98,11 @@ impl<'a> Elaboration<'a> {
                 let defined = self.is_defined(scope, inner);
                 Typed::new(build::long(span, i64::from(defined)))
             }
-            Kind::Entry(_) => self.unsupported(span, "`@entry`"),
+            Kind::Entry(inner) => self.entry(scope, span, inner),
             Kind::AtCall { name, args } => self.at_call(scope, span, name, args),
             Kind::Embedded(code) => self.embedded_value(code),
             Kind::Missing => Typed::unknown(span),
         }
-    }
-
-    fn at_call(&mut self, scope: &mut Scope<'a>, span: Span, name: &'a ast::Name, args: &'a [ast::Expr]) -> Typed {
-        if let ("@choose_defined" | "choose_defined", [first, second]) = (name.text.as_str(), args) {
-            let chosen = if self.is_defined(scope, first) { first } else { second };
-            return self.value(scope, chosen);
-        }
-        if let ("@probewrite" | "probewrite", [ast::Expr { kind: ast::ExprKind::Name(written), .. }]) =
-            (name.text.as_str(), args)
-        {
-            let Some(facts) = scope.probe() else {
-                let message = "`@probewrite` is only known in a handler";
-                self.report(Diagnostic::error("outside-a-handler", span, message));
-                return Typed::unknown(span);
-            };
-            return Typed::new(build::long(span, i64::from(facts.written.contains(written.as_str()))));
-        }
-        let shown = name.text.trim_start_matches('@');
-        self.unsupported(span, &format!("`@{shown}`"))
     }
 
     /// Whether the thing exists on this kernel, at this probe point.
@@ -190,9 +172,9 @@ impl<'a> Elaboration<'a> {
             Word::Local(id) => {
                 let local = scope.local(id);
                 local.read.get_or_insert(span);
-                let (ty, pointer) = (local.ty, local.pointer);
+                let ty = local.ty;
                 let read = build::expr(span, Type::Long, ExprKind::Read(Place::Local(id)));
-                Typed { pointer, ..Typed::of(read, ty) }
+                Typed::of(read, ty).pointing(self.autocast.ask(scope.holder(id)))
             }
             Word::Global(id) => {
                 let fits = self.as_scalar(id, span) && self.not_aggregate(id, span, "has no value of its own");
@@ -202,7 +184,8 @@ impl<'a> Elaboration<'a> {
                     return Typed::unknown(span);
                 }
                 let ty = state.value;
-                Typed::of(build::expr(span, Type::Long, ExprKind::Read(Place::Global(id))), ty)
+                let pointer = self.autocast.ask(Holder::Global(name.to_string()));
+                Typed::of(build::expr(span, Type::Long, ExprKind::Read(Place::Global(id))), ty).pointing(pointer)
             }
         }
     }
@@ -213,7 +196,10 @@ impl<'a> Elaboration<'a> {
         if !self.not_aggregate(id, e.span, "its elements have no value of their own") {
             return Typed::unknown(e.span);
         }
-        Typed::of(build::expr(e.span, Type::Long, ExprKind::Read(place)), self.globals[id.0 as usize].value)
+        let state = &self.globals[id.0 as usize];
+        let pointer = self.autocast.ask(Holder::Global(state.declaration.name.text.clone()));
+        let read = build::expr(e.span, Type::Long, ExprKind::Read(place));
+        Typed::of(read, state.value).pointing(pointer)
     }
 
     /// The element that `a[k, ...]` names. Keys are gone through even if the array is wrong, for their own errors.

@@ -2,6 +2,7 @@
 //! for each handler if it asks for what only a handler knows.
 
 use super::modified::Effects;
+use crate::autocast::{Body, Holder};
 use crate::build;
 use crate::elaboration::Elaboration;
 use crate::names::Instance;
@@ -109,10 +110,13 @@ impl<'a> Elaboration<'a> {
         while index < self.functions.len() {
             let state = &self.functions[index];
             let (declaration, params) = (state.declaration, state.params.clone());
-            let mut scope = Scope::new(Site::Function { index, caller: state.caller.clone() });
-            for ((name, _), ty) in declaration.params.iter().zip(params) {
+            let mut scope = Scope::new(Site::Function { index, caller: state.caller.clone() }, Body::Function(index));
+            for (nth, ((name, _), ty)) in declaration.params.iter().zip(params).enumerate() {
                 let id = scope.declare(&name.text, name.span, ty);
                 scope.local(id).assigned = true;
+                let param = Holder::Param(declaration.name.text.clone(), declaration.params.len(), nth);
+                let pointer = self.autocast.ask(param);
+                self.autocast.give(scope.holder(id), pointer);
             }
             scope.params = scope.locals.len();
             let mut body = vec![];

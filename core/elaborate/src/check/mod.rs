@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod assignment;
+mod at_operator;
 mod call;
 mod embedded;
 mod expression;
@@ -17,10 +18,11 @@ mod unread;
 
 use crate::build;
 use crate::elaboration::Elaboration;
-use crate::target::CType;
+use crate::target::Pointer;
 use crate::types::{Conflict, Ty, word};
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{Constant, Expr, ExprKind};
+use systap_kernel::TypeId;
 
 /// How many expressions and statements may be open: twice what the parser lets through.
 pub(crate) const MOST_DEPTH: u32 = 600;
@@ -30,8 +32,10 @@ pub(crate) const MOST_DEPTH: u32 = 600;
 pub(crate) struct Typed {
     pub(crate) expr: Expr,
     pub(crate) ty: Ty,
-    /// The C type, where it is a pointer of the kernel's.
-    pub(crate) pointer: Option<CType>,
+    /// What it points to, where a C type says so.
+    pub(crate) pointer: Option<Pointer>,
+    /// The enumeration whose value it is, where a C type says so.
+    pub(crate) enumeration: Option<TypeId>,
     /// It gives no value: a call of `exit()`, `<<<`.
     pub(crate) void: bool,
 }
@@ -39,17 +43,22 @@ pub(crate) struct Typed {
 impl Typed {
     /// An expression whose type is final.
     pub(crate) fn new(expr: Expr) -> Self {
-        Typed { ty: Ty::Known(expr.ty), expr, pointer: None, void: false }
+        Typed { ty: Ty::Known(expr.ty), expr, pointer: None, enumeration: None, void: false }
+    }
+
+    /// The same, pointing to what a C type says.
+    pub(crate) fn pointing(self, pointer: Option<Pointer>) -> Self {
+        Typed { pointer, ..self }
     }
 
     /// An expression of a type that may still be open; `expr.ty` is written at the end.
     pub(crate) fn of(expr: Expr, ty: Ty) -> Self {
-        Typed { expr, ty, pointer: None, void: false }
+        Typed { expr, ty, pointer: None, enumeration: None, void: false }
     }
 
     /// What stands for an expression that is wrong.
     pub(crate) fn unknown(span: Span) -> Self {
-        Typed { expr: build::long(span, 0), ty: Ty::Unknown, pointer: None, void: false }
+        Typed { expr: build::long(span, 0), ty: Ty::Unknown, pointer: None, enumeration: None, void: false }
     }
 
     pub(crate) fn void(expr: Expr) -> Self {

@@ -141,7 +141,12 @@ impl<'a> Elaboration<'a> {
         let otherwise = self.value(scope, otherwise);
         self.expect(&otherwise, then.ty, || "the other branch of `?:`".to_string());
         let ty = then.ty;
+        // As for a variable: one type, or none.
+        let pointer = match (then.pointer, otherwise.pointer) {
+            (Some(one), Some(other)) if one != other => None,
+            (one, other) => one.or(other),
+        };
         let (then, otherwise) = (Box::new(then.expr), Box::new(otherwise.expr));
-        Typed::of(build::expr(span, Type::Long, ExprKind::Ternary { condition, then, otherwise }), ty)
+        Typed::of(build::expr(span, Type::Long, ExprKind::Ternary { condition, then, otherwise }), ty).pointing(pointer)
     }
 }

@@ -1,6 +1,7 @@
 //! Statements by kind. `foreach` has a file of its own.
 
 use super::expression::Word;
+use crate::autocast::Holder;
 use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::{Scope, Site};
@@ -134,7 +135,6 @@ impl<'a> Elaboration<'a> {
             Word::Local(id) => {
                 let local = scope.local(id);
                 local.assigned = true;
-                local.pointer = None;
                 let known = local.ty;
                 if let Err(conflict) = self.types.unify(ty, known, span) {
                     self.report_conflict(span, &conflict, &format!("`{}`", name.text));
@@ -171,6 +171,9 @@ impl<'a> Elaboration<'a> {
         let state = &self.functions[index];
         let (wanted, name) = (state.returns, &state.declaration.name.text);
         self.expect(&typed, wanted, || format!("what `{name}` returns"));
+        let declaration = self.functions[index].declaration;
+        let holder = Holder::Returns(declaration.name.text.clone(), declaration.params.len());
+        self.autocast.give(holder, typed.pointer);
         Some(StmtKind::Return(Some(typed.expr)))
     }
 

@@ -1,6 +1,7 @@
 //! Handlers: the blocks of a resolved point in one scope, with what the point offers them.
 
 use super::{Point, Resolved};
+use crate::autocast::Body;
 use crate::build;
 use crate::elaboration::{Elaboration, ProbeState};
 use crate::scope::{ProbeFacts, Scope, Site};
@@ -19,11 +20,12 @@ impl<'a> Elaboration<'a> {
             written: crate::scan::words([point.body]).assigned,
         };
         let condition = self.condition(point);
-        let mut scope = Scope::new(Site::Probe(Rc::new(facts)));
+        let mut scope = Scope::new(Site::Probe(Rc::new(facts)), Body::Handler(self.probes.len()));
         let mut body = self.offered_prologue(&mut scope, point.span);
         for block in point.blocks() {
             body.extend(self.block(&mut scope, block));
         }
+        let mut body = self.finish_entry(&mut scope, point, &event, condition.as_ref(), body);
         self.silence_unread(&point.blocks().collect::<Vec<_>>(), &scope);
         if exits {
             let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
@@ -38,7 +40,7 @@ impl<'a> Elaboration<'a> {
         let mut joined: Option<Expr> = None;
         let outside = self.names.stand_in(point.body);
         for condition in &point.conditions {
-            let next = self.long(&mut Scope::new(Site::Condition), condition, "a condition");
+            let next = self.long(&mut Scope::new(Site::Condition, Body::Condition), condition, "a condition");
             joined = Some(match joined {
                 Some(left) => {
                     let kind = ExprKind::Logical { and: true, left: Box::new(left), right: Box::new(next) };

@@ -2,18 +2,25 @@
 //!
 //! - `place`: a chain of members and indexes, one step at a time.
 //! - `variable`: where a chain starts, for each kind of event.
+//! - `entry`: `@entry`, which is about an earlier event.
+//! - `global_variable`: `@var`.
 //! - `offered`: the variables that a system call's point offers by plain name.
 //! - `pretty`: `$x$` and `$x$$`.
+//! - `type_name`: C types as scripts name them.
 //!
 //! Must never call a load typed that the kernel's verifier would not follow: what has been through a union, arithmetic
 //! or a variable is read by a checked copy instead.
 
+mod entry;
+mod global_variable;
 mod member;
 mod offered;
 mod place;
 mod pretty;
+mod type_name;
 mod variable;
 
+use crate::autocast::Holder;
 use crate::build;
 use crate::check::Typed;
 use crate::elaboration::Elaboration;
@@ -24,13 +31,23 @@ use systap_ir::intrinsic::Context;
 use systap_ir::program::{ExprKind, Space};
 use systap_kernel::btf::Type as Btf;
 use systap_kernel::{BtfError, Kind, TypeId};
-use systap_syntax::ast::{Target, TargetBase};
+use systap_syntax::ast::{self, Target, TargetBase};
 
+pub(crate) use entry::Companion;
 pub(crate) use offered::is_argument;
+
+/// What a value points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pointer {
+    /// The C type of it.
+    pub(crate) to: TypeId,
+    /// Whose memory it is in.
+    pub(crate) space: Space,
+}
 
 /// A C type of the kernel's, or a pointer to one that BTF need not have as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CType {
+enum CType {
     /// That type.
     Id(TypeId),
     /// A pointer to that type.
@@ -40,6 +57,21 @@ pub(crate) enum CType {
 impl<'a> Elaboration<'a> {
     /// The value of a target expression.
     pub(crate) fn target(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Typed {
+        if !self.skip_badvars || self.trials > 0 || !matches!(target.base, TargetBase::Variable(_)) {
+            return self.target_as_it_is(scope, span, target);
+        }
+        let locals = scope.locals.len();
+        let mut found = None;
+        if self.succeeds(|this| found = Some(this.target_as_it_is(scope, span, target))) {
+            // A trial keeps nothing for good, such as what `@entry` keeps.
+            scope.truncate(locals);
+            return self.target_as_it_is(scope, span, target);
+        }
+        scope.truncate(locals);
+        Typed::new(if target.pretty > 0 { build::text(span, "") } else { build::long(span, 0) })
+    }
+
+    fn target_as_it_is(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Typed {
         if let TargetBase::Variable(name) = &target.base
             && let Some(typed) = self.summary(scope, name, target)
         {
@@ -62,13 +94,14 @@ impl<'a> Elaboration<'a> {
 
     fn target_base(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Option<Located> {
         match &target.base {
-            TargetBase::Variable(name) => self.variable(scope, name),
+            TargetBase::Variable(name) => {
+                let plain = target.path.is_empty() && target.pretty == 0;
+                self.variable(scope, name, plain)
+            }
             TargetBase::Cast { value, type_name, module } => {
                 let typed = self.value(scope, value);
                 self.expect(&typed, crate::types::Ty::LONG, || "what `@cast` is given".to_string());
-                let module = module.as_deref().unwrap_or(b"kernel");
-                if !module.starts_with(b"kernel") {
-                    self.unsupported(type_name.1, "`@cast` with types of a module or program");
+                if !self.types_of_kernel(type_name.1, module.as_deref()) {
                     return None;
                 }
                 let ty = self.type_named(type_name.1, &type_name.0)?;
@@ -78,25 +111,43 @@ impl<'a> Elaboration<'a> {
                 let ty = CType::PointerTo(ty);
                 Some(Located::Value { expr: typed.expr, ty, typed: typed_base, space: Space::Kernel })
             }
-            TargetBase::Var { .. } => {
-                self.unsupported(span, "`@var`");
-                None
+            TargetBase::Var { name, module } => {
+                let address = target.address && target.path.is_empty();
+                self.global_variable(span, name, module.as_deref(), address)
             }
             TargetBase::Value(value) => {
                 let typed = self.value(scope, value);
-                let Some(ty) = typed.pointer else {
+                self.autocast.used();
+                let Some(pointer) = typed.pointer else {
                     if typed.ty != crate::types::Ty::Unknown {
-                        self.report(
-                            Diagnostic::error("not-a-pointer", value.span, "nothing says what type this points to")
-                                .with_help("say it: `@cast(..., \"struct name\")->member`"),
-                        );
+                        self.no_pointer(scope, value);
                     }
                     return None;
                 };
                 let typed_base = matches!(typed.expr.kind, ExprKind::Context(Context::TaskCurrent));
-                Some(Located::Value { expr: typed.expr, ty, typed: typed_base, space: Space::Kernel })
+                let ty = CType::PointerTo(pointer.to);
+                Some(Located::Value { expr: typed.expr, ty, typed: typed_base, space: pointer.space })
             }
         }
+    }
+
+    /// Reports that no C type is known of a value.
+    fn no_pointer(&mut self, scope: &Scope<'a>, value: &ast::Expr) {
+        let lost = match &value.kind {
+            ast::ExprKind::Name(name) => match scope.find(name) {
+                Some(local) => self.autocast.is_lost(&scope.holder(local)),
+                None => self.autocast.is_lost(&Holder::Global(name.clone())),
+            },
+            ast::ExprKind::Index { array, .. } => self.autocast.is_lost(&Holder::Global(array.text.clone())),
+            _ => false,
+        };
+        let message = if lost {
+            "this is given pointers of different types, so that none of them counts"
+        } else {
+            "nothing says what type this points to"
+        };
+        let finding = Diagnostic::error("not-a-pointer", value.span, message);
+        self.report(finding.with_help("say it: `@cast(..., \"struct name\")->member`"));
     }
 
     /// Reports that BTF is not as it should be.
@@ -141,45 +192,6 @@ impl<'a> Elaboration<'a> {
         found
     }
 
-    /// The type that a script names: `struct x`, `union x`, `enum x`, or any of these or a typedef by its bare name. A
-    /// pointer is taken for what it points to.
-    fn type_named(&mut self, at: Span, name: &[u8]) -> Option<TypeId> {
-        let text = String::from_utf8_lossy(name);
-        let bare = text.trim().trim_end_matches(['*', ' ']);
-        let (kinds, tag): (&[Kind], &str) = if let Some(tag) = bare.strip_prefix("struct ") {
-            (&[Kind::Struct], tag)
-        } else if let Some(tag) = bare.strip_prefix("union ") {
-            (&[Kind::Union], tag)
-        } else if let Some(tag) = bare.strip_prefix("enum ") {
-            (&[Kind::Enum, Kind::Enum64], tag)
-        } else {
-            (&[Kind::Struct, Kind::Union, Kind::Typedef, Kind::Int, Kind::Enum, Kind::Enum64], bare)
-        };
-        let tag = tag.trim();
-        if kinds.contains(&Kind::Struct)
-            && let Some(found) = self.structs.get(tag)
-        {
-            return Some(*found);
-        }
-        let btf = self.btf(at)?;
-        let wanted: Vec<(Kind, &str)> = kinds.iter().map(|kind| (*kind, tag)).collect();
-        let found = self.known(at, btf.find_many(&wanted))?;
-        if let Some(found) = found.into_iter().flatten().next() {
-            if kinds.contains(&Kind::Struct) {
-                self.structs.insert(tag.to_string(), found);
-            }
-            return Some(found);
-        }
-        let mut known = vec![];
-        let kinds = if self.trials == 0 { kinds } else { &[] };
-        for kind in kinds {
-            known.extend(self.known(at, btf.names(*kind))?.map(|(_, name)| name));
-        }
-        let finding = Diagnostic::error("unknown-type", at, format!("this kernel has no type `{bare}`"));
-        self.report_unknown(finding, tag, known);
-        None
-    }
-
     fn is_struct(&self, id: TypeId, wanted: &str) -> bool {
         let found = self.kernel.btf().ok().and_then(|btf| btf.get_resolved(id).ok());
         matches!(found, Some((_, Btf::Struct { name, .. })) if name == wanted)
@@ -189,12 +201,17 @@ impl<'a> Elaboration<'a> {
     fn address_of(&mut self, span: Span, located: Located) -> Option<Typed> {
         match located {
             Located::Memory(memory) if memory.bits.is_none() => {
-                let pointer = Some(CType::PointerTo(memory.ty));
-                Some(Typed { pointer, ..Typed::new(build::plus(span, memory.base, memory.offset)) })
+                let pointer = self.pointer(span, memory.ty, memory.space);
+                Some(Typed::new(build::plus(span, memory.base, memory.offset)).pointing(pointer))
             }
             Located::Memory(_) => {
                 self.report(Diagnostic::error("no-address", span, "a bit field has no address"));
                 None
+            }
+            // `&@cast(p, "t")` is where the view begins.
+            Located::Value { expr, ty: CType::PointerTo(to), space, .. } => {
+                let pointer = self.pointer(span, to, space);
+                Some(Typed::new(expr).pointing(pointer))
             }
             Located::Value { .. } => {
                 let message = "this is a value of the event's, and has no address";

@@ -1,13 +1,13 @@
 //! A chain of members and indexes, one step at a time: a value, or a place in memory with the C type of what is there.
 
-use super::{CType, member};
+use super::{CType, Pointer, member};
 use crate::build::{self, Load};
 use crate::check::Typed;
 use crate::elaboration::Elaboration;
 use crate::scope::Scope;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span, nearest};
-use systap_ir::program::{BinaryOp, Expr, Space, Width};
+use systap_ir::program::{BinaryOp, Expr, ExprKind, Space, Type, Width};
 use systap_kernel::TypeId;
 use systap_kernel::btf::Type as Btf;
 use systap_syntax::ast::{Name, TargetStep};
@@ -42,6 +42,9 @@ pub(super) struct Memory {
     /// It is part of a union: the verifier may take another member for it.
     pub(super) in_union: bool,
 }
+
+/// How many pointers to pointers `->` follows.
+const MOST_POINTERS: usize = 16;
 
 impl Memory {
     /// A load that the verifier follows by type.
@@ -79,7 +82,7 @@ impl<'a> Elaboration<'a> {
                     return Some(memory);
                 }
                 let typed = memory.follows();
-                (load(span, &memory, Width::W8, false), CType::Id(id), typed, Space::Kernel)
+                (load(span, &memory, Width::W8, false), CType::Id(id), typed, memory.space)
             }
         };
         let pointee = match ty {
@@ -110,11 +113,17 @@ impl<'a> Elaboration<'a> {
     fn member_of(&mut self, located: Located, name: &Name) -> Option<Located> {
         let span = name.span;
         let btf = self.btf(span)?;
-        let memory = self.pointed_to(span, located)?;
+        let mut memory = self.pointed_to(span, located)?;
+        // A pointer to a pointer is followed to its end.
+        for _ in 0..MOST_POINTERS {
+            if !matches!(self.known(span, btf.get_resolved(memory.ty))?.1, Btf::Ptr(_)) {
+                break;
+            }
+            memory = self.pointed_to(span, Located::Memory(memory))?;
+        }
         let (id, ty) = self.known(span, btf.get_resolved(memory.ty))?;
         if !matches!(ty, Btf::Struct { .. } | Btf::Union { .. }) {
             let what = match ty {
-                Btf::Ptr(_) => "a pointer to a pointer",
                 Btf::Array { .. } => "an array: index it first",
                 Btf::Fwd { .. } => "a type that this kernel's BTF only names",
                 Btf::Void => "nothing in particular",
@@ -122,6 +131,10 @@ impl<'a> Elaboration<'a> {
             };
             let message = format!("`{}` has no members: it is {what}", btf.describe(memory.ty));
             let finding = Diagnostic::error("not-a-struct", span, message);
+            let finding = match ty {
+                Btf::Void => Diagnostic { code: "void-pointer", ..finding },
+                _ => finding,
+            };
             self.report(finding.with_help("`@cast(..., \"struct name\")` reads it as another type"));
             return None;
         }
@@ -168,6 +181,14 @@ impl<'a> Elaboration<'a> {
             },
             value => Memory { typed: false, ..self.pointed_to(span, value)? },
         };
+        if let (_, ty @ (Btf::Void | Btf::Fwd { .. } | Btf::FuncProto { .. })) =
+            self.known(span, btf.get_resolved(memory.ty))?
+        {
+            let what = if ty == Btf::Void { "`void` has no elements".into() } else { self.sizeless(memory.ty) };
+            let finding = Diagnostic::error("void-pointer", span, what);
+            self.report(finding.with_help("`@cast(..., \"type\")[index]` reads it as another type"));
+            return None;
+        }
         let size = self.known(span, btf.size_of(memory.ty))? as i64;
         if let Some(index) = index.constant() {
             let offset = memory.offset.wrapping_add(index.wrapping_mul(size));
@@ -179,16 +200,35 @@ impl<'a> Elaboration<'a> {
         Some(Located::Memory(Memory { base, typed: false, offset: 0, ..memory }))
     }
 
+    /// That a type has no size, for a message.
+    fn sizeless(&self, ty: TypeId) -> String {
+        let shown = self.kernel.btf().map_or(String::new(), |btf| btf.describe(ty));
+        format!("the size of `{shown}` is not known, so there is no telling its elements apart")
+    }
+
+    /// A pointer to that type, which points into that memory unless its type says otherwise. Qualifiers and typedefs
+    /// are looked through, so that equal ones are equal.
+    pub(super) fn pointer(&mut self, span: Span, to: TypeId, space: Space) -> Option<Pointer> {
+        let btf = self.btf(span)?;
+        let tags = self.known(span, member::tags(btf, to))?;
+        let (to, _) = self.known(span, btf.get_resolved(to))?;
+        Some(Pointer { to, space: if tags.user { Space::User } else { space } })
+    }
+
     /// The value at the end of a chain: a number, a pointer, or the address of an array.
     pub(super) fn read(&mut self, span: Span, located: Located) -> Option<Typed> {
         let btf = self.btf(span)?;
         let memory = match located {
-            Located::Value { expr, ty, .. } => {
-                let is_pointer = match ty {
-                    CType::PointerTo(_) => true,
-                    CType::Id(id) => matches!(self.known(span, btf.get_resolved(id))?.1, Btf::Ptr(_)),
+            Located::Value { expr, ty, space, .. } => {
+                let to = match ty {
+                    CType::PointerTo(to) => Some(to),
+                    CType::Id(id) => match self.known(span, btf.get_resolved(id))?.1 {
+                        Btf::Ptr(to) => Some(to),
+                        _ => None,
+                    },
                 };
-                return Some(Typed { pointer: is_pointer.then_some(ty), ..Typed::new(expr) });
+                let pointer = to.and_then(|to| self.pointer(span, to, space));
+                return Some(Typed::new(expr).pointing(pointer));
             }
             Located::Memory(memory) => memory,
         };
@@ -196,10 +236,11 @@ impl<'a> Elaboration<'a> {
         let (size, signed, pointer) = match ty {
             Btf::Int { size, signed, .. } => (size, signed, None),
             Btf::Enum { size, signed, .. } | Btf::Enum64 { size, signed, .. } => (size, signed, None),
-            Btf::Ptr(_) => (8, false, Some(CType::Id(id))),
+            Btf::Float { size, .. } => return self.float(span, &memory, size),
+            Btf::Ptr(to) => (8, false, self.pointer(span, to, memory.space)),
             Btf::Array { element, .. } => {
-                let pointer = Some(CType::PointerTo(element));
-                return Some(Typed { pointer, ..Typed::new(build::plus(span, memory.base, memory.offset)) });
+                let address = build::plus(span, memory.base.clone(), memory.offset);
+                return Some(Typed::new(address).pointing(self.pointer(span, element, memory.space)));
             }
             Btf::Struct { .. } | Btf::Union { .. } => {
                 let message = format!("`{}` is a struct, and no number: choose a member", btf.describe(memory.ty));
@@ -215,16 +256,59 @@ impl<'a> Elaboration<'a> {
                 return None;
             }
         };
+        let enumeration = matches!(ty, Btf::Enum { .. } | Btf::Enum64 { .. }).then_some(id);
         if let Some((bit, bits)) = memory.bits {
-            return Some(Typed::new(bit_field(span, memory, bit, bits, signed)));
+            let value = Typed::new(bit_field(span, memory, bit, bits, signed));
+            return Some(Typed { enumeration, ..value });
         }
         let Some(width) = Width::of(size) else {
             let message = format!("`{}` has {size} bytes, and a long has 8", btf.describe(memory.ty));
             self.report(Diagnostic::error("not-a-number", span, message));
             return None;
         };
-        Some(Typed { pointer, ..Typed::new(load(span, &memory, width, signed)) })
+        let value = Typed::new(load(span, &memory, width, signed)).pointing(pointer);
+        Some(Typed { enumeration, ..value })
     }
+
+    /// The 64 bits of a floating-point number, in the form of a `double` whichever it is in memory.
+    fn float(&mut self, span: Span, memory: &Memory, size: u32) -> Option<Typed> {
+        let bits = |width| load(span, memory, width, false);
+        match size {
+            8 => Some(Typed::new(bits(Width::W8))),
+            4 => Some(Typed::new(widened(span, bits(Width::W4)))),
+            _ => {
+                let message = format!("a floating-point number of {size} bytes does not fit a long");
+                self.report(Diagnostic::error("not-a-number", span, message));
+                None
+            }
+        }
+    }
+}
+
+/// The bits of a `float` as those of a `double` (IEEE 754). What is below the least normal number becomes 0.
+fn widened(span: Span, bits: Expr) -> Expr {
+    let long = |value| build::long(span, value);
+    let op = |op, left: Expr, right: i64| build::binary(span, op, left, long(right));
+    let or = |left, right| build::binary(span, BinaryOp::Or, left, right);
+    let sign = op(BinaryOp::ShiftLeft, op(BinaryOp::And, bits.clone(), 0x8000_0000), 32);
+    let fraction = op(BinaryOp::ShiftLeft, op(BinaryOp::And, bits.clone(), 0x7f_ffff), 29);
+    let exponent = op(BinaryOp::And, op(BinaryOp::ShiftRight, bits, 23), 0xff);
+    // Exponents count from 127 in one and from 1023 in the other; all ones mean no number in both.
+    let moved = choice(
+        span,
+        op(BinaryOp::Subtract, exponent.clone(), 255),
+        op(BinaryOp::Add, exponent.clone(), 896),
+        long(0x7ff),
+    );
+    let magnitude = or(op(BinaryOp::ShiftLeft, moved, 52), fraction);
+    or(sign, choice(span, exponent, magnitude, long(0)))
+}
+
+/// `condition ? then : otherwise`
+fn choice(span: Span, condition: Expr, then: Expr, otherwise: Expr) -> Expr {
+    let kind =
+        ExprKind::Ternary { condition: Box::new(condition), then: Box::new(then), otherwise: Box::new(otherwise) };
+    build::expr(span, Type::Long, kind)
 }
 
 fn load(span: Span, memory: &Memory, width: Width, signed: bool) -> Expr {
@@ -277,7 +361,6 @@ fn listed(names: &[String]) -> String {
 mod tests {
     use super::*;
     use systap_diagnostics::FileId;
-    use systap_ir::program::ExprKind;
 
     fn shape(bit: u64, bits: u8, signed: bool) -> String {
         let span = Span::new(FileId(0), 0, 0);

@@ -58,7 +58,7 @@ impl Elaboration<'_> {
     /// The struct that a pointer points to.
     fn followed(&mut self, span: Span, located: &Located) -> Option<Option<Memory>> {
         let btf = self.btf(span)?;
-        let Some((pointee, _)) = self.pointee(span, located)? else { return Some(None) };
+        let Some((pointee, space)) = self.pointee(span, located)? else { return Some(None) };
         let (_, ty) = self.known(span, btf.get_resolved(pointee))?;
         if !matches!(ty, Btf::Struct { .. } | Btf::Union { .. }) {
             return Some(None);
@@ -69,7 +69,6 @@ impl Elaboration<'_> {
         };
         let tags = self.known(span, member::tags(btf, pointee))?;
         let base = self.read(span, located.clone())?.expr;
-        let space = if tags.user { Space::User } else { Space::Kernel };
         let typed = typed && !tags.user && !tags.percpu;
         Some(Some(Memory { base, typed, offset: 0, ty: pointee, bits: None, space, in_union: false }))
     }
@@ -80,7 +79,7 @@ impl Elaboration<'_> {
         let (id, space) = match located {
             Located::Value { ty: CType::PointerTo(pointee), space, .. } => return Some(Some((*pointee, *space))),
             Located::Value { ty: CType::Id(id), space, .. } => (*id, *space),
-            Located::Memory(memory) => (memory.ty, Space::Kernel),
+            Located::Memory(memory) => (memory.ty, memory.space),
         };
         match self.known(span, btf.get_resolved(id))?.1 {
             Btf::Ptr(pointee) => {

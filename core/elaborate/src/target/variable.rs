@@ -11,7 +11,7 @@ use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
 use systap_ir::program::{Expr, ExprKind, Space, Type, Width};
 use systap_kernel::btf::Type as Btf;
 use systap_kernel::syscall::{Syscall, SyscallArg};
-use systap_kernel::{Arch, Param};
+use systap_kernel::{Arch, Kind, Param};
 use systap_syntax::ast::{Name, Target};
 
 /// The members of `struct pt_regs` that hold the arguments of a system call, in order, and its number
@@ -19,11 +19,20 @@ use systap_syntax::ast::{Name, Target};
 const X86_64_ARGUMENTS: [&str; 6] = ["di", "si", "dx", "r10", "r8", "r9"];
 const X86_64_NUMBER: &str = "orig_ax";
 
+/// The members of `struct pt_regs` by DWARF's numbers of registers (System V ABI, AMD64 supplement, figure 3.36).
+const X86_64_DWARF: [&str; 17] =
+    ["ax", "dx", "cx", "bx", "si", "di", "bp", "sp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ip"];
+
+/// The calls after which the registers are another program's, or another moment's.
+const CLOBBERED: [&str; 3] = ["execve", "execveat", "rt_sigreturn"];
+
 /// Which register of a system call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Register {
     Argument(usize),
     Number,
+    /// By its name in `struct pt_regs`.
+    Named(&'static str),
 }
 
 /// Where a register is in `struct pt_regs`, in bytes.
@@ -31,6 +40,7 @@ fn register_offset(this: &mut Elaboration<'_>, span: Span, register: Register) -
     let name = match (this.kernel.arch(), register) {
         (Arch::X86_64, Register::Argument(index)) => *X86_64_ARGUMENTS.get(index)?,
         (Arch::X86_64, Register::Number) => X86_64_NUMBER,
+        (Arch::X86_64, Register::Named(name)) => name,
         (arch, _) => {
             let message = format!("where {arch} has the arguments of system calls is not known");
             this.report(Diagnostic::error("kernel-facts", span, message));
@@ -63,6 +73,12 @@ impl<'a> Elaboration<'a> {
             }
             ("vars" | "parms", EventFacts::Syscall(SyscallFacts { calls: Some(calls), .. })) if calls.len() == 1 => {
                 self.all_arguments(span, calls[0])?
+            }
+            ("return", EventFacts::Syscall(SyscallFacts { returns: true, .. })) => {
+                let returned = build::expr(span, Type::Long, argument(1, false));
+                let mut pieces = vec![Piece::Text(b"return=".to_vec())];
+                pieces.extend(hexadecimal());
+                build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, vec![returned]))
             }
             ("locals", EventFacts::Tracepoint { .. } | EventFacts::Syscall(_)) => build::text(span, ""),
             _ => return None,
@@ -109,8 +125,8 @@ impl<'a> Elaboration<'a> {
         Some(build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, operands)))
     }
 
-    /// The value of `$name`.
-    pub(super) fn variable(&mut self, scope: &mut Scope<'a>, name: &'a Name) -> Option<Located> {
+    /// The value of `$name`. `plain`: nothing follows it, so that what it points to hardly matters.
+    pub(super) fn variable(&mut self, scope: &mut Scope<'a>, name: &'a Name, plain: bool) -> Option<Located> {
         let span = name.span;
         let Some(facts) = scope.event() else {
             let message = format!("`{}` is only known in a handler, or in a function that a handler calls", name.text);
@@ -134,8 +150,16 @@ impl<'a> Elaboration<'a> {
                 let call = facts.single();
                 let args = call.map_or(&[][..], |call| call.args);
                 if let Some(index) = args.iter().position(|arg| single_dollar && arg.name == word) {
-                    let value = self.syscall_argument(span, index, &args[index])?;
-                    return self.number(span, value);
+                    let arg = &args[index];
+                    if facts.returns && call.is_some_and(|call| CLOBBERED.contains(&call.name)) {
+                        let entered = self.kept_since_entry(scope, span, |this, _| {
+                            let value = this.syscall_argument(span, index, arg);
+                            value.map_or_else(|| Typed::unknown(span), Typed::new)
+                        });
+                        return self.syscall_value(span, entered.expr, arg, plain);
+                    }
+                    let value = self.syscall_argument(span, index, arg)?;
+                    return self.syscall_value(span, value, arg, plain);
                 }
                 let mut known: Vec<String> = args.iter().map(|arg| format!("${}", arg.name)).collect();
                 if facts.returns {
@@ -145,6 +169,13 @@ impl<'a> Elaboration<'a> {
             }
             EventFacts::Plain => vec![],
         };
+        // The enumerators of the source are among its variables.
+        if single_dollar && !known.is_empty() && word.bytes().all(|byte| !byte.is_ascii_lowercase()) {
+            let btf = self.btf(span)?;
+            if let Some((_, found)) = self.known(span, btf.enumerator(word))? {
+                return self.number(span, build::long(span, found.value));
+            }
+        }
         let point = &facts.point;
         let finding = Diagnostic::error("unknown-target-variable", span, format!("`{point}` has no `{}`", name.text));
         let near = nearest(&name.text, known.iter().map(String::as_str));
@@ -186,6 +217,24 @@ impl<'a> Elaboration<'a> {
         Some(Located::Value { expr, ty: CType::Id(param.ty), typed, space })
     }
 
+    /// An argument's value with its C type: that of a pointer, if it matters, with what it points to.
+    fn syscall_value(&mut self, span: Span, value: Expr, arg: &SyscallArg, plain: bool) -> Option<Located> {
+        let composite = arg.c_type.contains("struct ") || arg.c_type.contains("union ");
+        if !arg.c_type.contains('*') || (plain && !composite) {
+            return self.number(span, value);
+        }
+        let mut pointee = None;
+        // That this kernel does not have the type is only an error if something is asked of it.
+        let known = self.succeeds(|this| pointee = this.pointee_named(span, arg.c_type.as_bytes()));
+        if !known && plain {
+            return self.number(span, value);
+        }
+        if !known {
+            pointee = self.pointee_named(span, arg.c_type.as_bytes());
+        }
+        Some(Located::Value { expr: value, ty: CType::PointerTo(pointee?), typed: false, space: Space::User })
+    }
+
     /// An argument of a system call, cut to its C type.
     pub(super) fn syscall_argument(&mut self, span: Span, index: usize, arg: &SyscallArg) -> Option<Expr> {
         let register = self.register(span, Register::Argument(index))?;
@@ -201,10 +250,35 @@ impl<'a> Elaboration<'a> {
         Some(build::load(span, registers, load))
     }
 
+    /// A register by DWARF's number: of the user's program, or of the kernel at the place of the event.
+    pub(crate) fn dwarf_register(&mut self, scope: &Scope<'a>, span: Span, number: i64, user: bool) -> Option<Expr> {
+        let name = usize::try_from(number).ok().and_then(|number| X86_64_DWARF.get(number).copied());
+        let Some(name) = name.filter(|_| self.kernel.arch() == Arch::X86_64) else {
+            let message = format!("there is no register {number} on {}", self.kernel.arch());
+            self.report(Diagnostic::error("unknown-register", span, message));
+            return None;
+        };
+        let facts = scope.event();
+        if user && facts.as_ref().is_some_and(|facts| matches!(facts.event, EventFacts::Syscall(_))) {
+            return self.register(span, Register::Named(name));
+        }
+        let point = facts.map_or("a function".to_string(), |facts| format!("`{}`", facts.point));
+        let message = if user {
+            format!("the registers of the user's program are not known in {point}")
+        } else {
+            format!("the registers of the kernel are not known in {point}")
+        };
+        let finding = Diagnostic::error("no-registers", span, message);
+        self.report(if user { finding.with_note("they are known in handlers of system calls") } else { finding });
+        None
+    }
+
     /// A number whose C type does not matter.
     fn number(&mut self, span: Span, expr: Expr) -> Option<Located> {
         let btf = self.btf(span)?;
-        let long = self.known(span, btf.find(systap_kernel::Kind::Int, "long"))?;
+        // Compilers differ in what they call it.
+        let names = [(Kind::Int, "long"), (Kind::Int, "long int")];
+        let long = self.known(span, btf.find_many(&names))?.into_iter().flatten().next();
         let ty = CType::Id(long.unwrap_or(systap_kernel::TypeId::VOID));
         Some(Located::Value { expr, ty, typed: false, space: Space::User })
     }

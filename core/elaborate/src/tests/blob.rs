@@ -62,6 +62,16 @@ impl Blob {
         id
     }
 
+    /// An enumeration: values by name.
+    fn enumeration(&mut self, name: &str, values: &[(&str, u32)]) -> u32 {
+        let id = self.head(name, 6, false, values.len(), 4);
+        for (name, value) in values {
+            let name = self.name(name);
+            [name, *value].into_iter().for_each(|word| self.word(word));
+        }
+        id
+    }
+
     fn tag(&mut self, tag: &str, ty: u32) -> u32 {
         self.head(tag, 18, false, 0, ty)
     }
@@ -105,6 +115,7 @@ pub(super) fn kernel() -> Kernel {
     let character = b.int("char", 1, true);
     let boolean = b.int("_Bool", 1, false);
     let short = b.int("unsigned short", 2, false);
+    let colour = b.enumeration("colour", &[("RED", 0), ("GREEN", 1), ("BLUE", 5)]);
     let void = b.pointer(0);
     let comm = b.array(character, int, 16);
     let numbers = b.array(int, int, 8);
@@ -141,6 +152,7 @@ pub(super) fn kernel() -> Kernel {
             ("path", user_text, 896, 0),
             ("usable", boolean, 960, 0),
             ("real_parent", task_pointer, 1024, 0),
+            ("tint", colour, 992, 0),
         ],
     );
     assert_eq!(task, task_pointer + 1);

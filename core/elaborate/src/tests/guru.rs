@@ -2,7 +2,7 @@
 
 use super::{Ways, blob, show, show_files};
 
-const GURU: Ways = Ways { guru: true, unoptimized: false };
+const GURU: Ways = Ways { guru: true, unoptimized: false, skip_badvars: false };
 
 #[test]
 fn c_code_is_typed_by_its_surroundings() {

@@ -22,6 +22,7 @@ use systap_syntax::{ParseOptions, parse};
 struct Ways {
     guru: bool,
     unoptimized: bool,
+    skip_badvars: bool,
 }
 
 /// Elaborates a script for a kernel. What the parser refuses and the tree can hold is elaborated all the same: elaboration must
@@ -41,7 +42,8 @@ fn run_files(
     let (mut files, mut refused) = (vec![], vec![]);
     for script in scripts {
         let id = sources.add("t", *script);
-        let parsed = parse(sources, id, &ParseOptions::default());
+        let library = crate::macros(sources, id).0;
+        let parsed = parse(sources, id, &ParseOptions { library: library.as_ref(), ..ParseOptions::default() });
         refused.extend(parsed.diagnostics);
         files.push(parsed.file);
     }
@@ -53,6 +55,7 @@ fn run_files(
         globals_override: globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         hz: DEFAULT_HZ,
         guru: ways.guru,
+        skip_badvars: ways.skip_badvars,
         unoptimized: ways.unoptimized,
         advice: true,
     });

@@ -62,6 +62,7 @@ fn damaged_scripts_end_without_a_panic() {
             globals_override,
             hz: DEFAULT_HZ,
             guru: false,
+            skip_badvars: false,
             unoptimized: false,
             advice: true,
         };

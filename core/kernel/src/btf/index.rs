@@ -53,6 +53,20 @@ pub(super) fn functions(types: &[u8]) -> Result<Vec<(u32, u32)>, BtfError> {
     Ok(list)
 }
 
+/// Goes over all records, in order, each as its id and its bytes from there on; `visit` says whether to go on.
+pub(super) fn each(types: &[u8], mut visit: impl FnMut(u32, Kind, &[u8]) -> bool) {
+    let (mut at, mut id) = (0, 1);
+    while let Some(info) = word(types, at + 4) {
+        let (Some(kind), Some(len)) = (Kind::from_number(kind_number(info)), record_len(info)) else { return };
+        let Some(record) = types.get(at..at + len) else { return };
+        if !visit(id, kind, record) {
+            return;
+        }
+        at += len;
+        id += 1;
+    }
+}
+
 /// The whole length in bytes of the record with this info word; `None` for a kind that is not known.
 #[inline]
 fn record_len(info: u32) -> Option<usize> {

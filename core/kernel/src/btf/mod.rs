@@ -8,6 +8,7 @@ mod error;
 mod index;
 mod layout;
 mod members;
+mod search;
 #[cfg(test)]
 pub(crate) mod tests;
 mod types;

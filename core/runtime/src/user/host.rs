@@ -38,6 +38,11 @@ pub trait Host {
     /// The kernel symbol that covers an address.
     fn symbol(&mut self, address: u64) -> Option<Symbol>;
 
+    /// Reads the kernel's memory. `None`: there is no way to it; false: nothing can be read there.
+    fn kernel_memory(&mut self, _address: u64, _into: &mut [u8]) -> Option<bool> {
+        None
+    }
+
     /// What `thread_indent` and `indent` remember between calls.
     fn indents(&mut self) -> &mut Indents;
 

@@ -2,7 +2,7 @@
 
 use systap_ir::graph::{Body, Inst, Op, Value};
 use systap_ir::intrinsic::Context;
-use systap_ir::program::{AggregateFn, GlobalId, Histogram, Order, OrderBy, Type};
+use systap_ir::program::{AggregateFn, GlobalId, Histogram, Order, OrderBy, Space, Type, Width};
 
 use super::aggregate::Aggregate;
 use super::datum::{Datum, Text};
@@ -62,9 +62,26 @@ impl Interpreter<'_> {
                 _ => self.zero(context.ty()),
             },
             Op::Argument { .. } => return Err(ErrorKind::NoEvent.into()),
+            Op::Load { base, offset, width, signed, space: Space::Kernel, .. } => {
+                let address = self.registers.long(*base).wrapping_add(*offset).cast_unsigned();
+                Datum::Long(load(host, address, *width, *signed)?)
+            }
             Op::Load { space, .. } => return Err(ErrorKind::MemoryIsGone(*space).into()),
+            Op::ReadText { address, limit, space: Space::Kernel, fallback } => {
+                let address = self.registers.long(*address).cast_unsigned();
+                let limit = limit.map_or(i64::MAX, |limit| self.registers.long(limit));
+                match (text(host, address, limit, (self.limits.string as usize).saturating_sub(1)), fallback) {
+                    (Ok(bytes), _) => self.clipped(&bytes),
+                    (Err(_), Some(fallback)) => Datum::Text(self.registers.text(*fallback).clone()),
+                    (Err(error), None) => return Err(error.into()),
+                }
+            }
             Op::ReadText { fallback: Some(fallback), .. } => Datum::Text(self.registers.text(*fallback).clone()),
             Op::ReadText { space, .. } => return Err(ErrorKind::MemoryIsGone(*space).into()),
+            Op::Readable { base, offset, width, space: Space::Kernel } => {
+                let address = self.registers.long(*base).wrapping_add(*offset).cast_unsigned();
+                Datum::Long(i64::from(load(host, address, *width, false).is_ok()))
+            }
             Op::Readable { .. } => Datum::Long(0),
             Op::CheckRead { flag, address, space, text } => {
                 if self.registers.long(*flag) == 0 {
@@ -316,4 +333,45 @@ pub(crate) fn sort(entries: &mut [(Vec<Datum>, Entry)], order: Order) {
         };
         if order.ascending { ascending } else { ascending.reverse() }
     });
+}
+
+/// A number in the kernel's memory.
+fn load(host: &mut dyn Host, address: u64, width: Width, signed: bool) -> Result<i64, ErrorKind> {
+    let mut bytes = [0; 8];
+    let bytes_read = width.bytes() as usize;
+    read(host, address, &mut bytes[..bytes_read.min(8)])?;
+    let unused = 64 - 8 * width.bytes();
+    let value = u64::from_le_bytes(bytes) << unused;
+    Ok(if signed { value.cast_signed() >> unused } else { (value >> unused).cast_signed() })
+}
+
+/// The string in the kernel's memory: up to its end, `limit` or `most` bytes.
+fn text(host: &mut dyn Host, address: u64, limit: i64, most: usize) -> Result<Vec<u8>, ErrorKind> {
+    const CHUNK: u64 = 64;
+    let most = usize::try_from(limit).unwrap_or(0).min(most);
+    let mut found = vec![];
+    while found.len() < most {
+        let at = address.wrapping_add(found.len() as u64);
+        // Not beyond the end of a page: the next may not be there, and the string may end before.
+        let mut chunk = vec![0; (CHUNK - at % CHUNK) as usize];
+        read(host, at, &mut chunk).map_err(|error| match error {
+            ErrorKind::Read { space, .. } => ErrorKind::ReadText { address, space },
+            other => other,
+        })?;
+        let end = chunk.iter().position(|byte| *byte == 0);
+        found.extend(chunk.iter().take(end.unwrap_or(chunk.len())));
+        if end.is_some() {
+            break;
+        }
+    }
+    found.truncate(most);
+    Ok(found)
+}
+
+fn read(host: &mut dyn Host, address: u64, into: &mut [u8]) -> Result<(), ErrorKind> {
+    match host.kernel_memory(address, into) {
+        Some(true) => Ok(()),
+        Some(false) => Err(ErrorKind::Read { address, space: Space::Kernel }),
+        None => Err(ErrorKind::MemoryIsGone(Space::Kernel)),
+    }
 }

@@ -68,6 +68,7 @@ impl<'a> Script<'a> {
             globals_override: vec![],
             hz: 250,
             guru: false,
+            skip_badvars: false,
             unoptimized: false,
             advice: false,
         });

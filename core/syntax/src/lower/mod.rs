@@ -162,9 +162,15 @@ impl<'a> Lowering<'a> {
         bytes.map_or(ast::Literal::Number(0), ast::Literal::String)
     }
 
+    /// Whether an element is in the text of a macro that the file itself does not define.
+    fn is_of_library(&self, at: At) -> bool {
+        let file = self.tokens.list.last().map(|end| end.text.file);
+        self.token(at).is_some_and(|token| Some(token.text.file) != file && self.tokens.is_of_macro(token))
+    }
+
     /// Reports what only guru mode allows.
     fn needs_privilege(&mut self, at: At, what: &str) {
-        if !self.privileged {
+        if !self.privileged && !self.is_of_library(at) {
             let found = Diagnostic::error("needs-guru", self.span(at), format!("{what} is for guru mode only"));
             self.report(at, found.with_help("run with -g, if you know what it does"));
         }

@@ -237,6 +237,25 @@ impl Program {
         Ok(attr.retval)
     }
 
+    /// Runs a program of [`ProgramKind::Syscall`] once with `context`, in which it leaves its answer, and gives what it
+    /// returned (Linux 5.14).
+    ///
+    /// # Errors
+    /// EINVAL for a context that is shorter than what the program touches of it, or for a program of another kind.
+    pub fn run(&self, context: &mut [u8]) -> Result<u32, SysError> {
+        const WHAT: &str = "run a BPF program";
+        if self.kind != ProgramKind::Syscall {
+            return Err(SysError::new(WHAT, libc::EINVAL));
+        }
+        let ctx_size_in = u32::try_from(context.len()).map_err(|_| SysError::new(WHAT, libc::E2BIG))?;
+        let ctx_in = address_of_mut(context);
+        let mut attr = attr::TestRun { prog_fd: self.number(), ctx_size_in, ctx_in, ..Default::default() };
+        // SAFETY: the kernel reads and, for programs of this kind, writes back ctx_size_in bytes at ctx_in, the length
+        // of the slice, which is borrowed mutably; no other buffer is given.
+        unsafe { call(Command::ProgramTestRun, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
+        Ok(attr.retval)
+    }
+
     /// The descriptor as attributes carry it.
     pub(super) fn number(&self) -> u32 {
         self.fd.as_raw_fd().cast_unsigned()

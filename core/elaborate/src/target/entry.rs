@@ -1,0 +1,162 @@
+//! `@entry(e)`: a value from when a function was entered, in the handler of its return.
+//!
+//! The handler gets a companion that runs at the entry and keeps the value in a hidden array by place and thread; the
+//! handler takes it from there before anything else. Must never keep a value that no return will take: the companion is
+//! armed under the same conditions, and what it keeps is deleted when it is taken.
+
+use crate::autocast::Body;
+use crate::build;
+use crate::check::Typed;
+use crate::elaboration::{Elaboration, ProbeState};
+use crate::probe::Point;
+use crate::scope::{EventFacts, ProbeFacts, Scope, Site, SyscallFacts};
+use crate::types::Ty;
+use std::rc::Rc;
+use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::intrinsic::Context;
+use systap_ir::program::{Event, Expr, ExprKind, GlobalId, LocalId, Place, Probe, Stmt, StmtKind, Type};
+use systap_syntax::ast;
+
+/// The handler at the entry while that of the return is elaborated.
+#[derive(Debug)]
+pub(crate) struct Companion<'a> {
+    scope: Scope<'a>,
+    kept: Vec<Kept>,
+}
+
+/// A value that goes from the entry to the return.
+#[derive(Debug)]
+struct Kept {
+    /// What tells it from others of the handler: where it is written.
+    place: Span,
+    /// Its number among all of the script.
+    number: i64,
+    /// Where the handler of the return has it.
+    local: LocalId,
+    global: GlobalId,
+    span: Span,
+    value: Option<Expr>,
+    pointer: Option<super::Pointer>,
+    ty: Type,
+}
+
+/// The facts of the entry, for the facts of a return; `None` if it is none.
+fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
+    let event = match &facts.event {
+        EventFacts::Syscall(SyscallFacts { calls, returns: true }) => {
+            EventFacts::Syscall(SyscallFacts { calls: calls.clone(), returns: false })
+        }
+        _ => return None,
+    };
+    let point = facts.point.trim_end_matches(".return").to_string();
+    Some(ProbeFacts {
+        point,
+        name: facts.name.clone(),
+        event,
+        assigned: Default::default(),
+        written: Default::default(),
+    })
+}
+
+impl<'a> Elaboration<'a> {
+    /// `@entry(inner)`
+    pub(crate) fn entry(&mut self, scope: &mut Scope<'a>, span: Span, inner: &'a ast::Expr) -> Typed {
+        self.kept_since_entry(scope, span, |this, scope| this.value(scope, inner))
+    }
+
+    /// What `value` gives when the function is entered.
+    pub(super) fn kept_since_entry(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        value: impl FnOnce(&mut Self, &mut Scope<'a>) -> Typed,
+    ) -> Typed {
+        let facts = scope.probe();
+        let Some(entry) = facts.as_ref().and_then(|facts| entered(facts)) else {
+            let message = match (&scope.body, &facts) {
+                (Body::Entry(_), _) => "`@entry` is within another".to_string(),
+                (_, Some(facts)) => format!("`{}` is not the return of something, so it has no entry", facts.point),
+                (_, None) => "`@entry` is only known in a handler".to_string(),
+            };
+            let finding = Diagnostic::error("no-entry", span, message);
+            self.report(finding.with_help("`@entry` is for probe points that end in `.return`"));
+            return Typed::unknown(span);
+        };
+        if let Some(kept) = scope.companion.as_ref().and_then(|made| made.kept.iter().find(|kept| kept.place == span)) {
+            let read = build::expr(span, kept.ty, ExprKind::Read(Place::Local(kept.local)));
+            return Typed::new(read).pointing(kept.pointer);
+        }
+        let mut companion = scope.companion.take().unwrap_or_else(|| {
+            let body = Body::Entry(self.probes.len());
+            Box::new(Companion { scope: Scope::new(Site::Probe(Rc::new(entry)), body), kept: vec![] })
+        });
+        let typed = value(self, &mut companion.scope);
+        let ty = if self.types.known(typed.ty) == Some(Type::Text) { Type::Text } else { Type::Long };
+        self.expect(&typed, Ty::Known(ty), || "what `@entry` keeps".to_string());
+        let made = self.hidden_array(ty, span);
+        let local = scope.hidden("entry", span, Ty::Known(ty));
+        let read = build::expr(span, ty, ExprKind::Read(Place::Local(local)));
+        if let (Some(global), 0) = (made, self.trials) {
+            let number = i64::from(self.entries);
+            self.entries += 1;
+            let (value, pointer) = (Some(typed.expr), typed.pointer);
+            companion.kept.push(Kept { place: span, number, local, global, span, value, pointer, ty });
+        }
+        scope.companion = Some(companion);
+        Typed::new(read).pointing(typed.pointer)
+    }
+
+    /// The array that keeps values of that type.
+    fn hidden_array(&mut self, ty: Type, span: Span) -> Option<GlobalId> {
+        let global = self.global(if ty == Type::Text { "__entry_text" } else { "__entry_value" })?;
+        for key in self.as_array(global, 2, span)? {
+            // The array is of the library's, and used nowhere else.
+            let _ = self.types.unify(key, Ty::LONG, span);
+        }
+        let state = self.state(global);
+        (state.read, state.written) = (true, true);
+        let value = state.value;
+        let _ = self.types.unify(value, Ty::Known(ty), span);
+        Some(global)
+    }
+
+    /// Takes what the entry kept, before the body of the return's handler; and makes the handler of the entry.
+    pub(crate) fn finish_entry(
+        &mut self,
+        scope: &mut Scope<'a>,
+        point: &Point<'a>,
+        event: &Event,
+        condition: Option<&Expr>,
+        body: Vec<Stmt>,
+    ) -> Vec<Stmt> {
+        let Some(companion) = scope.companion.take() else { return body };
+        let Companion { scope: entry, kept } = *companion;
+        let Event::SyscallReturn(set) = event else { return body };
+        if kept.is_empty() {
+            return body;
+        }
+        let mut first = vec![];
+        let mut keep = vec![];
+        for kept in kept {
+            let Kept { number, local, global, span, value, ty, .. } = kept;
+            let tid = build::expr(span, Type::Long, ExprKind::Context(Context::Tid));
+            let keys = vec![build::long(span, number), tid];
+            let place = Place::Element(global, keys.clone());
+            let taken = build::expr(span, ty, ExprKind::Read(place.clone()));
+            first.push(build::assign(span, Place::Local(local), taken));
+            first.push(Stmt { span, kind: StmtKind::Delete { global, keys } });
+            keep.extend(value.map(|value| build::assign(span, place, value)));
+        }
+        let facts = entry.probe();
+        let probe = Probe {
+            span: point.span,
+            point: facts.map_or(String::new(), |facts| facts.point.clone()),
+            event: Event::SyscallEntry(set.clone()),
+            condition: condition.cloned(),
+            locals: vec![],
+            body: keep,
+        };
+        self.probes.push(ProbeState { probe, locals: entry.locals });
+        first.into_iter().chain(body).collect()
+    }
+}
