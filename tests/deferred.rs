@@ -3,7 +3,7 @@
 
 mod systap;
 
-use systap::{can_trace, run, script_over_calls};
+use systap::{can_trace, has_open_loops, run, script_over_calls};
 
 /// Asserts that `check -v` says of a script that a part of it leaves the kernel.
 #[track_caller]
@@ -18,7 +18,7 @@ fn leaves_the_kernel(text: &str) {
 fn stays_in_the_kernel(text: &str) {
     let outcome = run(["check", "-v", "-e", text]);
     outcome.is_quiet();
-    assert!(!outcome.text().contains("when the record arrives"), "{}", outcome.all());
+    assert!(!has_open_loops() || !outcome.text().contains("when the record arrives"), "{}", outcome.all());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod systap;
 
-use systap::{can_trace, run, script, script_over_calls};
+use systap::{can_trace, has_open_loops, run, script, script_over_calls};
 
 /// Texts of every length around words and blocks, and what `strtol` and searches stumble over.
 fn texts() -> Vec<String> {
@@ -86,7 +86,7 @@ fn same_on_both_sides(statements: &str) {
     );
     let placed = run(["check", "-v", "-e", &kernel]);
     placed.exits(0);
-    assert!(!placed.text().contains("when the record arrives"), "{}", placed.all());
+    assert!(!has_open_loops() || !placed.text().contains("when the record arrives"), "{}", placed.all());
     let kernel = script_over_calls(&kernel, &format!("getpgrp {}", texts * numbers));
     kernel.is_quiet();
     let (user, kernel) = (user.text(), kernel.text());
