@@ -11,6 +11,11 @@ pub(crate) fn target(command: &str) -> Target {
     plain_program(command).map_or_else(|| Target::Command(command.to_owned()), Target::Program)
 }
 
+/// The program that the command runs, if it is clear which.
+pub(crate) fn program(command: &str) -> Option<String> {
+    plain_program(command)?.into_iter().next()?.into_string().ok()
+}
+
 /// Path and arguments, if the command is words of harmless letters of which the first is a program on the path.
 fn plain_program(command: &str) -> Option<Vec<std::ffi::OsString>> {
     let harmless = |letter: char| letter.is_ascii_alphanumeric() || " _-./:,+@%=".contains(letter);

@@ -1,6 +1,9 @@
 //! The road of a script, stage by stage, from text to what can be loaded. It gives what a stage made, or what is wrong; showing
 //! either is its callers'.
 
+use std::path::PathBuf;
+
+use systap_binary::Programs;
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
@@ -56,6 +59,10 @@ pub(crate) struct Settings {
     pub(crate) guru: bool,
     /// A target variable that is not there is 0.
     pub(crate) skip_badvars: bool,
+    /// Where programs without a path are looked for.
+    pub(crate) search: Vec<PathBuf>,
+    /// The program that the target runs.
+    pub(crate) target: Option<String>,
     /// Whether to warn of what nothing uses.
     pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
@@ -82,9 +89,10 @@ impl Settings {
 
     /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
+        let search = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
         let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
-        let mut settings =
-            Settings { args, hz, guru: options.guru, skip_badvars: options.skip_badvars, ..Settings::default() };
+        let (guru, skip_badvars) = (options.guru, options.skip_badvars);
+        let mut settings = Settings { args, hz, guru, skip_badvars, search, ..Settings::default() };
         for definition in &options.limits {
             let outcome =
                 limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
@@ -155,10 +163,13 @@ impl<'a> Compilation<'a> {
 
     /// Tree to typed program.
     pub(crate) fn elaborate(&mut self, file: ast::File) -> Result<Program, Stop> {
+        let programs = Programs::new(self.settings.search.clone());
         let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
             files: &[file],
             sources: self.sources,
             kernel: self.kernel,
+            programs: &programs,
+            target: self.settings.target.clone(),
             limits: self.settings.limits,
             globals_override: self.settings.globals.clone(),
             hz: self.settings.hz,

@@ -117,6 +117,11 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
     }
     settings.count_hits = options.summary || options.script.format == Format::Json;
     settings.ring_bytes = options.kernel_buffer;
+    settings.target = match (&options.command, options.process) {
+        (Some(command), _) => crate::command::program(command),
+        (None, Some(process)) => Some(format!("/proc/{process}/exe")),
+        (None, None) => None,
+    };
     let time_limit = match options.seconds {
         Some(seconds) => {
             let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());

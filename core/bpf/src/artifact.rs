@@ -4,7 +4,7 @@
 
 use systap_diagnostics::Span;
 use systap_ir::format::Format;
-use systap_ir::program::{GlobalId, Space};
+use systap_ir::program::{Every, GlobalId, Space};
 
 /// A probe module for the bpf runtime.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +112,55 @@ pub enum Attach {
         btf_id: u32,
         /// The program dereferences pointers directly, so it loads only as BTF-typed.
         typed: bool,
+    },
+    /// To a perf event on each online CPU.
+    Counter {
+        /// `PERF_TYPE_*`, or the number of a PMU.
+        kind: u32,
+        /// Which event of that kind.
+        config: u64,
+        /// How often it fires.
+        every: Every,
+    },
+    /// To accesses to the kernel's memory, on each online CPU.
+    Access {
+        /// Where.
+        address: u64,
+        /// Bytes.
+        length: u32,
+        /// Reads count too.
+        reads: bool,
+    },
+    /// To a kernel function, by type.
+    Function {
+        /// As the kernel names it.
+        name: String,
+        /// The BTF identifier of the function.
+        btf_id: u32,
+        /// To its return.
+        returns: bool,
+    },
+    /// To an instruction of the kernel's, by a kprobe.
+    KernelCode {
+        /// A symbol; empty: none.
+        symbol: String,
+        /// Bytes from the symbol; without one, the address.
+        offset: u64,
+        /// To the return of the function that begins there.
+        returns: bool,
+    },
+    /// To an instruction of a program or library, by a uprobe.
+    UserCode {
+        /// The file.
+        path: String,
+        /// Where in the file.
+        offset: u64,
+        /// To the return of the function that begins there.
+        returns: bool,
+        /// Where in the file the counter is that says whether anyone traces; 0 if there is none.
+        semaphore: u64,
+        /// In this process only.
+        process: Option<u32>,
     },
     /// To the clock of each online CPU.
     Profile {

@@ -87,8 +87,12 @@ fn attempt(
     shared.guarded = delicate > 1;
     let mut drafts = Vec::new();
     for (number, group) in groups.iter().enumerate() {
-        let typed = matches!(group.attach, Attach::Tracepoint { typed: true, .. })
-            || matches!(group.attach, Attach::Profile { .. }) && options.typed;
+        // Only the raw form of a tracepoint's program is not told the types of the kernel's pointers.
+        let typed = match &group.attach {
+            Attach::Tracepoint { typed, .. } => *typed,
+            Attach::Function { .. } => true,
+            _ => options.typed,
+        };
         let code = Program::emit(&mut shared, &group.handlers, typed, thrift[number])?;
         let (lines, registers, stack) = code.finish();
         let allocated = allocate(lines, registers);
@@ -154,6 +158,23 @@ fn group(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Resul
             Event::SyscallEntry(_) => tracepoint("sys_enter", layout.sys_enter.unwrap_or(0)),
             Event::SyscallReturn(_) => tracepoint("sys_exit", layout.sys_exit.unwrap_or(0)),
             Event::Profile { hz } => Attach::Profile { hz: *hz },
+            Event::Counter { kind, config, every } => Attach::Counter { kind: *kind, config: *config, every: *every },
+            Event::Access { address, length, reads } => {
+                Attach::Access { address: *address, length: *length, reads: *reads }
+            }
+            Event::KernelFunction { name, btf_id, returns, .. } => {
+                Attach::Function { name: name.clone(), btf_id: *btf_id, returns: *returns }
+            }
+            Event::KernelCode { symbol, offset, returns } => {
+                Attach::KernelCode { symbol: symbol.clone(), offset: *offset, returns: *returns }
+            }
+            Event::UserCode { path, offset, returns, semaphore, process } => Attach::UserCode {
+                path: path.clone(),
+                offset: *offset,
+                returns: *returns,
+                semaphore: *semaphore,
+                process: *process,
+            },
             other => {
                 return Err(GenerateError::Malformed {
                     what: format!("{other:?} fires no handler in the kernel"),
@@ -194,6 +215,11 @@ fn name(attach: &Attach) -> String {
     let name = match attach {
         Attach::Tracepoint { name, .. } => name.clone(),
         Attach::Profile { hz } => format!("profile_{hz}"),
+        Attach::Counter { kind, config, .. } => format!("counter_{kind}_{config:x}"),
+        Attach::Access { address, .. } => format!("access_{address:x}"),
+        Attach::Function { name, .. } => name.clone(),
+        Attach::KernelCode { symbol, .. } => format!("kernel_{symbol}"),
+        Attach::UserCode { path, .. } => format!("user_{}", path.rsplit('/').next().unwrap_or(path)),
     };
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' }).take(15).collect()
 }

@@ -5,9 +5,14 @@
 use std::fmt::Write as _;
 
 use systap_diagnostics::Span;
+use systap_ir::program::Every;
 
 use crate::artifact::{Artifact, Attach, Field, MapRole, ProgramPlan, Site, SiteKind};
 use crate::insn::Insn;
+
+fn on_return(returns: bool) -> &'static str {
+    if returns { ", on return" } else { "" }
+}
 
 /// The text of an artifact.
 pub fn print(artifact: &Artifact) -> String {
@@ -44,6 +49,20 @@ fn print_program(artifact: &Artifact, program: &ProgramPlan, out: &mut String) {
         Attach::Tracepoint { name, typed: true, .. } => format!("tracepoint {name}, typed"),
         Attach::Tracepoint { name, .. } => format!("tracepoint {name}"),
         Attach::Profile { hz } => format!("profile {hz} Hz"),
+        Attach::Counter { kind, config, every: Every::Count(count) } => {
+            format!("counter {kind}/{config:#x} at each {count}")
+        }
+        Attach::Counter { kind, config, every: Every::Hertz(hz) } => format!("counter {kind}/{config:#x} {hz} Hz"),
+        Attach::Access { address, length, reads } => {
+            format!("{} of {length} at {address:#x}", if *reads { "access" } else { "write" })
+        }
+        Attach::Function { name, returns, .. } => format!("function {name}{}", on_return(*returns)),
+        Attach::KernelCode { symbol, offset, returns } => {
+            format!("kernel code {symbol}+{offset:#x}{}", on_return(*returns))
+        }
+        Attach::UserCode { path, offset, returns, .. } => {
+            format!("user code {path}+{offset:#x}{}", on_return(*returns))
+        }
     };
     let _ = writeln!(
         out,

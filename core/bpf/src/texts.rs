@@ -209,6 +209,8 @@ fn paddings(handler: &KernelHandler) -> Vec<bool> {
         for inst in &block.insts {
             match &inst.op {
                 Op::Print(..) | Op::Concat(..) | Op::Format(..) | Op::Intrinsic(Intrinsic::Error, _) => {}
+                // It stops at the NUL, but memory on the stack must have been written before.
+                Op::Match { text, .. } => padded[text.0 as usize] |= cap(handler, *text) <= SHORT,
                 op => op.clone().for_each_use(|value| padded[value.0 as usize] = true),
             }
         }

@@ -14,9 +14,12 @@ use crate::scope::{LocalState, Scope, Site};
 use crate::settle;
 use crate::types::{Ty, Types};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, TypeId};
+use systap_regex::Regex;
 use systap_syntax::ast::{FunctionBody, Item};
 
 /// A handler whose locals do not have their final types yet.
@@ -30,6 +33,8 @@ pub(crate) struct ProbeState {
 #[derive(Debug)]
 pub(crate) struct Elaboration<'a> {
     pub(crate) kernel: &'a Kernel,
+    pub(crate) programs: &'a Programs,
+    pub(crate) target: Option<String>,
     pub(crate) sources: &'a mut Sources,
     pub(crate) library: &'a Library,
     pub(crate) limits: Limits,
@@ -45,6 +50,8 @@ pub(crate) struct Elaboration<'a> {
     advice: bool,
     pub(crate) types: Types,
     pub(crate) names: Names<'a>,
+    /// The regular expressions, each once.
+    pub(crate) patterns: Vec<Arc<Regex>>,
     pub(crate) globals: Vec<GlobalState<'a>>,
     pub(crate) functions: Vec<FunctionState<'a>>,
     pub(crate) probes: Vec<ProbeState>,
@@ -98,9 +105,24 @@ pub(crate) fn run(mut input: Input<'_>, library: &Library) -> Elaborated {
 
 /// One elaboration from the start, with what the rounds before have found out about pointers.
 fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elaborated, Autocast) {
-    let Input { files, sources, kernel, limits, globals_override, hz, guru, skip_badvars, unoptimized, advice } = input;
+    let Input {
+        files,
+        sources,
+        kernel,
+        programs,
+        target,
+        limits,
+        globals_override,
+        hz,
+        guru,
+        skip_badvars,
+        unoptimized,
+        advice,
+    } = input;
     let mut elaboration = Elaboration {
         kernel,
+        programs,
+        target: target.clone(),
         sources,
         library,
         limits: *limits,
@@ -111,6 +133,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         advice: *advice,
         types: Types::default(),
         names: Names::default(),
+        patterns: vec![],
         globals: vec![],
         functions: vec![],
         probes: vec![],
@@ -255,6 +278,7 @@ impl<'a> Elaboration<'a> {
         for (state, locals) in probes.drain(..).zip(locals) {
             program.probes.push(Probe { locals, ..state.probe });
         }
+        program.patterns = std::mem::take(&mut self.patterns);
         program.functions = functions;
         settle::program(&mut program);
         self.modified_through_calls();

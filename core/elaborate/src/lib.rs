@@ -35,6 +35,7 @@ mod types;
 
 pub use macros::macros;
 
+use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Sources};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::Kernel;
@@ -49,6 +50,10 @@ pub struct Input<'a> {
     pub sources: &'a mut Sources,
     /// The kernel that the program is for.
     pub kernel: &'a Kernel,
+    /// The programs and libraries that it may probe.
+    pub programs: &'a Programs,
+    /// The program that the target runs, as it would be asked of `programs`: that of `-c` or `-x`.
+    pub target: Option<String>,
     /// The limits in force.
     pub limits: Limits,
     /// `-G name=value`: what scalar globals start from.

@@ -8,9 +8,9 @@ use crate::types::Ty;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use systap_diagnostics::Span;
-use systap_ir::program::{GlobalId, LocalId};
-use systap_kernel::Tracepoint;
+use systap_ir::program::{Expr, GlobalId, LocalId};
 use systap_kernel::syscall::Syscall;
+use systap_kernel::{Param, Tracepoint, TypeId};
 
 /// A local variable while its handler is elaborated.
 #[derive(Clone, Debug)]
@@ -38,6 +38,31 @@ pub(crate) enum EventFacts {
     },
     /// A system call's.
     Syscall(SyscallFacts),
+    /// A kernel function's.
+    Function(FunctionFacts),
+    /// Values by name, dollars included, and the types of those that are pointers to something of the kernel's.
+    Values(Vec<OfferedValue>),
+}
+
+/// What a handler of a kernel function can ask.
+#[derive(Debug)]
+pub(crate) struct FunctionFacts {
+    /// One for each word of its arguments; what has no name cannot be asked.
+    pub(crate) params: Vec<Param>,
+    /// On return: what was returned, in the word after them.
+    pub(crate) returned: Option<Param>,
+}
+
+/// A value that a point offers.
+#[derive(Clone, Debug)]
+pub(crate) struct OfferedValue {
+    /// With its dollars.
+    pub(crate) name: String,
+    pub(crate) value: Expr,
+    /// The kernel's type that it points to, if it does.
+    pub(crate) pointee: Option<TypeId>,
+    /// The handler may set it, for the rest of the handler.
+    pub(crate) settable: bool,
 }
 
 /// What a handler of system calls can ask.

@@ -128,7 +128,7 @@ impl Known<'_> {
                 keys.iter_mut().flatten().for_each(|e| self.expr(e));
                 Type::Long
             }
-            ExprKind::Unary(_, operand) => {
+            ExprKind::Unary(_, operand) | ExprKind::Match { text: operand, .. } => {
                 self.expr(operand);
                 Type::Long
             }

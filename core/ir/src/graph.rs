@@ -4,13 +4,16 @@
 
 #![expect(missing_docs, reason = "the line above a variant tells its fields too")]
 
+use std::sync::Arc;
+
 use systap_diagnostics::Span;
+use systap_regex::Regex;
 
 use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
 use crate::program::{
-    AggregateFn, BinaryOp, CompareOp, Event, FunctionId, Global, GlobalId, Histogram, Limits, Order, Space, Type,
-    UnaryOp, Width,
+    AggregateFn, BinaryOp, CompareOp, Event, FunctionId, Global, GlobalId, Histogram, Limits, Order, PatternId, Space,
+    Type, UnaryOp, Width,
 };
 
 /// A program as graphs.
@@ -20,6 +23,8 @@ pub struct Unit {
     pub globals: Vec<Global>,
     /// The functions.
     pub functions: Vec<Function>,
+    /// The regular expressions, by [`PatternId`].
+    pub patterns: Vec<Arc<Regex>>,
     /// The handlers, in script order.
     pub handlers: Vec<Handler>,
     /// Limits in force.
@@ -193,6 +198,11 @@ impl Terminator {
     }
 }
 
+/// In place of a pattern's number in [`Op::NoteMatch`]: nothing has been matched yet.
+pub const NO_MATCH: i64 = -1;
+/// In place of a pattern's number in [`Op::NoteMatch`]: what was noted last is still so.
+pub const SAME_MATCH: i64 = -2;
+
 /// What an instruction does. "Fallible" ones may raise a run-time error, which ends the handler unless a `try` catches it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
@@ -206,6 +216,11 @@ pub enum Op {
     Binary(BinaryOp, Value, Value),
     /// Two values of one type to 1 or 0.
     Compare(CompareOp, Value, Value),
+    /// 1 if the pattern matches somewhere in the text, else 0.
+    Match { text: Value, pattern: PatternId },
+    /// That this was the last match of the handler, for [`Intrinsic::Matched`] and [`Intrinsic::Ngroups`]. `pattern`: a long, the
+    /// number of the pattern, or [`NO_MATCH`], or [`SAME_MATCH`].
+    NoteMatch { text: Value, pattern: Value },
     /// The low `bits` (8, 16, 32 or any) of a long, extended with or without sign.
     Extend { value: Value, bits: u8, signed: bool },
     /// Two strings joined.
@@ -284,6 +299,11 @@ impl Op {
                 each(a);
                 each(b);
             }
+            Op::Match { text, .. } => each(text),
+            Op::NoteMatch { text, pattern } => {
+                each(text);
+                each(pattern);
+            }
             Op::CheckRead { flag, address, .. } => {
                 each(flag);
                 each(address);
@@ -317,7 +337,7 @@ impl Op {
     /// It does nothing but give its result, so it may go if that is not used.
     pub fn is_pure(&self) -> bool {
         match self {
-            Op::Long(_) | Op::Text(_) | Op::Unary(..) | Op::Compare(..) | Op::Extend { .. } => true,
+            Op::Long(_) | Op::Text(_) | Op::Unary(..) | Op::Compare(..) | Op::Extend { .. } | Op::Match { .. } => true,
             Op::Concat(..) | Op::Context(_) | Op::Argument { .. } | Op::Get(_) => true,
             Op::ElementGet(..) | Op::Contains(..) | Op::ContainsSlice(..) | Op::Readable { .. } => true,
             Op::Binary(op, ..) => !matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
@@ -330,7 +350,7 @@ impl Op {
     /// It may raise a run-time error, on one side or the other.
     pub fn is_fallible(&self) -> bool {
         match self {
-            Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) => false,
+            Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) | Op::NoteMatch { .. } => false,
             Op::Intrinsic(Intrinsic::Exit | Intrinsic::Abort, _) => false,
             op => !op.is_pure(),
         }

@@ -102,12 +102,25 @@ pub enum Intrinsic {
     Strlen,
     /// `substr(s, start, length)`: bytes; out of range gives what there is.
     Substr,
+    /// `stringat(s, n)`: byte n; an error if there is none.
+    Stringat,
     /// `isinstr(s, part)`: 1 if `part` occurs.
     Isinstr,
     /// `strpos(s, part)`: index of the first occurrence, or -1.
     Strpos,
     /// `str_replace(s, old, new)`: every occurrence.
     StrReplace,
+    /// `matched(n)`: what group n has of the last match of the handler; "" if the match went past it. An error if the last
+    /// match failed, or its pattern has no such group.
+    Matched,
+    /// `ngroups()`: how many groups the pattern of the last match has, the whole match included; an error if it failed.
+    Ngroups,
+    /// `text_strn(s, length, quoted)`: what does not print as escapes, at most that many bytes (0: as many as there can be);
+    /// perhaps in quotes, with `...` behind them if it was cut.
+    TextStrn,
+    /// `tokenize(s, delimiters)`: the next token that is not empty, of this string or, if it is empty, of the last one in this
+    /// handler; "" if there is none.
+    Tokenize,
     /// `strtol(s, base)`: as C's; 0 where there is no number.
     Strtol,
     /// `ctime(seconds)`: `Thu Jan  1 00:00:00 1970`, UTC.
@@ -136,9 +149,14 @@ impl Intrinsic {
         Intrinsic::Abort,
         Intrinsic::Strlen,
         Intrinsic::Substr,
+        Intrinsic::Stringat,
         Intrinsic::Isinstr,
         Intrinsic::Strpos,
         Intrinsic::StrReplace,
+        Intrinsic::Matched,
+        Intrinsic::Ngroups,
+        Intrinsic::TextStrn,
+        Intrinsic::Tokenize,
         Intrinsic::Strtol,
         Intrinsic::Ctime,
         Intrinsic::ThreadIndent,
@@ -171,9 +189,14 @@ impl Intrinsic {
             Intrinsic::Abort => ("abort", &[], None, false),
             Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),
             Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), true),
+            Intrinsic::Stringat => ("stringat", &[Text, Long], Some(Long), false),
             Intrinsic::Isinstr => ("isinstr", &[Text, Text], Some(Long), true),
             Intrinsic::Strpos => ("strpos", &[Text, Text], Some(Long), true),
             Intrinsic::StrReplace => ("str_replace", &[Text, Text, Text], Some(Text), true),
+            Intrinsic::Matched => ("matched", &[Long], Some(Text), false),
+            Intrinsic::Ngroups => ("ngroups", &[], Some(Long), false),
+            Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), false),
+            Intrinsic::Tokenize => ("tokenize", &[Text, Text], Some(Text), false),
             Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), true),
             Intrinsic::Ctime => ("ctime", &[Long], Some(Text), false),
             Intrinsic::ThreadIndent => ("__thread_indent", &[Long, Long, Text, Long], Some(Text), false),

@@ -2,7 +2,10 @@
 //!
 //! The backend reads the kernel part, the runtime's interpreter the user part; both read [`Residence`].
 
+use std::sync::Arc;
+
 use systap_diagnostics::Span;
+use systap_regex::Regex;
 
 use crate::graph::{Body, Function, Value};
 use crate::program::{AggregateShape, Event, Global, Limits, Type};
@@ -14,6 +17,8 @@ pub struct Placed {
     pub globals: Vec<(Global, Residence)>,
     /// The functions, for the user side; calls in kernel-side bodies have been inlined.
     pub functions: Vec<Function>,
+    /// The regular expressions, by [`crate::program::PatternId`].
+    pub patterns: Vec<Arc<Regex>>,
     /// Handlers that the kernel runs, in script order.
     pub kernel: Vec<KernelHandler>,
     /// Handlers that the user side runs, in script order.

@@ -4,7 +4,10 @@
 
 #![expect(missing_docs, reason = "the line above a variant tells its fields too")]
 
+use std::sync::Arc;
+
 use systap_diagnostics::Span;
+use systap_regex::Regex;
 
 use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
@@ -17,6 +20,8 @@ pub struct Program {
     pub globals: Vec<Global>,
     /// The functions that it calls; recursion is allowed.
     pub functions: Vec<Function>,
+    /// The regular expressions that it matches with.
+    pub patterns: Vec<Arc<Regex>>,
     /// C code outside functions, which only a runtime that compiles C can take.
     pub embedded: Vec<Span>,
     /// A handler for each resolved probe point, in script order.
@@ -32,6 +37,10 @@ pub struct GlobalId(pub u32);
 /// Index into [`Program::functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionId(pub u32);
+
+/// Index into [`Program::patterns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PatternId(pub u32);
 
 /// Index into the locals of one handler or function; parameters come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -193,6 +202,65 @@ pub enum Event {
         /// Hits a second on each CPU.
         hz: u32,
     },
+    /// A perf event on each CPU. Argument `i` is word `i` of `struct pt_regs`.
+    Counter {
+        /// `PERF_TYPE_*` of include/uapi/linux/perf_event.h, or the number of a PMU.
+        kind: u32,
+        /// Which event of that kind.
+        config: u64,
+        /// How often it fires.
+        every: Every,
+    },
+    /// An access to the kernel's memory, told by a debug register. Argument `i` is word `i` of `struct pt_regs`.
+    Access {
+        /// Where.
+        address: u64,
+        /// Bytes: 1, 2, 4 or 8.
+        length: u32,
+        /// Reads count too.
+        reads: bool,
+    },
+    /// Entry to a kernel function that BTF knows: argument `i` is word `i` of its arguments. On return they are those of the
+    /// entry, and the word after them is what was returned.
+    KernelFunction {
+        /// As the kernel names it.
+        name: String,
+        /// The BTF identifier of the function.
+        btf_id: u32,
+        /// How many words its arguments take.
+        words: u32,
+        /// On return rather than on entry.
+        returns: bool,
+    },
+    /// An instruction of the kernel's, or the return of the function that begins there. Argument `i` is word `i` of
+    /// `struct pt_regs`.
+    KernelCode {
+        /// A symbol; empty: none.
+        symbol: String,
+        /// Bytes from the symbol; without one, the address.
+        offset: u64,
+        /// On return rather than on entry.
+        returns: bool,
+    },
+    /// An instruction of a program or library, or the return of the function that begins there. Argument `i` is word `i` of
+    /// `struct pt_regs`.
+    UserCode {
+        /// The file.
+        path: String,
+        /// Where in the file.
+        offset: u64,
+        /// On return rather than on entry.
+        returns: bool,
+        /// Where in the file the counter is that says whether anyone traces; 0 if there is none.
+        semaphore: u64,
+        /// In this process only.
+        process: Option<u32>,
+    },
+    /// Something that can be resolved and is not run yet.
+    NotRun {
+        /// What, as a plural or a name: `network filters`.
+        what: &'static str,
+    },
     /// A kernel tracepoint; argument `i` of its prototype is [`ExprKind::Argument`] `i`.
     Tracepoint {
         /// As the kernel names it.
@@ -206,6 +274,15 @@ pub enum Event {
     SyscallEntry(SyscallSet),
     /// Return from a system call. Argument 0 is a `struct pt_regs *`, argument 1 the returned value.
     SyscallReturn(SyscallSet),
+}
+
+/// How often a counter fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// Each time that it has counted so far.
+    Count(u64),
+    /// So many times a second, about.
+    Hertz(u64),
 }
 
 /// Which system calls.
@@ -358,6 +435,9 @@ pub enum ExprKind {
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     /// Comparison of two longs or two strings (bytewise); gives 1 or 0.
     Compare(CompareOp, Box<Expr>, Box<Expr>),
+    /// `=~`: 1 if the pattern matches somewhere in the text, else 0. What it has matched is asked for afterwards
+    /// ([`Intrinsic::Matched`]).
+    Match { text: Box<Expr>, pattern: PatternId },
     /// `&&`, `||`; the right operand is evaluated only if it matters. Gives 1 or 0.
     Logical { and: bool, left: Box<Expr>, right: Box<Expr> },
     /// `?:`; operands are of one type.

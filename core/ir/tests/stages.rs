@@ -22,6 +22,8 @@ fn unit_of(script: &str) -> Unit {
         files: &[parsed.file],
         sources: &mut sources,
         kernel: &Kernel::running(),
+        programs: &systap_binary::Programs::default(),
+        target: None,
         limits: Limits::default(),
         globals_override: vec![],
         hz: 250,

@@ -19,6 +19,7 @@
 
 pub mod btf;
 mod error;
+mod function;
 pub mod glob;
 mod release;
 pub mod symbols;
@@ -30,6 +31,7 @@ mod tracepoint;
 
 pub use btf::{Btf, BtfError, Kind, TypeId};
 pub use error::KernelError;
+pub use function::{Function, Prototype};
 pub use release::{Arch, Version};
 pub use symbols::Symbols;
 pub use syscall::{CompatTable, SyscallTable};

@@ -185,7 +185,10 @@ fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Pro
     let kind = match &plan.attach {
         Attach::Tracepoint { btf_id, typed: true, .. } => ProgramKind::TracingRawTracepoint { btf_id: *btf_id },
         Attach::Tracepoint { .. } => ProgramKind::RawTracepoint,
-        Attach::Profile { .. } => ProgramKind::PerfEvent,
+        Attach::Profile { .. } | Attach::Counter { .. } | Attach::Access { .. } => ProgramKind::PerfEvent,
+        Attach::Function { btf_id, returns: false, .. } => ProgramKind::FunctionEntry { btf_id: *btf_id },
+        Attach::Function { btf_id, .. } => ProgramKind::FunctionReturn { btf_id: *btf_id },
+        Attach::KernelCode { .. } | Attach::UserCode { .. } => ProgramKind::Kprobe,
     };
     // The kernel offers the helpers that read its memory to programs under a licence that is compatible with its own.
     let license = c"Dual MIT/GPL";
@@ -194,7 +197,13 @@ fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Pro
         let points = points_of(plan, placed);
         if refused.is_permission() {
             let source = SysError { what: "load a BPF program", errno: refused.errno };
-            LoadError::forbidden(WHAT, source, None)
+            match (LoadError::forbidden(WHAT, source, None), &plan.attach) {
+                // A kernel that attaches nothing to functions says so this way.
+                (LoadError::Forbidden { .. }, Attach::Function { .. }) => {
+                    LoadError::NoFeature { feature: crate::attach::FUNCTION_TRACING, points }
+                }
+                (error, _) => error,
+            }
         } else if refused.log.is_empty() {
             LoadError::Unsupported { program: plan.name.clone(), points, errno: refused.errno }
         } else if refused.log.contains("BPF program is too large") {

@@ -97,6 +97,14 @@ pub enum LoadError {
         /// The probe points that wanted it.
         points: Vec<String>,
     },
+    /// The kernel, or the machine, lacks what a kind of probe takes.
+    #[error("this kernel has no {feature}, which {} would take", list(points))]
+    NoFeature {
+        /// What it lacks, as `kprobes (CONFIG_KPROBES)`.
+        feature: &'static str,
+        /// The probe points.
+        points: Vec<String>,
+    },
     /// A program could not be attached.
     #[error("cannot attach {}: {source}", list(points))]
     Attach {
@@ -138,6 +146,7 @@ impl LoadError {
             Self::NoTracepoint { .. } => {
                 vec!["run the script again: it will be resolved against the kernel as it is now"]
             }
+            Self::NoFeature { .. } => vec!["`systap check --until resolve` checks the script all the same"],
             Self::Attach { .. } | Self::System(_) => vec![],
         }
     }

@@ -67,7 +67,8 @@ impl<'a> Session<'a> {
             artifact,
             sites,
             loaded,
-            interpreter: Interpreter::new(&placed.functions, placed.limits).with_globals(Rc::clone(&globals)),
+            interpreter: Interpreter::new(&placed.functions, &placed.patterns, placed.limits)
+                .with_globals(Rc::clone(&globals)),
             store,
             world,
             faults: Faults::new(globals, placed.limits),

@@ -1,5 +1,7 @@
 //! The values of literals: numbers and the escapes of strings. Knows nothing of tokens or places.
 
+use std::ops::Range;
+
 /// Why a number has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadNumber {
@@ -25,21 +27,49 @@ pub(crate) fn number(text: &str) -> Result<i64, BadNumber> {
 /// Appends the bytes of a string token, quotes included, to `out`: `\a \b \t \n \v \f \r`, one to three octal digits and
 /// `\x` with one or two hexadecimal digits stand for a byte; any other backslash is dropped.
 pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
-    let inside = token.get(1..).unwrap_or("");
-    let inside = if crate::lexer::is_unterminated(crate::kind::SyntaxKind::StringLiteral, token) {
-        inside
-    } else {
-        &inside[..inside.len() - 1]
-    };
-    let inside = crate::foreign::encode(inside);
-    let mut bytes = inside.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        if byte != b'\\' {
-            out.push(byte);
+    each_byte(&crate::foreign::encode(inside(token)), |byte, _| out.push(byte));
+}
+
+/// The bytes that a string token says, quotes included, each with the part of the token that says it. None of what is no string
+/// token, or has bytes that are not UTF-8.
+pub fn bytes_of_string(token: &str) -> Vec<(u8, Range<usize>)> {
+    let mut found = vec![];
+    let bytes = if token.starts_with('"') { crate::foreign::encode(inside(token)) } else { vec![] };
+    if bytes.len() == inside(token).len() {
+        each_byte(&bytes, |byte, at| found.push((byte, at.start + 1..at.end + 1)));
+    }
+    found
+}
+
+/// What stands between the quotes.
+fn inside(token: &str) -> &str {
+    let unterminated = crate::lexer::is_unterminated(crate::kind::SyntaxKind::StringLiteral, token);
+    let end = if unterminated { token.len() } else { token.len().saturating_sub(1) };
+    token.get(1..end).unwrap_or("")
+}
+
+fn each_byte(inside: &[u8], mut each: impl FnMut(u8, Range<usize>)) {
+    let mut at = 0;
+    while let Some(byte) = inside.get(at) {
+        let from = at;
+        at += 1;
+        if *byte != b'\\' {
+            each(*byte, from..at);
             continue;
         }
-        let Some(escaped) = bytes.next() else { break };
-        out.push(match escaped {
+        let Some(escaped) = inside.get(at) else { break };
+        at += 1;
+        let mut digits = |base: u32, most: usize, mut value: u32| {
+            let rest = inside.get(at..).unwrap_or_default();
+            let digits = rest.iter().map_while(|byte| char::from(*byte).to_digit(base)).take(most);
+            let before = at;
+            for digit in digits {
+                value = value * base + digit;
+                at += 1;
+            }
+            (at > before).then_some(value as u8)
+        };
+        let byte = match escaped {
             b'a' => 7,
             b'b' => 8,
             b't' => b'\t',
@@ -48,29 +78,19 @@ pub(crate) fn unescape(token: &str, out: &mut Vec<u8>) {
             b'f' => 12,
             b'r' => b'\r',
             b'0'..=b'7' => {
-                let mut value = u32::from(escaped - b'0');
-                for _ in 0..2 {
-                    let Some(digit) = bytes.next_if(|byte| (b'0'..=b'7').contains(byte)) else { break };
-                    value = value * 8 + u32::from(digit - b'0');
-                }
-                value as u8
+                let first = u32::from(escaped - b'0');
+                digits(8, 2, first).unwrap_or(first as u8)
             }
-            b'x' => {
-                let mut value = None;
-                for _ in 0..2 {
-                    let Some(digit) = bytes.next_if(u8::is_ascii_hexdigit) else { break };
-                    value = Some(value.unwrap_or(0) * 16 + char::from(digit).to_digit(16).unwrap_or(0));
-                }
-                value.map_or(b'x', |value| value as u8)
-            }
-            other => other,
-        });
+            b'x' => digits(16, 2, 0).unwrap_or(b'x'),
+            other => *other,
+        };
+        each(byte, from..at);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BadNumber, number, unescape};
+    use super::{BadNumber, bytes_of_string, number, unescape};
 
     #[test]
     fn numbers_have_the_bases_of_c_and_64_bits() {
@@ -102,5 +122,13 @@ mod tests {
         assert_eq!(value(r#""%d é""#), "%d é".as_bytes());
         assert_eq!(value(r#""open\""#), b"open\"");
         assert_eq!(value("\""), b"");
+    }
+
+    #[test]
+    fn bytes_know_where_they_are_written() {
+        assert_eq!(bytes_of_string(r#""a\\x\x41""#), [(b'a', 1..2), (b'\\', 2..4), (b'x', 4..5), (b'A', 5..9)]);
+        assert_eq!(bytes_of_string("@1"), []);
+        assert_eq!(bytes_of_string(""), []);
+        assert_eq!(bytes_of_string("\"\u{ff7e9}\""), []);
     }
 }

@@ -127,6 +127,29 @@ impl PerfEvent {
         unsafe { open(attr, Target::Cpu(0)) }
     }
 
+    /// Accesses to `length` bytes of the kernel's memory on one processor; `reads`: not only writes.
+    ///
+    /// # Errors
+    /// EINVAL for a length or an address that the machine's debug registers do not take, ENOSPC if all of them are taken, EOPNOTSUPP
+    /// or ENOENT if there are none.
+    pub fn access_on(cpu: u32, address: u64, length: u32, reads: bool) -> Result<Self, SysError> {
+        // PERF_TYPE_BREAKPOINT, HW_BREAKPOINT_W and HW_BREAKPOINT_R (include/uapi/linux/hw_breakpoint.h)
+        const BREAKPOINT: u32 = 5;
+        const WRITE: u32 = 2;
+        const READ: u32 = 1;
+        let attr = EventAttr {
+            kind: BREAKPOINT,
+            period_or_frequency: 1,
+            flags: DISABLED,
+            bp_type: if reads { WRITE | READ } else { WRITE },
+            config1: address,
+            config2: u64::from(length),
+            ..Default::default()
+        };
+        // SAFETY: the address is one to be watched; the kernel reads nothing there.
+        unsafe { open(attr, Target::Cpu(cpu)) }
+    }
+
     /// A uprobe or uretprobe. `pmu` is the number in `/sys/bus/event_source/devices/uprobe/type`.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod format;
 mod frame;
 mod globals;
 mod kept;
+mod matches;
 mod memory;
 mod records;
 mod search;
@@ -380,6 +381,8 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Extend { value, bits, signed } => self.extend(result, *value, *bits, *signed)?,
             Op::Concat(left, right) => self.concat(result, *left, *right)?,
             Op::Format(format, list) => self.format(result, format, list)?,
+            Op::Match { text, pattern } => self.matches(result, *text, *pattern)?,
+            Op::NoteMatch { .. } => return Err(self.unsupported("the groups of a match")),
             Op::Print(format, list) => {
                 self.record(SiteKind::Print(format.clone()), list, records::Wake::Later)?;
             }

@@ -217,6 +217,7 @@ impl Live {
                 Attach::Tracepoint { btf_id, typed: true, .. } => ProgramKind::TracingRawTracepoint { btf_id: *btf_id },
                 Attach::Tracepoint { .. } => ProgramKind::RawTracepoint,
                 Attach::Profile { .. } => ProgramKind::PerfEvent,
+                other => panic!("these tests attach no {other:?}"),
             };
             let spec = ProgramSpec { kind, instructions: &words, name: &plan.name, license: c"GPL", debug: None };
             match Program::load(&spec) {
@@ -257,6 +258,7 @@ impl Live {
                         links.push(event.attach(program).unwrap());
                     }
                 }
+                other => panic!("these tests attach no {other:?}"),
             }
         }
         links

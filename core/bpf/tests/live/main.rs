@@ -8,6 +8,7 @@ mod basics;
 mod differential;
 mod facts;
 mod harness;
+mod matches;
 mod mixture;
 mod printed;
 mod syscalls;

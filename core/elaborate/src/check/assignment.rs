@@ -23,7 +23,9 @@ impl<'a> Elaboration<'a> {
         used: bool,
     ) -> Typed {
         let value = self.value(scope, value);
-        if let ast::ExprKind::Target(_) = &target.kind {
+        if let ast::ExprKind::Target(chain) = &target.kind
+            && self.settable_target(scope, chain).is_none()
+        {
             return self.write_target(scope, span, target, op, value);
         }
         let Some((place, ty)) = self.assignable(scope, target, used && op.is_some()) else {
@@ -74,7 +76,9 @@ impl<'a> Elaboration<'a> {
         target: &'a ast::Expr,
         used: bool,
     ) -> Typed {
-        if let ast::ExprKind::Target(_) = &target.kind {
+        if let ast::ExprKind::Target(chain) = &target.kind
+            && self.settable_target(scope, chain).is_none()
+        {
             let one = Typed::new(build::long(span, 1));
             return self.write_target(scope, span, target, Some(ast::BinaryOp::Add), one);
         }
@@ -121,6 +125,10 @@ impl<'a> Elaboration<'a> {
                 let fits = self.not_aggregate(id, span, "nothing can be assigned to its elements")
                     && self.writable(scope, id, span);
                 fits.then(|| (place, self.globals[id.0 as usize].value))
+            }
+            ast::ExprKind::Target(chain) if self.settable_target(scope, chain).is_some() => {
+                let local = self.settable_target(scope, chain)?;
+                Some((Place::Local(local), scope.local(local).ty))
             }
             ast::ExprKind::Missing => None,
             // A macro that nobody defined may be anything.

@@ -12,6 +12,7 @@ mod foreach;
 pub(crate) mod function;
 pub(crate) mod modified;
 mod operator;
+mod pattern;
 mod print;
 mod statement;
 mod unread;

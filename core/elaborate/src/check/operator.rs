@@ -78,8 +78,7 @@ impl<'a> Elaboration<'a> {
     ) -> Typed {
         let (operation, sign) = operation(op);
         if let Operation::Match = operation {
-            self.value(scope, left);
-            return self.unsupported(span, &format!("the regular expression operator `{sign}`"));
+            return self.matching(scope, span, op, left, right);
         }
         let left = self.value(scope, left);
         let right = self.value(scope, right);

@@ -1,17 +1,13 @@
 //! `begin`, `end`, `error`, each with its place in the order; `never`, `init`, `oneshot`.
 
-use super::{Point, Resolution, Resolved, ends, no_argument, optional_number, text_of};
+use super::{Point, Resolution, Resolved, number, text_of};
 use crate::elaboration::Elaboration;
 use systap_ir::program::Event;
 
 pub(super) fn resolve<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
-    ends(point, 1)?;
     let Some(first) = point.at(0) else { return Ok(vec![]) };
-    let order = optional_number(first)?.unwrap_or(0);
+    let order = number(first).unwrap_or(0);
     let name = first.name.text.as_str();
-    if matches!(name, "never" | "init" | "oneshot") {
-        no_argument(first)?;
-    }
     let event = match name {
         "end" => Event::End(order),
         "error" => Event::Error(order),

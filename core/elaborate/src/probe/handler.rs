@@ -4,14 +4,16 @@ use super::{Point, Resolved};
 use crate::autocast::Body;
 use crate::build;
 use crate::elaboration::{Elaboration, ProbeState};
-use crate::scope::{ProbeFacts, Scope, Site};
+use crate::scope::{EventFacts, ProbeFacts, Scope, Site};
+use crate::types::Ty;
 use std::rc::Rc;
+use systap_diagnostics::Span;
 use systap_ir::intrinsic::Intrinsic;
-use systap_ir::program::{Expr, ExprKind, Probe, Type};
+use systap_ir::program::{Expr, ExprKind, Place, Probe, Stmt, Type};
 
 impl<'a> Elaboration<'a> {
     pub(super) fn handler(&mut self, point: &Point<'a>, resolved: Resolved) {
-        let Resolved { point: resolved, event, facts, exits } = resolved;
+        let Resolved { point: resolved, event, facts, exits, filter } = resolved;
         let facts = ProbeFacts {
             point: resolved.clone(),
             name: point.name.clone(),
@@ -19,9 +21,10 @@ impl<'a> Elaboration<'a> {
             assigned: point.words().assigned,
             written: crate::scan::words([point.body]).assigned,
         };
-        let condition = self.condition(point);
+        let condition = self.condition(point, filter);
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)), Body::Handler(self.probes.len()));
-        let mut body = self.offered_prologue(&mut scope, point.span);
+        let mut body = self.settable(&mut scope, point.span);
+        body.extend(self.offered_prologue(&mut scope, point.span));
         for block in point.blocks() {
             body.extend(self.block(&mut scope, block));
         }
@@ -35,9 +38,22 @@ impl<'a> Elaboration<'a> {
         self.probes.push(ProbeState { probe, locals: scope.locals });
     }
 
-    /// All conditions that led to the point, joined.
-    fn condition(&mut self, point: &Point<'a>) -> Option<Expr> {
-        let mut joined: Option<Expr> = None;
+    /// Locals for the target variables that the handler may set.
+    fn settable(&mut self, scope: &mut Scope<'a>, span: Span) -> Vec<Stmt> {
+        let Some(facts) = scope.probe() else { return vec![] };
+        let EventFacts::Values(values) = &facts.event else { return vec![] };
+        let mut body = vec![];
+        for each in values.iter().filter(|each| each.settable) {
+            let local = scope.declare(&each.name, span, Ty::Known(each.value.ty));
+            scope.local(local).assigned = true;
+            body.push(build::assign(span, Place::Local(local), each.value.clone()));
+        }
+        body
+    }
+
+    /// All conditions that led to the point, joined, after what the point itself is restricted to.
+    fn condition(&mut self, point: &Point<'a>, filter: Option<Expr>) -> Option<Expr> {
+        let mut joined = filter;
         let outside = self.names.stand_in(point.body);
         for condition in &point.conditions {
             let next = self.long(&mut Scope::new(Site::Condition, Body::Condition), condition, "a condition");

@@ -1,10 +1,20 @@
 //! Probe points: aliases expanded, families resolved, each resolved point with its handler.
 //!
-//! Families are one table; adding one is a file that resolves it, and a row.
+//! What can be written is one tree of words (`grammar`); what a point of it resolves to is a file for each family.
 
 mod begin;
+mod counter;
+mod data;
+mod elsewhere;
+mod function;
+mod grammar;
 mod handler;
+mod matching;
+mod netfilter;
+mod process;
+mod procfs;
 mod profile;
+mod program;
 mod syscall;
 mod timer;
 mod tracepoint;
@@ -13,8 +23,8 @@ use crate::elaboration::Elaboration;
 use crate::scan::Words;
 use crate::scope::EventFacts;
 use systap_diagnostics::{Diagnostic, Span, nearest};
-use systap_ir::program::Event;
-use systap_kernel::{KernelError, glob};
+use systap_ir::program::{self as ir, Event};
+use systap_kernel::KernelError;
 use systap_syntax::ast::{Alias, Block, Component, Expr, Literal, Optionality, Probe, ProbePoint};
 
 /// A probe point on its way to what it resolves to.
@@ -25,7 +35,7 @@ pub(crate) struct Point<'a> {
     /// The same, as text.
     pub(crate) name: String,
     /// What is left to resolve.
-    pub(crate) components: Vec<&'a Component>,
+    pub(crate) components: Vec<Component>,
     /// The `if (...)` of the point and of the aliases that led here.
     conditions: Vec<&'a Expr>,
     /// Blocks before the handler, the innermost alias' first.
@@ -49,8 +59,18 @@ impl<'a> Point<'a> {
     }
 
     /// The component at an index.
-    fn at(&self, index: usize) -> Option<&'a Component> {
-        self.components.get(index).copied()
+    fn at(&self, index: usize) -> Option<&Component> {
+        self.components.get(index)
+    }
+
+    /// The first component that is this word.
+    fn word(&self, word: &str) -> Option<&Component> {
+        self.components.iter().find(|component| component.name.text == word)
+    }
+
+    /// Whether the point has that word after its first.
+    fn has(&self, word: &str) -> bool {
+        self.components.iter().skip(1).any(|component| component.name.text == word)
     }
 }
 
@@ -63,12 +83,14 @@ pub(crate) struct Resolved {
     pub(crate) facts: EventFacts,
     /// The run ends after the handler.
     pub(crate) exits: bool,
+    /// The handler runs only where this holds, besides the script's own conditions.
+    pub(crate) filter: Option<ir::Expr>,
 }
 
 impl Resolved {
     /// An event that tells its handler nothing.
     fn plain(point: String, event: Event) -> Self {
-        Resolved { point, event, facts: EventFacts::Plain, exits: false }
+        Resolved { point, event, facts: EventFacts::Plain, exits: false, filter: None }
     }
 }
 
@@ -79,43 +101,8 @@ const MOST_PROBES: usize = 50_000;
 
 type Resolution = Result<Vec<Resolved>, Box<Diagnostic>>;
 
-/// A family of probe points: those that begin with one word.
-struct Family {
-    name: &'static str,
-    /// What they resolve to; an error says what about the point is wrong.
-    resolve: for<'e, 'a, 'p> fn(&'e mut Elaboration<'a>, &'p Point<'a>) -> Resolution,
-}
-
-/// Every family.
-static FAMILIES: &[Family] = &[
-    Family { name: "begin", resolve: begin::resolve },
-    Family { name: "end", resolve: begin::resolve },
-    Family { name: "error", resolve: begin::resolve },
-    Family { name: "never", resolve: begin::resolve },
-    Family { name: "init", resolve: begin::resolve },
-    Family { name: "oneshot", resolve: begin::resolve },
-    Family { name: "timer", resolve: timer::resolve },
-    Family { name: "kernel", resolve: tracepoint::resolve },
-    Family { name: "syscall", resolve: syscall::resolve },
-    Family { name: "nd_syscall", resolve: syscall::resolve },
-    Family { name: "syscall_any", resolve: syscall::resolve_any },
-];
-
-/// SystemTap's families that are not there yet.
-const NOT_YET: &[&str] = &[
-    "process",
-    "module",
-    "procfs",
-    "kprobe",
-    "perf",
-    "netfilter",
-    "java",
-    "python2",
-    "python3",
-    "input",
-    "debuginfod",
-    "lsm",
-];
+/// Resolves a point of one family; an error says what about the point is wrong.
+type Resolve = for<'e, 'a, 'p> fn(&'e mut Elaboration<'a>, &'p Point<'a>) -> Resolution;
 
 impl<'a> Elaboration<'a> {
     /// Resolves a probe and elaborates its handler for each point that it resolves to.
@@ -123,7 +110,7 @@ impl<'a> Elaboration<'a> {
         for point in &probe.points {
             let start = Point {
                 span: point.span,
-                name: text_of(&point.components.iter().collect::<Vec<_>>()),
+                name: text_of(&point.components),
                 components: vec![],
                 conditions: vec![],
                 prologues: vec![],
@@ -140,7 +127,7 @@ impl<'a> Elaboration<'a> {
 
     /// Resolves one point, reached through `from`, with what followed the alias. True if it matched something. A point
     /// that matches nothing is an error unless it is `optional`.
-    fn point(&mut self, from: &Point<'a>, point: &'a ProbePoint, suffix: &[&'a Component], optional: bool) -> bool {
+    fn point(&mut self, from: &Point<'a>, point: &'a ProbePoint, suffix: &[Component], optional: bool) -> bool {
         self.points += 1;
         if self.points > MOST_POINTS || self.probes.len() > MOST_PROBES {
             let message = "the script probes too many points";
@@ -150,30 +137,51 @@ impl<'a> Elaboration<'a> {
             return true;
         }
         let mut next = from.clone();
-        next.components = point.components.iter().chain(suffix.iter().copied()).collect();
+        next.components = point.components.iter().chain(suffix).cloned().collect();
         next.conditions.extend(&point.condition);
-        let aliases: Vec<(usize, &'a Alias)> = self
-            .names
-            .aliases
-            .iter()
-            .filter(|(name, _)| begins_with(&next.components, name))
-            .map(|(name, alias)| (name.components.len(), *alias))
-            .collect();
-        if aliases.is_empty() {
+        let aliases = |accept: &dyn Fn(&[Component]) -> bool| -> Vec<(usize, &'a Alias)> {
+            let named = self.names.aliases.iter().filter(|(name, _)| accept(&name.components));
+            named.map(|(name, alias)| (name.components.len(), *alias)).collect()
+        };
+        // A name as it is goes before a shorter one that the rest is handed on by.
+        let mut named = aliases(&|name| matching::covers(&next.components, name));
+        let wild = next.components.iter().any(matching::is_wildcard);
+        if !named.is_empty() {
+            // What the family has under that name is meant too, if it has it.
+            let mut found = self.family(&next, true);
+            for (len, alias) in named {
+                found |= self.alias(&next, alias, len, optional || wild);
+            }
+            return found || (!optional && self.nothing_of(&next));
+        }
+        if matching::find(next.span, &next.components, std::iter::empty()).is_err() {
+            named = aliases(&|name| matching::begins(&next.components, name));
+            let longest = named.iter().map(|(len, _)| *len).max();
+            named.retain(|(len, _)| Some(*len) == longest);
+        }
+        if named.is_empty() {
             return self.family(&next, optional);
         }
         let mut found = false;
-        for (len, alias) in aliases {
+        for (len, alias) in named {
             found |= self.alias(&next, alias, len, optional);
         }
         found
     }
 
+    /// Reports that a pattern or an alias stands for nothing, unless something has been said already; false.
+    fn nothing_of(&mut self, point: &Point<'a>) -> bool {
+        if !self.handler_left_out && self.errors() == 0 {
+            let message = format!("nothing of what `{}` stands for exists on this kernel", point.name);
+            self.report(Diagnostic::error("unknown-probe-point", point.span, message));
+        }
+        false
+    }
+
     fn alias(&mut self, from: &Point<'a>, alias: &'a Alias, len: usize, optional: bool) -> bool {
         let Some(name) = alias.names.first() else { return false };
         if from.through.iter().any(|passed| std::ptr::eq(*passed, alias)) {
-            let message =
-                format!("the alias `{}` stands for itself", text_of(&name.components.iter().collect::<Vec<_>>()));
+            let message = format!("the alias `{}` stands for itself", text_of(&name.components));
             self.report(Diagnostic::error("alias-cycle", name.span, message).with_secondary(from.span, "used here"));
             // Something was found: what is wrong has been said.
             return true;
@@ -183,7 +191,7 @@ impl<'a> Elaboration<'a> {
         next.prologues.splice(0..0, &alias.prologue);
         next.epilogues.extend(&alias.epilogue);
         let errors = self.errors();
-        let suffix: Vec<&Component> = from.components.iter().skip(len).copied().collect();
+        let suffix: Vec<Component> = from.components.iter().skip(len).cloned().collect();
         let mut found = false;
         for point in &alias.points {
             let matched = self.point(&next, point, &suffix, optional || point.optional != Optionality::Required);
@@ -199,61 +207,55 @@ impl<'a> Elaboration<'a> {
         found
     }
 
+    /// Resolves a point by the tree of families.
     fn family(&mut self, point: &Point<'a>, optional: bool) -> bool {
-        let Some(first) = point.at(0) else { return false };
-        let name = first.name.text.as_str();
-        let resolution = match FAMILIES.iter().find(|family| family.name == name) {
-            Some(family) => (family.resolve)(self, point),
-            None => Err(self.unknown_family(first)),
-        };
-        match resolution {
-            Ok(resolved) => {
-                let found = !resolved.is_empty();
-                for each in resolved {
-                    self.handler(point, each);
-                }
-                found
-            }
-            // That the kernel does not say is not the same as that it has none.
-            Err(finding) if optional && finding.code != "kernel-facts" => false,
-            Err(mut finding) => {
-                self.handler_left_out = true;
-                if !point.through.is_empty() && finding.span != Some(point.span) {
-                    *finding = finding.with_secondary(point.span, "used here");
-                }
-                self.report(*finding);
-                false
-            }
-        }
-    }
-
-    fn unknown_family(&self, first: &Component) -> Box<Diagnostic> {
-        let name = first.name.text.as_str();
-        let span = first.name.span;
-        if NOT_YET.contains(&name) {
-            return unsupported(span, &format!("the probe family `{name}`"));
-        }
-        if name.contains('*') {
-            return unsupported(span, "a wildcard for the first word of a probe point");
-        }
         let aliases = self.names.aliases.iter().filter_map(|(name, _)| name.components.first());
-        let known = FAMILIES.iter().map(|family| family.name).chain(aliases.map(|first| first.name.text.as_str()));
-        unknown("unknown-probe-point", span, format!("there is no probe point `{name}`"), name, known)
+        let first_words: Vec<&str> = aliases.map(|first| first.name.text.as_str()).collect();
+        let matched = match matching::find(point.span, &point.components, first_words.into_iter()) {
+            Ok(matched) => matched,
+            Err(finding) => return self.unresolved(point, *finding, optional),
+        };
+        let wild = point.components.iter().any(matching::is_wildcard);
+        let mut found = false;
+        let mut wrong = None;
+        for each in matched {
+            let next = Point { components: each.components, ..point.clone() };
+            match (each.resolve)(self, &next) {
+                Ok(resolved) => {
+                    found |= !resolved.is_empty();
+                    for one in resolved {
+                        self.handler(&next, one);
+                    }
+                }
+                // Of what a pattern stands for, some may not be there.
+                Err(finding) if wild => _ = wrong.get_or_insert(finding),
+                Err(finding) => return self.unresolved(point, *finding, optional),
+            }
+        }
+        match wrong {
+            Some(finding) if !found => self.unresolved(point, *finding, optional),
+            _ => found,
+        }
     }
-}
 
-/// Whether the components begin with an alias' name, in which they may have wildcards.
-fn begins_with(components: &[&Component], name: &ProbePoint) -> bool {
-    components.len() >= name.components.len()
-        && name.components.iter().zip(components).all(|(named, given)| {
-            glob::matches(&given.name.text, &named.name.text)
-                && named.arg.as_ref().map(|arg| &arg.value) == given.arg.as_ref().map(|arg| &arg.value)
-        })
+    /// Reports why a point could not be resolved, unless it may be left away; false.
+    fn unresolved(&mut self, point: &Point<'a>, mut finding: Diagnostic, optional: bool) -> bool {
+        // That the kernel does not say is not the same as that it has none.
+        if optional && finding.code != "kernel-facts" {
+            return false;
+        }
+        self.handler_left_out = true;
+        if !point.through.is_empty() && finding.span != Some(point.span) {
+            finding = finding.with_secondary(point.span, "used here");
+        }
+        self.report(finding);
+        false
+    }
 }
 
 /// Components as a script would have them.
-fn text_of(components: &[&Component]) -> String {
-    let one = |component: &&Component| {
+fn text_of(components: &[Component]) -> String {
+    let one = |component: &Component| {
         let name = &component.name.text;
         match component.arg.as_ref().map(|arg| &arg.value) {
             None => name.clone(),
@@ -279,67 +281,38 @@ fn unknown<'n>(
     })
 }
 
-/// An error about a component that its family does not have.
-fn unknown_component(component: &Component, known: &[&str]) -> Box<Diagnostic> {
-    let name = &component.name.text;
-    let message = format!("a probe point cannot go on with `{name}` here");
-    let finding = unknown("unknown-probe-point", component.name.span, message, name, known.iter().copied());
-    match known {
-        [] => finding,
-        known => Box::new(finding.with_note(format!("it can go on with {}", known.join(", ")))),
+/// The number that a component has in parentheses; the grammar has seen to it that it has one.
+fn number(component: &Component) -> Option<i64> {
+    match component.arg.as_ref()?.value {
+        Literal::Number(number) => Some(number),
+        Literal::String(_) => None,
     }
 }
 
-/// An error about a point that ends too early.
-fn incomplete(point: &Point<'_>, known: &[&str]) -> Box<Diagnostic> {
-    let at = point.components.last().map_or(point.span, |last| last.name.span);
-    let message = format!("`{}` is not a whole probe point", text_of(&point.components));
-    Box::new(
-        Diagnostic::error("unknown-probe-point", at, message)
-            .with_note(format!("it goes on with {}", known.join(", "))),
-    )
-}
-
-fn unsupported(span: Span, what: &str) -> Box<Diagnostic> {
-    Box::new(Diagnostic::error("unsupported-construct", span, format!("{what} is not supported")))
-}
-
-/// The number that a component has in parentheses.
-fn number(component: &Component) -> Result<i64, Box<Diagnostic>> {
-    optional_number(component)?.ok_or_else(|| {
-        let name = &component.name.text;
-        let message = format!("`{name}` needs a number");
-        Box::new(Diagnostic::error("probe-argument", component.name.span, message).with_label(format!("`{name}(1)`")))
-    })
-}
-
-fn optional_number(component: &Component) -> Result<Option<i64>, Box<Diagnostic>> {
-    match &component.arg {
-        None => Ok(None),
-        Some(arg) => match arg.value {
-            Literal::Number(number) => Ok(Some(number)),
-            Literal::String(_) => {
-                let message = format!("`{}` takes a number, not a string", component.name.text);
-                Err(Box::new(Diagnostic::error("probe-argument", arg.span, message)))
-            }
-        },
+/// The string that it has.
+fn string(component: &Component) -> Option<String> {
+    match &component.arg.as_ref()?.value {
+        Literal::String(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        Literal::Number(_) => None,
     }
 }
 
-/// An error if a component has something in parentheses.
-fn no_argument(component: &Component) -> Result<(), Box<Diagnostic>> {
-    match &component.arg {
-        None => Ok(()),
-        Some(arg) => {
-            let message = format!("`{}` takes nothing in parentheses", component.name.text);
-            Err(Box::new(Diagnostic::error("probe-argument", arg.span, message)))
-        }
-    }
+/// Where its argument is, for errors about it.
+fn argument_span(component: &Component) -> Span {
+    component.arg.as_ref().map_or(component.name.span, |arg| arg.span)
 }
 
-/// An error if the point goes on after `len` components.
-fn ends(point: &Point<'_>, len: usize) -> Result<(), Box<Diagnostic>> {
-    point.at(len).map_or(Ok(()), |component| Err(unknown_component(component, &[])))
+/// An error about what a component has in parentheses.
+fn bad_argument(component: &Component, message: impl Into<String>) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error("probe-argument", argument_span(component), message.into()))
+}
+
+/// The word of `struct pt_regs` that has what a function returned: `ax` on x86-64 (arch/x86/include/asm/ptrace.h).
+const RETURNED: u32 = 10;
+
+/// A register of the moment, by its place in `struct pt_regs`.
+fn register(span: Span, index: u32) -> ir::Expr {
+    crate::build::expr(span, ir::Type::Long, ir::ExprKind::Argument { index, pointer: false })
 }
 
 /// What the kernel does not tell.

@@ -3,7 +3,7 @@
 //! A handler that asks for nothing of one call is one probe for all calls that match, which the backend tells apart by
 //! number; one that asks for arguments is a probe for each call.
 
-use super::{Point, Resolution, Resolved, ends, incomplete, no_argument, unknown, unknown_component};
+use super::{Point, Resolution, Resolved, unknown};
 use crate::elaboration::Elaboration;
 use crate::scan::Words;
 use crate::scope::{EventFacts, SyscallFacts};
@@ -14,12 +14,8 @@ use systap_kernel::glob;
 use systap_kernel::syscall::Syscall;
 
 pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
-    let (Some(family), Some(component)) = (point.at(0), point.at(1)) else {
-        return Err(incomplete(point, &["the name of a system call", "*"]));
-    };
-    no_argument(family)?;
-    no_argument(component)?;
-    let returns = returns(point, 2)?;
+    let (Some(family), Some(component)) = (point.at(0), point.at(1)) else { return Ok(vec![]) };
+    let returns = point.at(2).is_some();
     let name = component.name.text.as_str();
     let table = this.kernel.syscalls();
     let calls = if glob::is_pattern(name) { table.matching(name) } else { table.by_name(name).into_iter().collect() };
@@ -47,22 +43,8 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
 }
 
 pub(super) fn resolve_any<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
-    if let Some(family) = point.at(0) {
-        no_argument(family)?;
-    }
-    let returns = returns(point, 1)?;
+    let returns = point.at(1).is_some();
     Ok(vec![many("syscall_any".into(), SyscallSet::All, None, returns)])
-}
-
-/// Whether the component at `index` is `return`; nothing may follow it.
-fn returns(point: &Point<'_>, index: usize) -> Result<bool, Box<Diagnostic>> {
-    let Some(last) = point.at(index) else { return Ok(false) };
-    if last.name.text != "return" {
-        return Err(unknown_component(last, &["return"]));
-    }
-    no_argument(last)?;
-    ends(point, index + 1)?;
-    Ok(true)
 }
 
 /// Whether a handler uses a variable that belongs to one call.
@@ -80,5 +62,5 @@ fn many(mut point: String, set: SyscallSet, calls: Option<Vec<&'static Syscall>>
         point.push_str(".return");
     }
     let event = if returns { Event::SyscallReturn(set) } else { Event::SyscallEntry(set) };
-    Resolved { point, event, facts: EventFacts::Syscall(SyscallFacts { calls, returns }), exits: false }
+    Resolved { point, event, facts: EventFacts::Syscall(SyscallFacts { calls, returns }), exits: false, filter: None }
 }

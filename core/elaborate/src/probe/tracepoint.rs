@@ -1,41 +1,18 @@
 //! `kernel.trace("sched:sched_switch")`, with wildcards.
 
-use super::{
-    Point, Resolution, Resolved, ends, incomplete, kernel_refuses, no_argument, unknown, unknown_component, unsupported,
-};
+use super::{Point, Resolution, Resolved, kernel_refuses, string, unknown};
 use crate::elaboration::Elaboration;
 use crate::scope::EventFacts;
 use systap_diagnostics::Diagnostic;
 use systap_ir::program::Event;
 use systap_kernel::{KernelError, Tracepoint, glob};
-use systap_syntax::ast::{ComponentArg, Literal};
+use systap_syntax::ast::ComponentArg;
 
-/// What SystemTap's `kernel` goes on with besides, and is not there yet.
-const NOT_YET: &[&str] = &["function", "statement", "data", "tracepoint", "lsm", "mark"];
-
+/// `kernel.trace` and `kernel.tracepoint`, which differ in how SystemTap finds the arguments only.
 pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
-    if let Some(first) = point.at(0) {
-        no_argument(first)?;
-    }
-    let Some(trace) = point.at(1) else { return Err(incomplete(point, &["trace"])) };
+    let Some(trace) = point.at(1) else { return Ok(vec![]) };
+    let (Some(arg), Some(pattern)) = (&trace.arg, string(trace)) else { return Ok(vec![]) };
     let word = trace.name.text.as_str();
-    if NOT_YET.contains(&word) {
-        return Err(unsupported(trace.name.span, &format!("`kernel.{word}`")));
-    }
-    if word != "trace" {
-        return Err(unknown_component(trace, &["trace"]));
-    }
-    let Some(arg) = &trace.arg else {
-        let message = "`trace` needs the name of a tracepoint";
-        let finding = Diagnostic::error("probe-argument", trace.name.span, message);
-        return Err(Box::new(finding.with_label("`trace(\"sched_switch\")`")));
-    };
-    ends(point, 2)?;
-    let Literal::String(pattern) = &arg.value else {
-        let message = "`trace` takes the name of a tracepoint, not a number";
-        return Err(Box::new(Diagnostic::error("probe-argument", arg.span, message)));
-    };
-    let pattern = String::from_utf8_lossy(pattern);
     let (subsystem, name) = match pattern.split_once(':') {
         Some((subsystem, name)) => (Some(subsystem), name),
         None => (None, &*pattern),
@@ -49,7 +26,7 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
         return Err(not_found(this, arg, subsystem, name));
     }
     let subsystem = subsystem.filter(|subsystem| !glob::is_pattern(subsystem));
-    Ok(found.into_iter().map(|tracepoint| resolved(tracepoint, subsystem)).collect())
+    Ok(found.into_iter().map(|tracepoint| resolved(word, tracepoint, subsystem)).collect())
 }
 
 /// The tracepoint of that name. Names are unique in a kernel, so where the subsystem cannot be looked up (that takes root)
@@ -74,10 +51,10 @@ fn exact(
     Ok(found.into_iter().collect())
 }
 
-fn resolved(tracepoint: Tracepoint, subsystem: Option<&str>) -> Resolved {
+fn resolved(word: &str, tracepoint: Tracepoint, subsystem: Option<&str>) -> Resolved {
     let point = match subsystem {
-        Some(subsystem) => format!("kernel.trace(\"{subsystem}:{}\")", tracepoint.name),
-        None => format!("kernel.trace(\"{}\")", tracepoint.name),
+        Some(subsystem) => format!("kernel.{word}(\"{subsystem}:{}\")", tracepoint.name),
+        None => format!("kernel.{word}(\"{}\")", tracepoint.name),
     };
     let event = Event::Tracepoint {
         name: tracepoint.name.clone(),
@@ -85,7 +62,7 @@ fn resolved(tracepoint: Tracepoint, subsystem: Option<&str>) -> Resolved {
         arguments: tracepoint.params.len() as u32,
     };
     let subsystem = subsystem.map(str::to_string);
-    Resolved { point, event, facts: EventFacts::Tracepoint { tracepoint, subsystem }, exits: false }
+    Resolved { point, event, facts: EventFacts::Tracepoint { tracepoint, subsystem }, exits: false, filter: None }
 }
 
 fn not_found(this: &Elaboration<'_>, arg: &ComponentArg, subsystem: Option<&str>, name: &str) -> Box<Diagnostic> {
@@ -107,4 +84,12 @@ fn not_found(this: &Elaboration<'_>, arg: &ComponentArg, subsystem: Option<&str>
     }
     let message = format!("this kernel has no tracepoint `{name}`");
     unknown(code, arg.span, message, name, known)
+}
+
+/// `module("m").tracepoint`: types of modules are not read, so a module's own tracepoints are not known.
+pub(super) fn of_module<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+    let Some(module) = point.at(0) else { return Ok(vec![]) };
+    let message = format!("the tracepoints of the module `{}` are not known", string(module).unwrap_or_default());
+    let finding = Diagnostic::error("unknown-tracepoint", super::argument_span(module), message);
+    Err(Box::new(finding.with_note("only the kernel's own types are read, not those of modules")))
 }

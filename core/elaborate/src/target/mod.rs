@@ -24,14 +24,14 @@ use crate::autocast::Holder;
 use crate::build;
 use crate::check::Typed;
 use crate::elaboration::Elaboration;
-use crate::scope::Scope;
+use crate::scope::{EventFacts, Scope};
 use place::Located;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::Context;
-use systap_ir::program::{ExprKind, Space};
+use systap_ir::program::{ExprKind, LocalId, Place, Space, Type};
 use systap_kernel::btf::Type as Btf;
 use systap_kernel::{BtfError, Kind, TypeId};
-use systap_syntax::ast::{self, Target, TargetBase};
+use systap_syntax::ast::{self, Name, Target, TargetBase};
 
 pub(crate) use entry::Companion;
 pub(crate) use offered::is_argument;
@@ -73,6 +73,11 @@ impl<'a> Elaboration<'a> {
 
     fn target_as_it_is(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Typed {
         if let TargetBase::Variable(name) = &target.base
+            && let Some(typed) = self.offered_text(scope, name, target)
+        {
+            return typed;
+        }
+        if let TargetBase::Variable(name) = &target.base
             && let Some(typed) = self.summary(scope, name, target)
         {
             return typed;
@@ -90,6 +95,33 @@ impl<'a> Elaboration<'a> {
         }
         let typed = if target.address { self.address_of(span, located) } else { self.read(span, located) };
         typed.unwrap_or_else(|| Typed::unknown(span))
+    }
+
+    /// The value of a target variable that is a string, or that the handler may set.
+    fn offered_text(&mut self, scope: &mut Scope<'a>, name: &Name, target: &'a Target) -> Option<Typed> {
+        let EventFacts::Values(values) = &scope.probe()?.event else { return None };
+        let found = values.iter().find(|value| value.name == name.text)?;
+        if found.value.ty != Type::Text && !found.settable {
+            return None;
+        }
+        if !target.path.is_empty() || target.address {
+            let message = format!("`{}` has no parts", name.text);
+            self.report(Diagnostic::error("not-a-struct", name.span, message));
+            return Some(Typed::unknown(name.span));
+        }
+        let value = match scope.find(&name.text) {
+            Some(local) => build::expr(name.span, found.value.ty, ExprKind::Read(Place::Local(local))),
+            None => found.value.clone(),
+        };
+        Some(Typed::new(value))
+    }
+
+    /// The local that stands for a target variable which the handler may set.
+    pub(crate) fn settable_target(&self, scope: &Scope<'a>, target: &Target) -> Option<LocalId> {
+        match &target.base {
+            TargetBase::Variable(name) if target.path.is_empty() && !target.address => scope.find(&name.text),
+            _ => None,
+        }
     }
 
     fn target_base(&mut self, scope: &mut Scope<'a>, span: Span, target: &'a Target) -> Option<Located> {

@@ -27,6 +27,9 @@ impl<'a> Elaboration<'a> {
     }
 
     fn offer(&mut self, facts: &ProbeFacts<'a>, name: &str, span: Span) -> Option<Typed> {
+        if let EventFacts::Values(values) = &facts.event {
+            return values.iter().find(|value| value.name == name).map(|found| Typed::new(found.value.clone()));
+        }
         let EventFacts::Syscall(facts) = &facts.event else { return None };
         let returned = || build::expr(span, Type::Long, argument(1, false));
         let intrinsic =
@@ -116,6 +119,17 @@ impl<'a> Elaboration<'a> {
         }
         let number = build::expr(span, Type::Long, argument(1, false));
         Some(build::extend(span, number, 32, true))
+    }
+
+    /// The number of the call that a point of all calls is about.
+    pub(crate) fn syscall_in_progress(&mut self, span: Span, returns: bool) -> Expr {
+        let facts = SyscallFacts { calls: None, returns };
+        self.syscall_number(&facts, span).unwrap_or_else(|| build::long(span, 0))
+    }
+
+    /// An argument of the call in progress, as the register has it.
+    pub(crate) fn raw_syscall_argument(&mut self, span: Span, index: usize) -> Option<Expr> {
+        self.register(span, Register::Argument(index))
     }
 
     /// What gives the locals that the handler changes what the point offers under their names.

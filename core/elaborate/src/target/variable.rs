@@ -5,7 +5,7 @@ use super::{CType, member};
 use crate::build::{self, Load};
 use crate::check::Typed;
 use crate::elaboration::Elaboration;
-use crate::scope::{EventFacts, Scope, SyscallFacts};
+use crate::scope::{EventFacts, FunctionFacts, OfferedValue, Scope, SyscallFacts};
 use systap_diagnostics::{Diagnostic, Span, nearest};
 use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
 use systap_ir::program::{Expr, ExprKind, Space, Type, Width};
@@ -80,6 +80,14 @@ impl<'a> Elaboration<'a> {
                 pieces.extend(hexadecimal());
                 build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, vec![returned]))
             }
+            ("vars" | "parms", EventFacts::Function(function)) => {
+                self.all_params(span, &function.params, target.pretty)?
+            }
+            ("return", EventFacts::Function(FunctionFacts { params, returned: Some(returned) })) => {
+                self.summed(span, params.len(), std::slice::from_ref(returned), target.pretty)?
+            }
+            ("return" | "locals", EventFacts::Function(_)) => build::text(span, ""),
+            ("vars" | "parms", EventFacts::Values(values)) => all_values(span, values),
             ("locals", EventFacts::Tracepoint { .. } | EventFacts::Syscall(_)) => build::text(span, ""),
             _ => return None,
         };
@@ -92,9 +100,14 @@ impl<'a> Elaboration<'a> {
     }
 
     fn all_params(&mut self, span: Span, params: &[Param], pretty: u8) -> Option<Expr> {
+        self.summed(span, 0, params, pretty)
+    }
+
+    /// Parameters and their values, the first of them in that word of the event's arguments.
+    fn summed(&mut self, span: Span, first: usize, params: &[Param], pretty: u8) -> Option<Expr> {
         let (mut pieces, mut operands) = (vec![], vec![]);
-        for (index, param) in params.iter().enumerate() {
-            let blank = if index > 0 { " " } else { "" };
+        for (index, param) in (first..).zip(params).filter(|(_, param)| !param.name.is_empty()) {
+            let blank = if index > first { " " } else { "" };
             pieces.push(Piece::Text(format!("{blank}{}=", param.name).into_bytes()));
             let mut value = None;
             self.succeeds(|this| value = this.param(span, index, param));
@@ -166,6 +179,27 @@ impl<'a> Elaboration<'a> {
                     known.push("$return".into());
                 }
                 known
+            }
+            EventFacts::Function(FunctionFacts { params, returned }) => {
+                let named = params.iter().chain(returned).enumerate().filter(|(_, param)| !param.name.is_empty());
+                let mut named = named.map(|(index, param)| (index, param, format!("${}", param.name)));
+                if let Some((index, param, _)) = named.clone().find(|(.., dollared)| *dollared == name.text) {
+                    return self.param(span, index, param);
+                }
+                named.by_ref().map(|(.., dollared)| dollared).collect()
+            }
+            EventFacts::Values(values) => {
+                if let Some(found) = values.iter().find(|value| value.name == name.text) {
+                    let expr = found.value.clone();
+                    return match found.pointee {
+                        Some(ty) => {
+                            let ty = CType::PointerTo(ty);
+                            Some(Located::Value { expr, ty, typed: false, space: Space::Kernel })
+                        }
+                        None => self.number(span, expr),
+                    };
+                }
+                values.iter().map(|value| value.name.clone()).filter(|name| name.starts_with('$')).collect()
             }
             EventFacts::Plain => vec![],
         };
@@ -286,6 +320,18 @@ impl<'a> Elaboration<'a> {
 
 pub(super) fn argument(index: u32, pointer: bool) -> ExprKind {
     ExprKind::Argument { index, pointer }
+}
+
+/// All values that are numbers, by their names without dollar.
+fn all_values(span: Span, values: &[OfferedValue]) -> Expr {
+    let (mut pieces, mut operands) = (vec![], vec![]);
+    for each in values.iter().filter(|each| each.value.ty == Type::Long && each.name.starts_with('$')) {
+        let blank = if operands.is_empty() { "" } else { " " };
+        pieces.push(Piece::Text(format!("{blank}{}=", each.name.trim_start_matches('$')).into_bytes()));
+        pieces.extend(hexadecimal());
+        operands.push(each.value.clone());
+    }
+    build::expr(span, Type::Text, ExprKind::Format(Format { pieces }, operands))
 }
 
 /// `0x%x`

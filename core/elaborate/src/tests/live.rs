@@ -45,7 +45,8 @@ fn every_function_of_the_library() {
     let calls: Vec<String> = crate::library::names()
         .map(|name| match name {
             "assert" => "assert(1)".to_string(),
-            "pexecname" | "sprint_backtrace" => format!("println({name}())"),
+            "matched_str" | "pexecname" | "sprint_backtrace" => format!("println({name}())"),
+            "isdigit" | "string_quoted" | "text_str" | "tokenize" => format!("println({name}(\"a\"))"),
             _ => format!("println({name}(1))"),
         })
         .collect();

@@ -2,6 +2,7 @@
 //! that it is about the running one.
 
 mod blob;
+mod families;
 mod functions;
 mod guru;
 mod live;
@@ -12,6 +13,7 @@ mod targets;
 mod values;
 
 use crate::{DEFAULT_HZ, Elaborated, Input, elaborate};
+use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Severity, Sources};
 use systap_ir::program::Limits;
 use systap_kernel::Kernel;
@@ -51,6 +53,8 @@ fn run_files(
         files: &files,
         sources,
         kernel,
+        programs: &Programs::new(vec!["/usr/bin".into(), "/bin".into()]),
+        target: None,
         limits: Limits::default(),
         globals_override: globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         hz: DEFAULT_HZ,

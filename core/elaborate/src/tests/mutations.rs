@@ -58,6 +58,8 @@ fn damaged_scripts_end_without_a_panic() {
             files: &files,
             sources: &mut sources,
             kernel: &kernel,
+            programs: &systap_binary::Programs::default(),
+            target: None,
             limits: Limits::default(),
             globals_override,
             hz: DEFAULT_HZ,

@@ -65,7 +65,7 @@ fn statements_in_the_wrong_place() {
             "global a\nprobe begin { foreach (k in a @sum-) next foreach (k in nowhere) { undefined_one() } x = a[1, *] delete x delete 5 a[1] = 2 }",
             "global h, g\nprobe begin { h <<< 1 print(@hist_linear(h, 0, 100, 0)) print(@hist_linear(h, 9, 1, 1)) print(@hist_linear(h, 0, 1000, 1)) }\n\
          probe end { g <<< 1 print(@hist_linear(g, 0, 10, 1)) print(@hist_linear(g, 0, 10, 2)) x = @hist_log(g) print(@variance(g)) }",
-            "probe begin { if (\"a\" =~ \"b\") next %{ code %} x = @entry(1) y = @var(\"jiffies\") z = @kderef(8, 1) }",
+            "probe begin { if (\"a\" =~ \"b(\") next %{ code %} x = @entry(1) y = @var(\"jiffies\") z = @kderef(8, 1) }",
         ],
     );
 }

@@ -80,6 +80,12 @@ impl Builder {
                 let (left, right) = (self.expression(left), self.expression(right));
                 self.emit(Type::Long, Op::Compare(*op, left, right))
             }
+            ExprKind::Match { text, pattern } => {
+                let text = self.expression(text);
+                let number = self.emit(Type::Long, Op::Long(i64::from(pattern.0)));
+                self.emit_effect(Op::NoteMatch { text, pattern: number });
+                self.emit(Type::Long, Op::Match { text, pattern: *pattern })
+            }
             ExprKind::Logical { and, left, right } => self.logical(*and, left, right),
             ExprKind::Ternary { condition, then, otherwise } => self.ternary(expr.ty, condition, then, otherwise),
             ExprKind::Concat(left, right) => {

@@ -28,9 +28,25 @@ pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
         .collect();
     let handlers = program.probes.iter().map(|probe| lower_probe(probe, &mut diagnostics)).collect();
     if diagnostics.is_empty() {
-        Ok(Unit { globals: program.globals.clone(), functions, handlers, limits: program.limits })
+        let (globals, patterns) = (program.globals.clone(), program.patterns.clone());
+        let mut unit = Unit { globals, functions, patterns, handlers, limits: program.limits };
+        forget_matches(&mut unit);
+        Ok(unit)
     } else {
         Err(diagnostics)
+    }
+}
+
+/// Drops the notes of what was matched where nothing asks for it.
+fn forget_matches(unit: &mut Unit) {
+    let handlers = unit.handlers.iter_mut().map(|handler| &mut handler.body);
+    let bodies: Vec<&mut Body> = handlers.chain(unit.functions.iter_mut().map(|function| &mut function.body)).collect();
+    let insts = bodies.iter().flat_map(|body| &body.blocks).flat_map(|block| &block.insts);
+    if insts.clone().any(|inst| matches!(inst.op, Op::Intrinsic(Intrinsic::Matched | Intrinsic::Ngroups, _))) {
+        return;
+    }
+    for block in bodies.into_iter().flat_map(|body| &mut body.blocks) {
+        block.insts.retain(|inst| !matches!(inst.op, Op::NoteMatch { .. }));
     }
 }
 

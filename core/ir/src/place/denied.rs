@@ -98,6 +98,12 @@ impl Rules<'_> {
             | Op::ElementDelete(global, _)
             | Op::Contains(global, _)
             | Op::Accumulate(global, ..) => self.denies_array(*global),
+            Op::Match { pattern, .. } => {
+                let automaton = self.unit.patterns[pattern.0 as usize].automaton();
+                let large = automaton.and_then(|automaton| automaton.table()).is_none();
+                large.then(|| "a large regular expression".into())
+            }
+            Op::NoteMatch { .. } => Some("the groups of a match".into()),
             Op::CheckRead { .. } => Some("a read that was made before".into()),
             _ => None,
         }

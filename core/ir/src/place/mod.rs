@@ -12,6 +12,7 @@ mod capacity;
 mod caught;
 mod defer;
 mod denied;
+mod matches;
 mod residence;
 mod rewritten;
 
@@ -67,15 +68,26 @@ fn divide(rules: &Rules<'_>) -> Result<Placed, Vec<Diagnostic>> {
     let unit = rules.unit;
     let recursive = recursive_functions(&unit.functions);
     let mut placed = Placed { functions: unit.functions.clone(), limits: unit.limits, ..Placed::default() };
+    placed.patterns = unit.patterns.clone();
+    let noted = matches::matter(unit);
     let mut diagnostics = vec![];
     for handler in &unit.handlers {
         let (point, span, event) = (handler.point.clone(), handler.span, handler.event.clone());
+        if let Event::NotRun { what } = handler.event {
+            let message = format!("`{point}` is resolved, but {what} are not run yet");
+            let finding = Diagnostic::error("not-run-yet", span, message);
+            diagnostics.push(finding.with_help("`check --until resolve` checks the script"));
+            continue;
+        }
         if runs_on_user_side(&handler.event) {
             placed.user.push(UserHandler { point, span, event, body: handler.body.clone() });
             continue;
         }
         let mut body = handler.body.clone();
         inline_calls(&mut body, &unit.functions, &recursive);
+        if noted {
+            matches::carry(&mut body);
+        }
         optimize_body(&mut body);
         match defer::divide(&mut body, rules, placed.kernel.len(), placed.continuations.len()) {
             Ok(continuations) => placed.continuations.extend(continuations),
@@ -94,7 +106,16 @@ fn divide(rules: &Rules<'_>) -> Result<Placed, Vec<Diagnostic>> {
 fn runs_on_user_side(event: &Event) -> bool {
     match event {
         Event::Begin(_) | Event::End(_) | Event::Error(_) | Event::Never | Event::Timer { .. } => true,
-        Event::Profile { .. } | Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => false,
+        Event::Profile { .. }
+        | Event::Counter { .. }
+        | Event::Access { .. }
+        | Event::KernelFunction { .. }
+        | Event::KernelCode { .. }
+        | Event::UserCode { .. }
+        | Event::NotRun { .. }
+        | Event::Tracepoint { .. }
+        | Event::SyscallEntry(_)
+        | Event::SyscallReturn(_) => false,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Graphs as listings: a line for each instruction.
 
 use std::fmt::Write;
+use std::sync::Arc;
+
+use systap_regex::Regex;
 
 use super::{aggregate, binary, compare, event, format_text, global, histogram, quoted, unary};
 use crate::graph::{Body, Jump, Op, Terminator, Unit, Value};
@@ -13,7 +16,7 @@ pub fn unit(unit: &Unit) -> String {
         _ = writeln!(out, "global {}", global(each));
     }
     let functions: Vec<&str> = unit.functions.iter().map(|function| function.name.as_str()).collect();
-    let names = Names { globals: unit.globals.iter().collect(), functions };
+    let names = Names { globals: unit.globals.iter().collect(), functions, patterns: &unit.patterns };
     for function in &unit.functions {
         _ = writeln!(out, "\nfunction {}", function.name);
         names.body(&function.body, &mut out);
@@ -29,6 +32,7 @@ pub fn unit(unit: &Unit) -> String {
 pub(super) struct Names<'a> {
     pub(super) globals: Vec<&'a Global>,
     pub(super) functions: Vec<&'a str>,
+    pub(super) patterns: &'a [Arc<Regex>],
 }
 
 impl Names<'_> {
@@ -68,6 +72,12 @@ impl Names<'_> {
             Op::Unary(op, a) => format!("{}{}", unary(*op), value(*a)),
             Op::Binary(op, a, b) => format!("{} {} {}", value(*a), binary(*op), value(*b)),
             Op::Compare(op, a, b) => format!("{} {} {}", value(*a), compare(*op), value(*b)),
+            Op::Match { text, pattern } => {
+                format!("{} =~ {}", value(*text), quoted(self.patterns[pattern.0 as usize].pattern()))
+            }
+            Op::NoteMatch { text, pattern } => {
+                format!("note that {} was matched with {}", value(*text), value(*pattern))
+            }
             Op::Extend { value: a, bits, signed } => {
                 format!("{} {} bits of {}", if *signed { "signed" } else { "unsigned" }, bits, value(*a))
             }

@@ -11,8 +11,8 @@ pub use program::program;
 
 use crate::format::{Conversion, ConversionKind, Extent, Format, Piece};
 use crate::program::{
-    AggregateFn, BinaryOp, CompareOp, Constant, Element, Event, Global, GlobalShape, Histogram, SyscallSet, Type,
-    UnaryOp,
+    AggregateFn, BinaryOp, CompareOp, Constant, Element, Event, Every, Global, GlobalShape, Histogram, SyscallSet,
+    Type, UnaryOp,
 };
 
 fn quoted(text: &[u8]) -> String {
@@ -63,6 +63,23 @@ fn event(event: &Event) -> String {
         Event::Timer { period, randomize: 0 } => format!("timer {period} ns"),
         Event::Timer { period, randomize } => format!("timer {period} ns, up to {randomize} ns more or less"),
         Event::Profile { hz } => format!("profile {hz} hz"),
+        Event::Counter { kind, config, every: Every::Count(count) } => format!("counter {kind}/{config:#x} at {count}"),
+        Event::Counter { kind, config, every: Every::Hertz(hz) } => format!("counter {kind}/{config:#x} {hz} hz"),
+        Event::Access { address, length, reads } => {
+            format!("{} {length} at {address:#x}", if *reads { "access" } else { "write" })
+        }
+        Event::KernelFunction { name, words, returns, .. } => {
+            format!("function {name}/{words}{}", if *returns { " return" } else { "" })
+        }
+        Event::KernelCode { symbol, offset, returns } => {
+            format!("code {symbol}+{offset:#x}{}", if *returns { " return" } else { "" })
+        }
+        Event::UserCode { path, offset, returns, process, .. } => format!(
+            "user code {path}+{offset:#x}{}{}",
+            if *returns { " return" } else { "" },
+            process.map_or(String::new(), |process| format!(" of {process}"))
+        ),
+        Event::NotRun { what } => format!("not run: {what}"),
         Event::Tracepoint { name, arguments, .. } => format!("tracepoint {name}/{arguments}"),
         Event::SyscallEntry(numbers) => format!("syscall entry {}", set(numbers)),
         Event::SyscallReturn(numbers) => format!("syscall return {}", set(numbers)),

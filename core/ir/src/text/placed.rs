@@ -13,7 +13,8 @@ pub fn placed(placed: &Placed) -> String {
         _ = writeln!(out, "global {}; lives in {}", global(each), place(residence));
     }
     let functions: Vec<&str> = placed.functions.iter().map(|function| function.name.as_str()).collect();
-    let names = Names { globals: placed.globals.iter().map(|(global, _)| global).collect(), functions };
+    let globals = placed.globals.iter().map(|(global, _)| global).collect();
+    let names = Names { globals, functions, patterns: &placed.patterns };
     for handler in &placed.kernel {
         let loops = if handler.loops { ", loops" } else { "" };
         _ = writeln!(out, "\nkernel: {} ({}{loops})", handler.point, event(&handler.event));

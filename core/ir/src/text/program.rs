@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{aggregate, binary, compare, constant, event, format_text, global, histogram, type_name, unary};
+use super::{aggregate, binary, compare, constant, event, format_text, global, histogram, quoted, type_name, unary};
 use crate::program::{
     AssignOp, Expr, ExprKind, Foreach, GlobalId, Local, LocalId, Order, OrderBy, Place, Program, Space, Stmt, StmtKind,
 };
@@ -167,6 +167,10 @@ impl Printer<'_> {
             ExprKind::Unary(op, operand) => format!("{}{}", unary(*op), self.expr(operand)),
             ExprKind::Binary(op, a, b) => format!("({} {} {})", self.expr(a), binary(*op), self.expr(b)),
             ExprKind::Compare(op, a, b) => format!("({} {} {})", self.expr(a), compare(*op), self.expr(b)),
+            ExprKind::Match { text, pattern } => {
+                let pattern = self.program.patterns[pattern.0 as usize].pattern();
+                format!("({} =~ {})", self.expr(text), quoted(pattern))
+            }
             ExprKind::Logical { and, left, right } => {
                 format!("({} {} {})", self.expr(left), if *and { "&&" } else { "||" }, self.expr(right))
             }

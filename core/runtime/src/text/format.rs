@@ -238,6 +238,32 @@ pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// A text of which what does not print is escaped, in at most `length` bytes. In quotes it takes 5 bytes at least, and if it had to be
+/// cut, `...` follows the quotes.
+pub fn escape_within(bytes: &[u8], length: usize, quoted: bool) -> Vec<u8> {
+    let room = if quoted { length.max(5) - 2 } else { length };
+    let mut out = if quoted { vec![b'"'] } else { vec![] };
+    let end = out.len() + room;
+    let mut cut = false;
+    for byte in bytes.chunks(1) {
+        let before = out.len();
+        escape(byte, &mut out);
+        if out.len() > end {
+            out.truncate(before);
+            cut = true;
+            break;
+        }
+    }
+    if quoted {
+        if cut {
+            // The quote and the dots come in the place of the last bytes, were it in the middle of an escape.
+            out.truncate(end - 3);
+        }
+        out.extend_from_slice(if cut { b"\"..." } else { b"\"" });
+    }
+    out
+}
+
 /// Appends an address as `%p` does: `0x` and hexadecimal digits.
 pub fn address(value: u64, out: &mut Vec<u8>) {
     push_address(out, value);

@@ -46,6 +46,10 @@ pub enum ErrorKind {
     BadBucket(i64),
     /// The script's own: `error(...)`.
     Message(Text),
+    /// `matched(n)` or `ngroups()`, which has no n, after a match that failed, or before any.
+    NoMatch(Option<i64>),
+    /// `matched(n)` of a pattern with fewer groups.
+    NoGroup(i64),
     /// MAXACTION.
     TooManyActions,
     /// MAXNESTING: this many calls deep.
@@ -125,6 +129,9 @@ impl ErrorKind {
             }
             ErrorKind::EmptyAggregate(_) => "empty aggregate".to_owned(),
             ErrorKind::BadBucket(_) => "histogram index out of range".to_owned(),
+            ErrorKind::NoMatch(Some(group)) => format!("Attempted to get subexpression {group} from failed match"),
+            ErrorKind::NoMatch(None) => "Attempted to get number of subexpressions from failed match".to_owned(),
+            ErrorKind::NoGroup(group) => format!("Attempted to get nonexistent subexpression {group}"),
             ErrorKind::TooManyActions => "MAXACTION exceeded".to_owned(),
             ErrorKind::TooDeep(_) => "MAXNESTING exceeded".to_owned(),
             ErrorKind::MemoryIsGone(space) => {

@@ -4,18 +4,22 @@
 //! The script's calls never become calls of Rust's: their depth is counted and ends in an error, not in a fault.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use systap_diagnostics::Span;
 use systap_ir::arithmetic;
 use systap_ir::graph::{Block, Body, Function, Inst, Op, Terminator};
 use systap_ir::program::{FunctionId, Global, Limits, Type};
+use systap_regex::Regex;
 
 use super::datum::Datum;
 use super::error::{ErrorKind, RuntimeError};
 use super::frame::{Frame, Registers, has_texts};
 use super::host::Host;
+use super::matches::LastMatch;
 use super::operation::Cursor;
 use super::store::Store;
+use super::tokens::Tokens;
 
 /// How many jumps backwards and calls go by between two looks at whether the run is to end.
 const PATIENCE: u32 = 4096;
@@ -57,6 +61,7 @@ impl Here<'_> {
 /// Runs handlers and continuations. Keeps nothing from one run to the next but its memory.
 pub struct Interpreter<'a> {
     functions: &'a [Function],
+    pub(super) patterns: &'a [Arc<Regex>],
     /// Which functions have strings.
     texts: Vec<bool>,
     pub(super) limits: Limits,
@@ -67,6 +72,8 @@ pub struct Interpreter<'a> {
     pub(super) cursors: Vec<Cursor>,
     pub(super) keys: Vec<Datum>,
     pub(super) output: Vec<u8>,
+    pub(super) last_match: Option<LastMatch>,
+    pub(super) tokens: Tokens,
     /// The program's, for the messages of errors.
     globals: Rc<[Global]>,
     /// What was caught last.
@@ -74,10 +81,11 @@ pub struct Interpreter<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    /// An interpreter for bodies that call these functions.
-    pub fn new(functions: &'a [Function], limits: Limits) -> Interpreter<'a> {
+    /// An interpreter for bodies that call these functions and match with these regular expressions.
+    pub fn new(functions: &'a [Function], patterns: &'a [Arc<Regex>], limits: Limits) -> Interpreter<'a> {
         Interpreter {
             functions,
+            patterns,
             texts: functions.iter().map(|function| has_texts(&function.body)).collect(),
             limits,
             actions: limits.ordinary_actions(),
@@ -86,6 +94,8 @@ impl<'a> Interpreter<'a> {
             cursors: vec![],
             keys: vec![],
             output: vec![],
+            last_match: None,
+            tokens: Tokens::default(),
             globals: Rc::from([]),
             caught: None,
         }
@@ -118,6 +128,8 @@ impl<'a> Interpreter<'a> {
         self.registers.clear();
         self.frames.clear();
         self.cursors.clear();
+        self.last_match = None;
+        self.tokens = Tokens::default();
         self.caught = None;
         let Some(entry) = body.blocks.first() else { return Ok(()) };
         self.registers.enter(body, has_texts(body));

@@ -36,9 +36,25 @@ impl Interpreter<'_> {
             Intrinsic::SyscallName => self.clipped(syscall::name(long(0)).as_bytes()),
             Intrinsic::Strlen => Datum::Long(text(0).len() as i64),
             Intrinsic::Substr => Datum::text(substr(&text(0), long(1), long(2))),
+            Intrinsic::Stringat => {
+                let byte = usize::try_from(long(1)).ok().and_then(|at| text(0).get(at).copied());
+                let outside = || ErrorKind::Message(Text::from(&b"Position out of bounds"[..]));
+                Datum::Long(i64::from(byte.ok_or_else(outside)?))
+            }
             Intrinsic::Isinstr => Datum::Long(find(&text(0), &text(1)).is_some().into()),
             Intrinsic::Strpos => Datum::Long(find(&text(0), &text(1)).map_or(-1, |at| at as i64)),
             Intrinsic::StrReplace => self.clipped(&replace(&text(0), &text(1), &text(2))),
+            Intrinsic::Matched => Datum::text(&self.matched(long(0))?),
+            Intrinsic::Ngroups => Datum::Long(self.groups()?),
+            Intrinsic::TextStrn => {
+                let most = (self.limits.string as usize).saturating_sub(1);
+                let length = usize::try_from(long(1)).ok().filter(|length| (1..=most).contains(length)).unwrap_or(most);
+                self.clipped(&crate::text::format::escape_within(&text(0), length, long(2) != 0))
+            }
+            Intrinsic::Tokenize => {
+                let (input, delimiters) = (text(0), text(1));
+                Datum::text(&self.tokens.next(&input, &delimiters))
+            }
             Intrinsic::Strtol => Datum::Long(strtol(&text(0), long(1))),
             Intrinsic::Ctime => self.clipped(time::ctime(long(0)).as_bytes()),
             Intrinsic::ThreadIndent => {

@@ -11,9 +11,11 @@ mod frame;
 mod host;
 mod interpreter;
 mod intrinsic;
+mod matches;
 mod memory;
 mod operation;
 mod store;
+mod tokens;
 
 #[cfg(test)]
 mod tests;

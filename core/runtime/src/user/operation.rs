@@ -61,6 +61,15 @@ impl Interpreter<'_> {
                 Datum::Long(long) if context.ty() == Type::Long => Datum::Long(long),
                 _ => self.zero(context.ty()),
             },
+            Op::Match { text, pattern } => {
+                let text = self.registers.text(*text);
+                let matched = self.patterns.get(pattern.0 as usize).is_some_and(|pattern| pattern.is_match(text));
+                Datum::Long(matched.into())
+            }
+            Op::NoteMatch { text, pattern } => {
+                self.note_match(*text, *pattern);
+                return Ok(());
+            }
             Op::Argument { .. } => return Err(ErrorKind::NoEvent.into()),
             Op::Load { base, offset, width, signed, space: Space::Kernel, .. } => {
                 let address = self.registers.long(*base).wrapping_add(*offset).cast_unsigned();

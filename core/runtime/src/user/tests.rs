@@ -7,12 +7,14 @@ mod memory;
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use systap_diagnostics::{FileId, Span};
 use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
 use systap_ir::graph::{Block, BlockId, Body, Function, Inst, Jump, Op, Terminator, Value};
 use systap_ir::intrinsic::Context;
 use systap_ir::program::{AggregateShape, Constant, Element, FunctionId, Global, GlobalId, GlobalShape, Limits, Type};
+use systap_regex::Regex;
 
 use super::{Datum, Host, Interpreter, MemoryStore, RuntimeError, Symbol};
 use crate::text::indent::Indents;
@@ -142,6 +144,7 @@ impl Host for Record {
 struct World {
     globals: Vec<Global>,
     functions: Vec<Function>,
+    patterns: Vec<Arc<Regex>>,
     limits: Limits,
     host: Record,
     store: MemoryStore,
@@ -165,7 +168,7 @@ impl World {
     }
 
     fn run(&mut self, body: &Body, args: &[Datum]) -> Result<(), RuntimeError> {
-        Interpreter::new(&self.functions, self.limits).run(body, args, &mut self.store, &mut self.host)
+        Interpreter::new(&self.functions, &self.patterns, self.limits).run(body, args, &mut self.store, &mut self.host)
     }
 
     /// Runs and gives what was written; on an error, its sentence and the start of its place.

@@ -64,6 +64,8 @@ impl<'a> Script<'a> {
             files: &[parsed.file],
             sources: &mut sources,
             kernel,
+            programs: &systap_binary::Programs::default(),
+            target: None,
             limits: self.limits,
             globals_override: vec![],
             hz: 250,

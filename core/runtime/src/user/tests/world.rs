@@ -76,13 +76,17 @@ fn every_function_is_there() {
     for which in Intrinsic::ALL {
         let signature = which.signature();
         let (mut b, _) = Builder::new(&[]);
-        let zero = |b: &mut Builder, ty: &Type| if *ty == Type::Long { b.long(3) } else { b.text("3") };
+        let zero = |b: &mut Builder, ty: &Type| if *ty == Type::Long { b.long(3) } else { b.text("3333") };
         let args: Vec<Value> = signature.params.iter().map(|ty| zero(&mut b, ty)).collect();
+        // There are three groups to ask for.
+        let (text, pattern) = (b.text("abc"), b.long(0));
+        b.perform(Op::NoteMatch { text, pattern });
         match signature.returns {
             Some(ty) => {
                 let value = b.give(ty, Op::Intrinsic(*which, args));
                 b.print(value);
-                let output = World::default().output(&b.body);
+                let patterns = vec![Arc::new(Regex::new(b"(a)(b)(c)").unwrap())];
+                let output = World { patterns, ..World::default() }.output(&b.body);
                 assert!(output.ends_with('\n') && !output.starts_with("ERROR"), "{which:?}: {output}");
             }
             None => b.perform(Op::Intrinsic(*which, args)),

@@ -1,0 +1,45 @@
+//! `procfs("path").read` and `.write`, and `input.char`, `input.line`, which are of the same kind: someone outside reads what
+//! the script says, or says something to it.
+
+use super::{Point, Resolution, Resolved, bad_argument, number, string, text_of, timer};
+use crate::build;
+use crate::elaboration::Elaboration;
+use crate::scope::{EventFacts, OfferedValue};
+use systap_ir::program::Event;
+
+pub(super) fn resolve<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+    let Some(first) = point.at(0) else { return Ok(vec![]) };
+    if let Some(path) = string(first)
+        && (path.is_empty() || path.starts_with('/') || path.split('/').any(|part| matches!(part, "" | "." | "..")))
+    {
+        let message = format!("`{path}` is no path below the script's own directory");
+        return Err(bad_argument(first, message));
+    }
+    if let Some(umask) = point.word("umask")
+        && !number(umask).is_some_and(|bits| (0..=0o777).contains(&bits))
+    {
+        return Err(bad_argument(umask, "a mask of permissions is a number from 0 to 0777"));
+    }
+    if let Some(size) = point.word("maxsize") {
+        timer::positive(size)?;
+    }
+    Ok(vec![resolved(point, "files under /proc")])
+}
+
+/// What someone types, as `char` or `line`.
+pub(super) fn input<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+    let Some(kind) = point.at(1) else { return Ok(vec![]) };
+    let mut resolved = resolved(point, "handlers of input");
+    if let EventFacts::Values(values) = &mut resolved.facts {
+        let value = build::text(point.span, "");
+        values.push(OfferedValue { name: kind.name.text.clone(), value, pointee: None, settable: false });
+    }
+    Ok(vec![resolved])
+}
+
+fn resolved(point: &Point<'_>, what: &'static str) -> Resolved {
+    let value =
+        OfferedValue { name: "$value".into(), value: build::text(point.span, ""), pointee: None, settable: true };
+    let event = Event::NotRun { what };
+    Resolved { facts: EventFacts::Values(vec![value]), ..Resolved::plain(text_of(&point.components), event) }
+}

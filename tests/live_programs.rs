@@ -1,0 +1,163 @@
+//! That probes on programs tell the truth: functions, returns, static probes and the lives of a program whose doings are known
+//! because it is written here.
+
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+mod systap;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use systap::{can_trace, run};
+
+/// A program that calls `twice` five times, with a static probe at each, and prints 30. What `sys/sdt.h` would make of the probe is
+/// written out.
+const PROGRAM: &str = r#"
+#include <stdio.h>
+__attribute__((noinline)) int twice(int x) { __asm__ volatile(""); return 2 * x; }
+#define MARK(name, a, b) __asm__ volatile( \
+    "990: nop\n.pushsection .note.stapsdt,\"?\",\"note\"\n.balign 4\n" \
+    ".4byte 992f-991f, 994f-993f, 3\n991: .asciz \"stapsdt\"\n992: .balign 4\n" \
+    "993: .8byte 990b\n.8byte _.stapsdt.base\n.8byte 0\n" \
+    ".asciz \"shop\"\n.asciz \"" name "\"\n.asciz \"-4@%0 8@%1 4@$-7 -2@%2\"\n994: .balign 4\n.popsection\n" \
+    ".ifndef _.stapsdt.base\n.pushsection .stapsdt.base,\"aG\",\"progbits\",.stapsdt.base,comdat\n" \
+    ".weak _.stapsdt.base\n.hidden _.stapsdt.base\n_.stapsdt.base: .space 1\n.size _.stapsdt.base, 1\n" \
+    ".popsection\n.endif\n" :: "r"(a), "r"((long)b), "m"(small))
+volatile short small = -3;
+int main(void) {
+    int sum = 0;
+    for (int i = 1; i <= 5; i++) {
+        sum += twice(i);
+        MARK("tick", -i, i * 10000000000);
+    }
+    printf("%d\n", sum);
+    return 0;
+}
+"#;
+
+/// The program, built in a folder that goes when it is dropped.
+struct Built {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+/// Builds the program; `None` if tracing is not possible here or there is no compiler.
+fn build() -> Option<Built> {
+    if !can_trace() {
+        return None;
+    }
+    if cfg!(not(target_arch = "x86_64")) || !std::path::Path::new("/sys/bus/event_source/devices/uprobe").exists() {
+        eprintln!("skipped: probes on programs are known for x86-64 kernels with uprobes");
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (source, path) = (folder.path().join("shop.c"), folder.path().join("shop"));
+    std::fs::write(&source, PROGRAM).expect("a file can be written");
+    match Command::new("cc").args(["-O1", "-o"]).arg(&path).arg(&source).status() {
+        Ok(status) if status.success() => Some(Built { _folder: folder, path }),
+        other => {
+            eprintln!("skipped: no C compiler builds the program: {other:?}");
+            None
+        }
+    }
+}
+
+impl Built {
+    /// What a script prints over a run of the program, which prints 30 itself.
+    fn lines(&self, text: &str) -> Vec<String> {
+        let path = self.path.to_str().expect("its path is text");
+        let outcome = run(["run", "-c", path, "-e", &text.replace("SHOP", path)]);
+        outcome.is_quiet();
+        outcome.text().lines().filter(|line| *line != "30").map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn functions_and_their_returns() {
+    let Some(built) = build() else { return };
+    let script = "global n
+        probe process(\"SHOP\").function(\"twice\") { n++ println(\"in \", n, \" \", pid() == target()) }
+        probe process(\"SHOP\").function(\"tw*\").return { println(\"out \", $return) }
+        probe process.function(\"twice\").call if (n > 3) { println(\"fourth or fifth\") }";
+    let mut expected = vec![];
+    for call in 1..=5 {
+        expected.push(format!("in {call} 1"));
+        if call > 3 {
+            expected.push("fourth or fifth".to_string());
+        }
+        expected.push(format!("out {}", 2 * call));
+    }
+    assert_eq!(built.lines(script), expected);
+}
+
+#[test]
+fn static_probes_and_their_arguments() {
+    let Some(built) = build() else { return };
+    let script = "probe process(\"SHOP\").provider(\"shop\").mark(\"t*\") {
+            println($$provider, \" \", $$name, \" \", $arg1, \" \", $arg2, \" \", $arg3, \" \", @defined($arg5))
+        }";
+    let expected: Vec<String> = (1..=5_i64).map(|i| format!("shop tick {} {} -7 0", -i, i * 10_000_000_000)).collect();
+    assert_eq!(built.lines(script), expected);
+}
+
+#[test]
+fn a_program_begins_calls_and_ends() {
+    let Some(built) = build() else { return };
+    let script = "global calls, returns
+        probe process(\"SHOP\").begin { println(\"begin \", execname(), \" \", pid() == target()) }
+        probe process(\"SHOP\").syscall { if ($syscall == 1) calls[$arg1, $arg3]++ }
+        probe process(\"SHOP\").syscall.return { if ($syscall == 1) returns[$return]++ }
+        probe process(\"/bin/true\").begin, process(1).syscall if (calls[9, 9]) { println(\"never\") }
+        probe process.end { foreach ([fd, size] in calls) println(\"wrote \", fd, \" \", size, \" \", returns[size]) }";
+    let seen = built.lines(script);
+    // write(1, \"30\\n\", 3), call number 1.
+    assert_eq!(seen.first().map(String::as_str), Some("begin shop 1"), "{seen:?}");
+    assert_eq!(seen.get(1).map(String::as_str), Some("wrote 1 3 1"), "{seen:?}");
+    assert_eq!(seen.len(), 2, "{seen:?}");
+}
+
+#[test]
+fn calls_of_libraries() {
+    let Some(built) = build() else { return };
+    let script = "probe process(\"SHOP\").plt(\"pr*\") { println(\"plt \", $$name) }
+        probe process(\"SHOP\").library(\"libc.so.6\").function(\"printf\") { println(\"in\") }
+        probe process(\"SHOP\").library(\"libc.so.6\").function(\"printf\").return { println(\"out \", $return) }";
+    assert_eq!(built.lines(script), ["plt printf", "in", "out 3"]);
+}
+
+#[test]
+fn counters_count() {
+    if !can_trace() {
+        return;
+    }
+    let outcome = run([
+        "run",
+        "-T",
+        "1",
+        "-e",
+        "global ticks, switches
+         probe perf.sw.cpu_clock.hz(100) { ticks++ }
+         probe perf.type(1).config(3).sample(1) { switches++ }
+         probe end { println(ticks > 30, \" \", switches > 2) }",
+    ]);
+    outcome.prints("1 1\n");
+}
+
+#[test]
+fn what_the_kernel_lacks_is_said_with_a_status() {
+    if !can_trace() {
+        return;
+    }
+    if std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists() {
+        return eprintln!("skipped: this kernel has kprobes");
+    }
+    let outcome = run(["run", "-T", "1", "-e", "probe kprobe.function(\"vfs_read\") { exit() }"]);
+    outcome.exits(3).complains(&["this kernel has no kprobes", "kprobe.function(\"vfs_read\")"]);
+}
+
+#[test]
+fn what_is_not_run_yet_resolves() {
+    let text = "probe netfilter.hook(\"NF_INET_LOCAL_IN\").pf(\"NFPROTO_IPV4\") { println($hooknum) }";
+    run(["check", "--until", "resolve", "-e", text]).is_quiet();
+    run(["check", "-e", text]).exits(1).complains(&["error[not-run-yet]", "network filters"]);
+}
