@@ -73,6 +73,9 @@ pub(crate) struct RunOptions {
     /// Say nothing but errors
     #[arg(short = 'q', conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Do not print, at the end, the globals that the script writes and never reads
+    #[arg(long)]
+    pub(crate) no_global_var_display: bool,
     /// At the end, tell what was attached, hit, lost, skipped and missed
     #[arg(long)]
     pub(crate) summary: bool,

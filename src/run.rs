@@ -43,7 +43,11 @@ pub(crate) fn run(options: &RunOptions) -> Status {
             diagnostics.clear();
         }
         terminal::show(&diagnostics, sources, options.script.format, options.script.color);
-        compiled.map_err(|stop| explain_stop(&stop))
+        let (mut placed, artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
+        if options.no_global_var_display {
+            placed.globals.iter_mut().for_each(|(global, _)| global.print_at_end = false);
+        }
+        Ok((placed, artifact))
     };
     let (mut placed, mut artifact) = match compile(&mut sources, false) {
         Ok(compiled) => compiled,

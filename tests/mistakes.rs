@@ -268,9 +268,9 @@ error[aggregate-misuse]: `s` is an aggregate, and has no value of its own
 1 | global s probe begin { s <<< 1; println(s + 1) }
   |                        -                ^
   |                        |
-  |                        values are accumulated here
+  |                        an aggregate since here
   |
-  = help: ask for `@count(s)`, `@sum`, `@min`, `@max`, `@avg`, `@hist_log` or `@hist_linear`
+  = help: ask for `@count(s)`, `@sum`, `@min`, `@max`, `@avg`, `@variance`, `@hist_log` or `@hist_linear`
 
 "#]],
     );

@@ -7,7 +7,7 @@ use crate::elaboration::Elaboration;
 use crate::types::Ty;
 use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};
-use systap_ir::program::{AggregateShape, Constant, Element, Global, GlobalId, GlobalShape, LinearBounds, Type};
+use systap_ir::program::{AggregateShape, Constant, Element, Global, GlobalId, GlobalShape, Histogram, Type};
 use systap_syntax::ast;
 
 /// The greatest number of keys of an array, as SystemTap has it.
@@ -30,10 +30,14 @@ pub(crate) struct GlobalState<'a> {
     pub(crate) aggregate: Option<Span>,
     pub(crate) read: bool,
     pub(crate) written: bool,
-    /// `@hist_log` is asked for.
-    pub(crate) logarithmic: bool,
-    /// `@hist_linear` is asked for, and where.
-    pub(crate) linear: Option<(LinearBounds, Span)>,
+    /// A pointer is assigned to it, or to an element of it.
+    pub(crate) pointer: bool,
+    /// The histogram that is asked for, and where.
+    pub(crate) histogram: Option<(Histogram, Span)>,
+    /// The least or the greatest value is asked for.
+    pub(crate) extremes: bool,
+    /// `@variance` is asked for with this shift, and where.
+    pub(crate) variance: Option<(u8, Span)>,
 }
 
 impl<'a> Elaboration<'a> {
@@ -62,8 +66,10 @@ impl<'a> Elaboration<'a> {
             aggregate: self.names.accumulated(name),
             read: false,
             written: false,
-            logarithmic: false,
-            linear: None,
+            pointer: false,
+            histogram: None,
+            extremes: false,
+            variance: None,
         });
         self.names.use_global(name, id);
         Some(id)
@@ -154,9 +160,9 @@ impl<'a> Elaboration<'a> {
         let Some(since) = state.aggregate else { return true };
         let name = &state.declaration.name.text;
         let finding = Diagnostic::error("aggregate-misuse", at, format!("`{name}` is an aggregate, and {doing}"))
-            .with_secondary(since, "values are accumulated here")
+            .with_secondary(since, "an aggregate since here")
             .with_help(format!(
-                "ask for `@count({name})`, `@sum`, `@min`, `@max`, `@avg`, `@hist_log` or `@hist_linear`"
+                "ask for `@count({name})`, `@sum`, `@min`, `@max`, `@avg`, `@variance`, `@hist_log` or `@hist_linear`"
             ));
         self.report(finding);
         false
@@ -213,16 +219,22 @@ impl<'a> Elaboration<'a> {
             let name = declaration.name.text.clone();
             let never = state.script && state.read && !state.written && state.init.is_none();
             let print_at_end = state.script && state.written && !state.read;
+            let pointer = state.pointer;
+            let histogram = state.histogram.map(|(histogram, _)| histogram);
             let aggregate = AggregateShape {
-                logarithmic: state.logarithmic,
-                linear: state.linear.map(|(bounds, _)| bounds),
-                variance: None,
+                logarithmic: histogram == Some(Histogram::Logarithmic),
+                linear: match histogram {
+                    Some(Histogram::Linear(bounds)) => Some(bounds),
+                    _ => None,
+                },
+                variance: state.variance.map(|(shift, _)| shift),
+                sums_only: !state.extremes && state.variance.is_none() && !print_at_end,
             };
             let (is_aggregate, value, init) = (state.aggregate.is_some(), state.value, state.init.clone());
             if let (Some(since), Some(init)) = (state.aggregate, &declaration.init) {
                 let message = format!("`{name}` is an aggregate, and cannot start from a value");
                 let finding = Diagnostic::error("aggregate-misuse", init.span, message);
-                self.report(finding.with_secondary(since, "values are accumulated here"));
+                self.report(finding.with_secondary(since, "an aggregate since here"));
             }
             let state = &self.globals[index];
             let shape = match state.array.clone() {
@@ -255,7 +267,7 @@ impl<'a> Elaboration<'a> {
                 let message = format!("the global `{name}` is read and never given a value");
                 self.report(Diagnostic::warning("global-never-assigned", span, message));
             }
-            globals.push(Global { name, span, shape, print_at_end });
+            globals.push(Global { name, span, shape, print_at_end, pointer });
         }
         globals
     }

@@ -54,6 +54,8 @@ const ROWS: &[Row] = &[
     Row("MAXMAPENTRIES", 1, i32::MAX as u64, |limits, value| limits.entries = value as u32),
     Row("MAXERRORS", 0, WORD, |limits, value| limits.errors = value as u32),
     Row("MAXSKIPPED", 0, WORD, |limits, value| limits.skipped = value as u32),
+    Row("HIST_WIDTH", 1, 4_096, |limits, value| limits.histogram_width = value as u32),
+    Row("HIST_ELISION", 0, 128, |limits, value| limits.histogram_elision = value as u32),
     Row("MAXNESTING", 1, 100_000, |limits, value| limits.nesting = value as u32),
     Row("MAXBACKTRACE", 1, WORD, |limits, value| limits.backtrace = value.min(127) as u32),
     Row("INTERRUPTIBLE", 0, WORD, |limits, value| limits.interruptible = value as u32),
@@ -135,6 +137,11 @@ pub fn set(limits: &mut Limits, definition: &str) -> Result<Outcome, LimitError>
         );
     };
     let wrong = || LimitError::Value { name, value: value.to_string(), least: *least, most: *most };
+    if *name == "HIST_ELISION" && value.parse::<i32>().is_ok_and(|number| number < 0) {
+        // Below 0, no row is left out.
+        set(limits, WORD);
+        return Ok(Outcome::Set);
+    }
     let number = number(value).filter(|number| (least..=most).contains(&number)).ok_or_else(wrong)?;
     set(limits, number);
     Ok(Outcome::Set)
@@ -161,6 +168,8 @@ mod tests {
             assert_eq!(set(&mut limits, definition), Ok(Outcome::Set), "{definition}");
         }
         assert_eq!(limits, Limits { actions: 5, errors: 8, skipped: 16, interruptible: 1, ..Limits::default() });
+        set(&mut limits, "HIST_ELISION=-1").unwrap();
+        assert_eq!(limits.histogram_elision, u32::MAX);
     }
 
     #[test]

@@ -90,12 +90,7 @@ pub(crate) fn operands<'a>(each: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
             visit(value);
         }
         ExprKind::Step { target, .. } => visit(target),
-        ExprKind::Aggregate { stat, shift, .. } => {
-            visit(stat);
-            if let Some(shift) = shift {
-                visit(shift);
-            }
-        }
+        ExprKind::Aggregate { stat, .. } => visit(stat),
         ExprKind::Histogram { stat, bucket, .. } => {
             visit(stat);
             if let Some(bucket) = bucket {
@@ -117,16 +112,22 @@ pub(crate) fn operands<'a>(each: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
     }
 }
 
-/// The names that something accumulates into with `<<<`, with the first place of each.
+/// The names that are used as aggregates, with the first place of each where something is accumulated or, if nothing is,
+/// asked.
 pub(crate) fn aggregates<'a>(file: &'a File, found: &mut HashMap<&'a str, Span>) {
+    let mut asked: HashMap<&'a str, Span> = HashMap::new();
     let mut visit = |node: Node<'a>| {
-        if let Node::Expr(Expr { kind: ExprKind::Accumulate { target, .. }, .. }) = node {
-            match &target.kind {
-                ExprKind::Name(name) => found.entry(name).or_insert(target.span),
-                ExprKind::Index { array, .. } => found.entry(&array.text).or_insert(target.span),
-                _ => return,
-            };
-        }
+        let Node::Expr(Expr { kind, .. }) = node else { return };
+        let (found, stat) = match kind {
+            ExprKind::Accumulate { target, .. } => (&mut *found, target),
+            ExprKind::Aggregate { stat, .. } | ExprKind::Histogram { stat, .. } => (&mut asked, stat),
+            _ => return,
+        };
+        match &stat.kind {
+            ExprKind::Name(name) => found.entry(name).or_insert(stat.span),
+            ExprKind::Index { array, .. } => found.entry(&array.text).or_insert(stat.span),
+            _ => return,
+        };
     };
     for item in &file.items {
         match item {
@@ -143,6 +144,9 @@ pub(crate) fn aggregates<'a>(file: &'a File, found: &mut HashMap<&'a str, Span>)
             }
             Item::Global(_) | Item::Embedded(_) => {}
         }
+    }
+    for (name, span) in asked {
+        found.entry(name).or_insert(span);
     }
 }
 

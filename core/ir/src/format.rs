@@ -36,9 +36,15 @@ pub struct Conversion {
     pub alternate: bool,
     /// At least that many bytes.
     pub width: Extent,
-    /// At most that many bytes of text, or at least that many digits.
+    /// At most that many bytes of text, at least that many digits, or so many bytes of memory.
     pub precision: Extent,
+    /// Of `%m` and `%M`: how many whole words of the memory travel as operands; see [`Conversion::operands`].
+    pub words: u32,
 }
+
+/// The operands of `%m` and `%M` behind the whole words: what is left of the memory, in 4, 2 and 1 bytes as the bits of its
+/// length say.
+pub const MEMORY_REST: [u32; 3] = [4, 2, 1];
 
 /// A width or precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -99,11 +105,20 @@ impl Conversion {
             alternate: false,
             width: Extent::None,
             precision: Extent::None,
+            words: 0,
         }
     }
 
-    /// How many operands it takes: itself, and one for each `*`.
+    /// How many `*` it has.
+    pub fn stars(&self) -> usize {
+        usize::from(self.width == Extent::Operand) + usize::from(self.precision == Extent::Operand)
+    }
+
+    /// How many operands it takes: one for each `*`, then itself. Behind the address of `%m` and `%M` come the bytes at it, which
+    /// must be read when the probe is hit: [`Conversion::words`] longs of 8 bytes each, and [`MEMORY_REST`], each in the low
+    /// bytes of a long.
     pub fn operands(&self) -> usize {
-        1 + usize::from(self.width == Extent::Operand) + usize::from(self.precision == Extent::Operand)
+        let memory = matches!(self.kind, ConversionKind::Memory | ConversionKind::MemoryHex);
+        1 + self.stars() + if memory { self.words as usize + MEMORY_REST.len() } else { 0 }
     }
 }

@@ -23,6 +23,10 @@ pub struct Limits {
     pub errors: u32,
     /// `MAXSKIPPED`: hits that may be skipped.
     pub skipped: u32,
+    /// `HIST_WIDTH`: width of a histogram's longest bar.
+    pub histogram_width: u32,
+    /// `HIST_ELISION`: rows without values that a histogram keeps beside those with some; all of them from [`u32::MAX`] on.
+    pub histogram_elision: u32,
     /// `MAXNESTING`: depth of calls on the user side.
     pub nesting: u32,
     /// `MAXBACKTRACE`: return addresses of a stack.
@@ -61,6 +65,8 @@ impl Default for Limits {
             entries: 2048,
             errors: 0,
             skipped: 100,
+            histogram_width: 50,
+            histogram_elision: 2,
             nesting: 200,
             backtrace: 20,
             interruptible: 1,

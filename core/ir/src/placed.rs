@@ -109,9 +109,13 @@ pub struct Slot {
     pub size: u32,
 }
 
-/// The places of an aggregate's parts within its map value, in 8-byte words: count, sum, min, max, then (if kept) the buckets of the logarithmic and of the linear histogram.
+/// The places of an aggregate's parts within its map value, in 8-byte words: count, sum, min, max, then (if kept) what the
+/// variance needs and the buckets of the logarithmic and of the linear histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AggregateLayout {
+    /// Index of the mean and of the sum of squared deviations from it, both of shifted values, as Welford's algorithm keeps
+    /// them in integers.
+    pub spread: Option<u32>,
     /// Index of the first word of the logarithmic histogram's [`LOG_BUCKETS`] buckets.
     pub logarithmic: Option<u32>,
     /// Index of the first word of the linear histogram's buckets.
@@ -162,8 +166,9 @@ impl AggregateLayout {
             words += count;
             first
         };
+        let spread = shape.variance.map(|_| take(2));
         let logarithmic = shape.logarithmic.then(|| take(LOG_BUCKETS));
         let linear = shape.linear.map(|bounds| take(bounds.buckets()));
-        AggregateLayout { logarithmic, linear, words }
+        AggregateLayout { spread, logarithmic, linear, words }
     }
 }

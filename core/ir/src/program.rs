@@ -75,6 +75,8 @@ pub struct Global {
     pub shape: GlobalShape,
     /// Printed when the run ends, since the script writes it and never reads it.
     pub print_at_end: bool,
+    /// A pointer is assigned to it somewhere, so that it is printed as one.
+    pub pointer: bool,
 }
 
 /// What a global holds.
@@ -115,6 +117,9 @@ pub struct AggregateShape {
     pub linear: Option<LinearBounds>,
     /// `@variance` is asked for with this shift.
     pub variance: Option<u8>,
+    /// Only what adds up is asked for: neither the least nor the greatest value, nor the variance. What was read of such an
+    /// aggregate can be taken away from it exactly, whatever comes meanwhile.
+    pub sums_only: bool,
 }
 
 /// The parameters of `@hist_linear`.
@@ -382,7 +387,7 @@ pub enum AggregateFn {
     Max,
     /// Sum divided by count, towards zero; an error if none.
     Avg,
-    /// Sample variance, times two to the power of the shape's shift; an error if none.
+    /// Sample variance, worked out on values shifted left by what the shape says; an error if none.
     Variance,
 }
 

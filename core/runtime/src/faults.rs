@@ -127,6 +127,7 @@ mod tests {
             span: Span::new(FileId(0), 0, 0),
             shape: GlobalShape::Scalar(Constant::Long(0)),
             print_at_end: false,
+            pointer: false,
         };
         let mut faults = Faults::new(Rc::from([global("a"), global("b")]), Limits::default());
         for _ in 0..3 {

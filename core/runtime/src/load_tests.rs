@@ -55,7 +55,7 @@ fn placed() -> Placed {
     };
     let keys = vec![Type::Long];
     let shape = GlobalShape::Array { keys, element: Element::Value(Type::Long), capacity: 10, wrap: false };
-    let global = Global { name: "reads".into(), span: span(0), shape, print_at_end: false };
+    let global = Global { name: "reads".into(), span: span(0), shape, print_at_end: false, pointer: false };
     Placed { kernel: vec![handler], globals: vec![(global, Residence::User)], ..Placed::default() }
 }
 

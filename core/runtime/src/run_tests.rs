@@ -216,7 +216,7 @@ fn errors_within_the_limit_are_shown_once_and_counted() {
 
 pub(super) fn long_global(name: &str, residence: Residence, print_at_end: bool) -> (Global, Residence) {
     let shape = GlobalShape::Scalar(Constant::Long(0));
-    (Global { name: name.into(), span: span(0), shape, print_at_end }, residence)
+    (Global { name: name.into(), span: span(0), shape, print_at_end, pointer: false }, residence)
 }
 
 /// Counts its ticks in global 0.

@@ -5,7 +5,7 @@
 use systap_ir::placed::{AggregateLayout, COUNT, LOG_BUCKETS, MAX, MIN, SUM, Slot};
 use systap_ir::program::{AggregateShape, Type};
 
-use crate::user::{Aggregate, Datum};
+use crate::user::{Aggregate, Datum, Part};
 
 /// Bytes of a machine word in a map.
 pub(crate) const WORD: usize = 8;
@@ -62,6 +62,11 @@ pub(crate) fn decode_aggregate(bytes: &[u8], shape: &AggregateShape, layout: &Ag
     aggregate.sum = word(SUM);
     aggregate.min = word(MIN);
     aggregate.max = word(MAX);
+    if let (Some(spread), Some(first)) = (&mut aggregate.spread, layout.spread)
+        && aggregate.count != 0
+    {
+        spread.parts.push(Part { count: aggregate.count, mean: word(first), squares: word(first + 1) });
+    }
     let buckets = |first: u32, count: u32| (first..first + count).map(word).collect::<Box<[i64]>>();
     aggregate.logarithmic = layout.logarithmic.map(|first| buckets(first, LOG_BUCKETS));
     aggregate.linear = layout.linear.zip(shape.linear).map(|(first, bounds)| buckets(first, bounds.buckets()));
@@ -109,7 +114,7 @@ mod tests {
     #[test]
     fn aggregates_of_two_processors_are_one() {
         let bounds = LinearBounds { start: 0, stop: 10, interval: 5 };
-        let shape = AggregateShape { logarithmic: true, linear: Some(bounds), variance: None };
+        let shape = AggregateShape { logarithmic: true, linear: Some(bounds), variance: Some(1), sums_only: false };
         let layout = AggregateLayout::of(&shape);
         let mut expected = Aggregate::empty(&shape);
         let mut bytes = vec![];
@@ -119,7 +124,9 @@ mod tests {
             values.iter().for_each(|value| one.add(*value, &shape));
             expected.merge(&one);
             let words = [one.count, one.sum, one.min, one.max].into_iter();
-            let words = words.chain(one.logarithmic.unwrap()).chain(one.linear.unwrap());
+            let part = one.spread.unwrap().parts.first().copied().unwrap_or_default();
+            let words =
+                words.chain([part.mean, part.squares]).chain(one.logarithmic.unwrap()).chain(one.linear.unwrap());
             bytes.extend(words.flat_map(i64::to_ne_bytes));
         }
         let merged = merge_aggregates(&bytes, &shape, &layout);

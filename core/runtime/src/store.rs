@@ -44,6 +44,8 @@ pub(crate) struct Table<'a> {
     pub(crate) content: Content,
     pub(crate) per_cpu: bool,
     wraps: bool,
+    /// The kernel side asks what elements there are, so that a deleted one may not stay in the map.
+    pub(crate) asked: bool,
     /// What this side added to globals that each CPU has for itself, by key.
     pub(crate) ours: HashMap<Box<[u8]>, Share>,
     /// What the handler that runs has read of such globals.
@@ -60,8 +62,8 @@ pub(crate) enum Share {
     /// `taken`: this side has deleted the element, which stays in the map as long as what was added there is taken back
     /// here; it counts as absent until the kernel side adds to it again.
     Long { by: i64, taken: bool },
-    /// Of an aggregate.
-    Aggregate(Aggregate),
+    /// Of an aggregate, which may hold less than nothing: what was read and deleted. `taken`: as above.
+    Aggregate { of: Aggregate, taken: bool },
 }
 
 impl<'a> MapStore<'a> {
@@ -74,6 +76,11 @@ impl<'a> MapStore<'a> {
         let mut homes = vec![];
         for (id, (global, residence)) in (0..).map(GlobalId).zip(&placed.globals) {
             homes.push(loaded.map_or(Ok(Home::Memory), |loaded| home(id, global, residence, loaded))?);
+        }
+        for global in kernel_ops(placed, |op| matches!(op, Op::Contains(..))) {
+            if let Some(Home::Table(table)) = homes.get_mut(global.0 as usize) {
+                table.asked = true;
+            }
         }
         let words = loaded.and_then(|loaded| loaded.words.as_ref());
         Ok(MapStore {
@@ -100,12 +107,14 @@ impl<'a> MapStore<'a> {
 /// The scalars that kernel-side handlers never set.
 fn only_added_to(placed: &Placed) -> HashSet<GlobalId> {
     let all = (0..placed.globals.len() as u32).map(GlobalId);
-    let insts = placed.kernel.iter().flat_map(|handler| &handler.body.blocks).flat_map(|block| &block.insts);
-    let set: HashSet<GlobalId> = insts
-        .filter(|inst| matches!(inst.op, Op::Set(..) | Op::Clear(_)))
-        .filter_map(|inst| inst.op.global())
-        .collect();
+    let set: HashSet<GlobalId> = kernel_ops(placed, |op| matches!(op, Op::Set(..) | Op::Clear(_))).collect();
     all.filter(|global| !set.contains(global)).collect()
+}
+
+/// The globals of the instructions of kernel-side handlers that are such.
+fn kernel_ops(placed: &Placed, such: impl Fn(&Op) -> bool) -> impl Iterator<Item = GlobalId> {
+    let insts = placed.kernel.iter().flat_map(|handler| &handler.body.blocks).flat_map(|block| &block.insts);
+    insts.filter(move |inst| such(&inst.op)).filter_map(|inst| inst.op.global())
 }
 
 /// Where a global lives once the program is loaded. One for which no map was made is not used by the kernel side.
@@ -137,7 +146,16 @@ fn home<'a>(id: GlobalId, global: &Global, residence: &Residence, loaded: &'a Lo
         (Residence::Table { keys, value, per_cpu }, Some(map)) => {
             let Some(content) = value.map(Content::Value).or_else(aggregate) else { return Ok(Home::Memory) };
             let (keys, per_cpu) = (keys.clone(), *per_cpu);
-            Home::Table(Table { map, keys, content, per_cpu, wraps, ours: HashMap::new(), seen: Seen::default() })
+            Home::Table(Table {
+                map,
+                keys,
+                content,
+                per_cpu,
+                wraps,
+                asked: false,
+                ours: HashMap::new(),
+                seen: Seen::default(),
+            })
         }
         (Residence::Aggregate, Some(map)) => {
             let Some(content) = aggregate() else { return Ok(Home::Memory) };
@@ -147,6 +165,7 @@ fn home<'a>(id: GlobalId, global: &Global, residence: &Residence, loaded: &'a Lo
                 content,
                 per_cpu: true,
                 wraps,
+                asked: false,
                 ours: HashMap::new(),
                 seen: Seen::default(),
             })
@@ -206,8 +225,8 @@ impl Table<'_> {
             Content::Value(slot) => Entry::Value(slots::decode(raw.get(..slot.size as usize).unwrap_or(raw), *slot)),
             Content::Aggregate(shape, layout) => {
                 let mut merged = slots::merge_aggregates(raw, shape, layout);
-                if let Some(Share::Aggregate(ours)) = ours {
-                    merged.merge(ours);
+                if let Some(Share::Aggregate { of, .. }) = ours {
+                    merged.merge(of);
                 }
                 Entry::Aggregate(merged)
             }
@@ -261,7 +280,7 @@ impl Table<'_> {
                 *ours = ours.wrapping_add(by);
                 *taken = false;
             }
-            Share::Aggregate(_) => return Err(StoreError::Refused(libc::EINVAL)),
+            Share::Aggregate { .. } => return Err(StoreError::Refused(libc::EINVAL)),
         }
         let raw = self.raw(key)?.unwrap_or_default();
         let entry = self.entry(key, &raw);
@@ -416,10 +435,9 @@ impl Store for MapStore<'_> {
         let shape = shape.clone();
         let key = table.key(keys)?;
         table.ensure(&key)?;
-        let ours =
-            table.ours.entry(key.as_slice().into()).or_insert_with(|| Share::Aggregate(Aggregate::empty(&shape)));
-        let Share::Aggregate(ours) = ours else { return Err(MISFIT) };
-        ours.add(value, &shape);
+        let (of, taken) = table.share_of_aggregate(&key, &shape).ok_or(MISFIT)?;
+        of.add(value, &shape);
+        *taken = false;
         // What this side adds it knows; the next look tells what that comes to.
         table.seen.forget(&key);
         Ok(())

@@ -23,6 +23,7 @@ const SUMS: GlobalId = GlobalId(5);
 const WHOLE: GlobalId = GlobalId(6);
 const OURS: GlobalId = GlobalId(7);
 const WRAPPING: GlobalId = GlobalId(8);
+const COUNTS: GlobalId = GlobalId(9);
 
 const CAPACITY: u32 = 40;
 
@@ -44,10 +45,11 @@ fn everything() -> (Placed, Artifact) {
         (GlobalShape::Aggregate(shape.clone()), Residence::Aggregate),
         (array(&longs, long.clone(), false), Residence::User),
         (array(&longs, long, true), table(&[LONG], Some(LONG), false)),
+        (GlobalShape::Aggregate(AggregateShape { sums_only: true, ..shape.clone() }), Residence::Aggregate),
     ];
     let span = Span::new(FileId(0), 0, 0);
     let global = |(shape, residence): (GlobalShape, Residence)| {
-        (Global { name: "g".into(), span, shape, print_at_end: false }, residence)
+        (Global { name: "g".into(), span, shape, print_at_end: false, pointer: false }, residence)
     };
     let map = |role, kind, key_size, value_size, entries| MapPlan {
         name: "m".into(),
@@ -69,6 +71,7 @@ fn everything() -> (Placed, Artifact) {
         map(of(SUMS), MapKind::PerCpuHash, 8, words, CAPACITY),
         map(of(WHOLE), MapKind::PerCpuArray, 4, words, 1),
         map(of(WRAPPING), MapKind::Hash, 8, 8, CAPACITY),
+        map(of(COUNTS), MapKind::PerCpuArray, 4, words, 1),
     ];
     let placed = Placed { globals: globals.map(global).to_vec(), ..Placed::default() };
     (placed, Artifact { maps, ..Artifact::default() })
@@ -285,4 +288,38 @@ fn without_a_kernel_part_everything_is_memory() {
     assert_eq!(store.get(NAME), Ok(Datum::from("first")));
     store.accumulate(SUMS, &long(1), 3).unwrap();
     assert_eq!(store.aggregate(SUMS, &long(1)).unwrap().unwrap().sum, 3);
+}
+
+#[test]
+fn what_comes_between_reading_and_deleting_an_aggregate_stays() {
+    with_store(|store, loaded| {
+        let map = loaded.map_of(COUNTS).unwrap();
+        let cpus = (map.value_bytes() / map.value_size()) as i64;
+        // Count, sum, least, greatest (not kept), and the bucket of 5.
+        let values = |count: i64| {
+            let mut words = vec![0; 4 + 128];
+            (words[0], words[1], words[4 + 67]) = (count, 5 * count, count);
+            words
+        };
+        let key = 0u32.to_ne_bytes();
+        let seen = |store: &mut MapStore<'_>| {
+            let aggregate = store.aggregate(COUNTS, &[]).unwrap().unwrap();
+            (aggregate.count, aggregate.sum, aggregate.logarithmic.unwrap()[67])
+        };
+        put(loaded, COUNTS, &key, |_| values(2));
+        store.start();
+        assert_eq!(seen(store), (2 * cpus, 10 * cpus, 2 * cpus));
+        put(loaded, COUNTS, &key, |_| values(5));
+        store.clear(COUNTS).unwrap();
+        assert_eq!(seen(store), (3 * cpus, 15 * cpus, 3 * cpus));
+        // This side's values count like those of another CPU, before and after.
+        store.start();
+        store.accumulate(COUNTS, &[], 5).unwrap();
+        assert_eq!(seen(store), (3 * cpus + 1, 15 * cpus + 5, 3 * cpus + 1));
+        store.clear(COUNTS).unwrap();
+        assert_eq!(seen(store), (0, 0, 0));
+        store.accumulate(COUNTS, &[], 5).unwrap();
+        put(loaded, COUNTS, &key, |_| values(6));
+        assert_eq!(seen(store), (cpus + 1, 5 * cpus + 5, cpus + 1));
+    });
 }

@@ -3,10 +3,12 @@
 //! SystemTap locks a global for the whole handler. Here the kernel side never waits; instead, what a handler deletes is what it
 //! has read, no more: what was added since comes after it. It must never delete an element from the map that is being added to at
 //! that moment, since what is added to a deleted element is lost; such a one stays, and what was in it is taken back beside the map.
+//! (An aggregate whose least, greatest or variance is asked for cannot be taken back so, since those do not add up: its element
+//! goes, or is zeroed, and what a CPU adds in that very moment is lost.)
 
 use std::collections::HashMap;
 
-use systap_ir::program::Type;
+use systap_ir::program::{AggregateShape, Type};
 use systap_sys::bpf::UpdateMode;
 
 use crate::slots;
@@ -100,8 +102,14 @@ impl Table<'_> {
     }
 
     fn is_gone(&self, key: &[u8], entry: &Entry) -> bool {
-        matches!(self.ours.get(key), Some(Share::Long { taken: true, .. }))
-            && matches!(entry, Entry::Value(Datum::Long(0)))
+        match (self.ours.get(key), entry) {
+            (Some(Share::Long { taken, .. }), Entry::Value(Datum::Long(0))) => *taken,
+            // A scalar one is there, even if there is nothing in it.
+            (Some(Share::Aggregate { taken, .. }), Entry::Aggregate(aggregate)) => {
+                *taken && aggregate.count == 0 && !self.keys.is_empty()
+            }
+            _ => false,
+        }
     }
 
     /// Deletes every entry, of each what the handler has read.
@@ -134,16 +142,34 @@ impl Table<'_> {
                 }
                 Ok(())
             }
-            known => self.take_out(key, now, &known),
+            Entry::Aggregate(known) => {
+                let sums = match &self.content {
+                    Content::Aggregate(shape, _) if shape.sums_only => Some(shape.clone()),
+                    _ => None,
+                };
+                match sums.and_then(|shape| self.share_of_aggregate(key, &shape)) {
+                    Some((of, taken)) => {
+                        of.take_away(&known);
+                        *taken = true;
+                        Ok(())
+                    }
+                    None => self.take_out(key, now, &Entry::Aggregate(known)),
+                }
+            }
         }
     }
 
     /// Removes what was taken back and has not been added to since, once it takes up room that others may need.
     fn make_room(&mut self) -> Result<(), StoreError> {
-        let quiet = |share: &Share| matches!(share, Share::Long { taken: true, .. });
+        if self.keys.is_empty() {
+            // The one element of an array takes no other's room.
+            return Ok(());
+        }
+        let quiet =
+            |share: &Share| matches!(share, Share::Long { taken: true, .. } | Share::Aggregate { taken: true, .. });
         let keys: Vec<Box<[u8]>> =
             self.ours.iter().filter(|(_, share)| quiet(share)).map(|(key, _)| key.clone()).collect();
-        if keys.len() * CROWDED < self.map.max_entries() as usize {
+        if !self.asked && keys.len() * CROWDED < self.map.max_entries() as usize {
             return Ok(());
         }
         for key in keys {
@@ -159,6 +185,19 @@ impl Table<'_> {
 
     fn share(&mut self, key: &[u8]) -> &mut Share {
         self.ours.entry(key.into()).or_insert(Share::Long { by: 0, taken: false })
+    }
+
+    /// What this side added to an aggregate, and whether that is what is left of a deleted one; `None` if it is a number.
+    pub(crate) fn share_of_aggregate(
+        &mut self,
+        key: &[u8],
+        shape: &AggregateShape,
+    ) -> Option<(&mut Aggregate, &mut bool)> {
+        let nothing = || Share::Aggregate { of: Aggregate::empty(shape), taken: false };
+        match self.ours.entry(key.into()).or_insert_with(nothing) {
+            Share::Aggregate { of, taken } => Some((of, taken)),
+            Share::Long { .. } => None,
+        }
     }
 
     /// Removes an entry from the map, and keeps what was added to it after `taken` was read.
@@ -189,7 +228,7 @@ impl Table<'_> {
             (Entry::Aggregate(last), Entry::Aggregate(taken)) => {
                 if let Some(rest) = difference(last, taken) {
                     self.ensure(key)?;
-                    self.ours.insert(key.into(), Share::Aggregate(rest));
+                    self.ours.insert(key.into(), Share::Aggregate { of: rest, taken: false });
                 }
             }
             _ => {}
@@ -217,15 +256,8 @@ impl Table<'_> {
     }
 }
 
-/// What an aggregate has got since it was `before`. The least and the greatest of that are not known apart; those of the whole
-/// bound them.
+/// What an aggregate has got since it was `before`.
 fn difference(mut last: Aggregate, before: &Aggregate) -> Option<Aggregate> {
-    last.count = last.count.wrapping_sub(before.count);
-    last.sum = last.sum.wrapping_sub(before.sum);
-    for (last, before) in [(&mut last.logarithmic, &before.logarithmic), (&mut last.linear, &before.linear)] {
-        if let (Some(last), Some(before)) = (last, before) {
-            last.iter_mut().zip(before).for_each(|(last, before)| *last = last.wrapping_sub(*before));
-        }
-    }
+    last.take_away(before);
     (last.count > 0).then_some(last)
 }

@@ -322,8 +322,8 @@ pub enum ExprKind {
     Step { increment: bool, prefix: bool, target: Box<Expr> },
     /// `[k1, *] in a`; `None` stands for `*`.
     In { keys: Vec<Option<Expr>>, array: Name },
-    /// `@count(s)`; the shift of `@variance(s, shift)`.
-    Aggregate { function: AggregateFn, stat: Box<Expr>, shift: Option<Box<Expr>> },
+    /// `@count(s)`; the shift of `@variance(s, shift)`, with its place.
+    Aggregate { function: AggregateFn, stat: Box<Expr>, shift: Option<(u8, Span)> },
     /// `@hist_log(s)`, `@hist_linear(s, start, stop, interval)`, perhaps indexed by a bucket.
     Histogram { stat: Box<Expr>, linear: Option<[i64; 3]>, bucket: Option<Box<Expr>> },
     /// A target variable or a typed view, with what follows it.

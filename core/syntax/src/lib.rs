@@ -12,6 +12,7 @@ pub mod ast;
 mod event;
 mod findings;
 pub mod foreign;
+pub mod format;
 mod kind;
 mod lexer;
 mod literal;

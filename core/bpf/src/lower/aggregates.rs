@@ -152,6 +152,34 @@ impl<'a> Lower<'a, '_> {
     /// Puts a value into an aggregate.
     fn put(&mut self, entry: Reg, value: Reg, shape: &AggregateShape, layout: &AggregateLayout) {
         let count = self.em.load(Size::B8, word(entry, COUNT));
+        if !shape.sums_only {
+            self.extremes(entry, value, count);
+        }
+        self.em.alu(AluOp::Add, count, Src::Imm(1));
+        self.em.store(Size::B8, word(entry, COUNT), Src::Reg(count));
+        let sum = self.em.load(Size::B8, word(entry, SUM));
+        self.em.alu(AluOp::Add, sum, Src::Reg(value));
+        self.em.store(Size::B8, word(entry, SUM), Src::Reg(sum));
+        if let (Some(first), Some(shift)) = (layout.spread, shape.variance) {
+            self.spread(entry, value, count, first, shift);
+        }
+        if let Some(first) = layout.logarithmic {
+            let bucket = self.log_bucket(value);
+            self.hit(entry, bucket, first);
+        }
+        if let (Some(first), Some(bounds)) = (layout.linear, shape.linear) {
+            let counted = self.linear_bucket(value, &bounds);
+            // Said again right before the use, so that no spilling can come between what the verifier has to see.
+            let bucket = self.em.fresh(Arg::Reg(counted));
+            let outside = self.em.label();
+            self.em.branch(Cond::Ge, bucket, Src::Imm(bounds.buckets() as i32), outside);
+            self.hit(entry, bucket, first);
+            self.em.place(outside);
+        }
+    }
+
+    /// Takes a value into the least and the greatest one. `count` does not include it yet.
+    fn extremes(&mut self, entry: Reg, value: Reg, count: Reg) {
         let (first, least_kept, counted) = (self.em.label(), self.em.label(), self.em.label());
         self.em.branch(Cond::Eq, count, Src::Imm(0), first);
         let least = self.em.load(Size::B8, word(entry, MIN));
@@ -168,24 +196,41 @@ impl<'a> Lower<'a, '_> {
             lower.em.store(Size::B8, word(entry, MAX), Src::Reg(value));
             lower.em.jump(counted);
         });
-        self.em.alu(AluOp::Add, count, Src::Imm(1));
-        self.em.store(Size::B8, word(entry, COUNT), Src::Reg(count));
-        let sum = self.em.load(Size::B8, word(entry, SUM));
-        self.em.alu(AluOp::Add, sum, Src::Reg(value));
-        self.em.store(Size::B8, word(entry, SUM), Src::Reg(sum));
-        if let Some(first) = layout.logarithmic {
-            let bucket = self.log_bucket(value);
-            self.hit(entry, bucket, first);
-        }
-        if let (Some(first), Some(bounds)) = (layout.linear, shape.linear) {
-            let counted = self.linear_bucket(value, &bounds);
-            // Said again right before the use, so that no spilling can come between what the verifier has to see.
-            let bucket = self.em.fresh(Arg::Reg(counted));
-            let outside = self.em.label();
-            self.em.branch(Cond::Ge, bucket, Src::Imm(bounds.buckets() as i32), outside);
-            self.hit(entry, bucket, first);
-            self.em.place(outside);
-        }
+    }
+
+    /// Takes a value into the mean and the squared deviations from it, by Welford's algorithm in integers: the very steps that the
+    /// user side takes. `count` includes the value.
+    fn spread(&mut self, entry: Reg, value: Reg, count: Reg, first: u32, shift: u8) {
+        let (mean_at, squares_at) = (word(entry, first), word(entry, first + 1));
+        let (only, done) = (self.em.label(), self.em.label());
+        let value = self.em.fresh(Arg::Reg(value));
+        self.em.alu(AluOp::Lsh, value, Src::Imm(i32::from(shift)));
+        self.em.branch(Cond::Eq, count, Src::Imm(1), only);
+        let mean = self.em.load(Size::B8, mean_at);
+        let delta = self.em.fresh(Arg::Reg(value));
+        self.em.alu(AluOp::Sub, delta, Src::Reg(mean));
+        // Division is of magnitudes only.
+        let step = self.em.fresh(Arg::Reg(delta));
+        self.magnitude(step);
+        self.em.alu(AluOp::Div, step, Src::Reg(count));
+        let positive = self.em.label();
+        self.em.branch(Cond::SGe, delta, Src::Imm(0), positive);
+        self.em.push(Code::Negate { dst: step });
+        self.em.place(positive);
+        self.em.alu(AluOp::Add, mean, Src::Reg(step));
+        self.em.store(Size::B8, mean_at, Src::Reg(mean));
+        self.em.alu(AluOp::Sub, value, Src::Reg(mean));
+        self.em.alu(AluOp::Mul, value, Src::Reg(delta));
+        let squares = self.em.load(Size::B8, squares_at);
+        self.em.alu(AluOp::Add, squares, Src::Reg(value));
+        self.em.store(Size::B8, squares_at, Src::Reg(squares));
+        self.em.place(done);
+        self.seldom(|lower| {
+            lower.em.place(only);
+            lower.em.store(Size::B8, mean_at, Src::Reg(value));
+            lower.em.store(Size::B8, squares_at, Src::Imm(0));
+            lower.em.jump(done);
+        });
     }
 
     /// Adds one to the bucket with that number, which the verifier knows to be in range.

@@ -113,7 +113,7 @@ pub(crate) fn jump(to: BlockId, args: &[Value]) -> Jump {
 }
 
 pub(crate) fn global(name: &str, shape: GlobalShape, residence: Residence) -> (Global, Residence) {
-    (Global { name: name.into(), span: span(0), shape, print_at_end: false }, residence)
+    (Global { name: name.into(), span: span(0), shape, print_at_end: false, pointer: false }, residence)
 }
 
 pub(crate) fn scalar(name: &str, word: u32) -> (Global, Residence) {

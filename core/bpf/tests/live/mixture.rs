@@ -31,7 +31,7 @@ fn array(name: &str, keys: &[Slot], element: Element, value: Option<Slot>, per_c
 /// 7: counts for each CPU, 8: aggregates by strings.
 fn globals() -> Vec<(Global, Residence)> {
     let bounds = Some(LinearBounds { start: 0, stop: 100, interval: 5 });
-    let shape = AggregateShape { logarithmic: true, linear: bounds, variance: None };
+    let shape = AggregateShape { logarithmic: true, linear: bounds, variance: None, sums_only: false };
     let text = || GlobalShape::Scalar(Constant::Text(vec![]));
     let value = Element::Value;
     vec![

@@ -264,7 +264,7 @@ fn aggregates_against_a_model() {
         AggregateShape::default(),
         AggregateShape { logarithmic: true, ..Default::default() },
         AggregateShape { linear: bounds(0, 100, 10), ..Default::default() },
-        AggregateShape { logarithmic: true, linear: bounds(-50, 1000, 7), variance: None },
+        AggregateShape { logarithmic: true, linear: bounds(-50, 1000, 7), variance: None, sums_only: false },
         AggregateShape { linear: bounds(i64::MIN, i64::MIN + 5, 1), ..Default::default() },
     ];
     let mut values: Vec<i64> = vec![0, 1, -1, 9, 10, 11, 99, 100, 109, 110, 111, -50, -51, i64::MAX, i64::MIN];

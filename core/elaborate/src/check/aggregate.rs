@@ -89,13 +89,39 @@ impl<'a> Elaboration<'a> {
         span: Span,
         function: ast::AggregateFn,
         stat: &'a ast::Expr,
-        _shift: Option<&'a ast::Expr>,
+        shift: Option<(u8, Span)>,
     ) -> Typed {
         let place = self.aggregate_place(scope, stat, "ask");
-        let Some(function) = aggregate_function(function) else { return self.unsupported(span, "`@variance`") };
+        let function = aggregate_function(function);
         let Some((place, id)) = place else { return Typed::unknown(span) };
         self.state(id).read = true;
+        self.asked(id, function, shift.unwrap_or((0, span)));
         Typed::new(build::expr(span, Type::Long, ExprKind::Aggregate { function, place }))
+    }
+
+    /// Notes what is asked of an aggregate.
+    pub(super) fn asked(&mut self, id: GlobalId, function: AggregateFn, shift: (u8, Span)) {
+        match function {
+            AggregateFn::Min | AggregateFn::Max => self.state(id).extremes = true,
+            AggregateFn::Variance => self.variance(id, shift),
+            AggregateFn::Count | AggregateFn::Sum | AggregateFn::Avg => {}
+        }
+    }
+
+    /// Notes that the variance is asked for. A variable has one shift; the default gives way to one that is said later.
+    fn variance(&mut self, id: GlobalId, (shift, at): (u8, Span)) {
+        let state = self.state(id);
+        match state.variance {
+            Some((first, since)) if first != 0 && first != shift => {
+                let name = state.declaration.name.text.clone();
+                let message = format!("`{name}` can have one shift for its variance, and has {first}");
+                let finding = Diagnostic::error("variance-shift", at, message)
+                    .with_label(format!("shift {shift}"))
+                    .with_secondary(since, format!("shift {first}"));
+                self.report(finding);
+            }
+            _ => state.variance = Some((shift, at)),
+        }
     }
 
     /// The place and the kind of a histogram.
@@ -108,45 +134,52 @@ impl<'a> Elaboration<'a> {
     ) -> Option<(Place, Histogram)> {
         let (place, id) = self.aggregate_place(scope, stat, "draw")?;
         self.state(id).read = true;
-        let Some([start, stop, interval]) = linear else {
-            self.state(id).logarithmic = true;
-            return Some((place, Histogram::Logarithmic));
+        let histogram = match linear {
+            None => Histogram::Logarithmic,
+            Some(bounds) => Histogram::Linear(self.bounds(span, bounds)?),
         };
-        let bounds = LinearBounds { start, stop, interval };
-        let wrong = if interval <= 0 {
-            Some(format!("the width of a bucket must be positive, not {interval}"))
-        } else if start > stop {
-            Some(format!("the histogram ends ({stop}) before it starts ({start})"))
-        } else if bounds.buckets() > MOST_BUCKETS {
-            let needed = (i128::from(stop) - i128::from(start)) / i128::from(interval) + 3;
-            Some(format!("{needed} buckets are too many: {MOST_BUCKETS} are allowed"))
-        } else {
-            None
-        };
-        if let Some(message) = wrong {
-            self.report(Diagnostic::error("histogram-bounds", span, message));
-            return None;
-        }
         let state = self.state(id);
-        match state.linear {
-            Some((first, since)) if first != bounds => {
+        match state.histogram {
+            Some((first, since)) if first != histogram => {
                 let name = state.declaration.name.text.clone();
+                let message = format!("`{name}` can have one histogram, and this is another");
                 self.report(
-                    Diagnostic::error(
-                        "histogram-bounds",
-                        span,
-                        format!("`{name}` can have one set of bounds for its linear histogram"),
-                    )
-                    .with_label("other bounds")
-                    .with_secondary(since, "first bounds"),
+                    Diagnostic::error("several-histograms", span, message)
+                        .with_secondary(since, "the first one")
+                        .with_help("accumulate into a second variable for it"),
                 );
                 None
             }
             _ => {
-                state.linear.get_or_insert((bounds, span));
-                Some((place, Histogram::Linear(bounds)))
+                state.histogram.get_or_insert((histogram, span));
+                Some((place, histogram))
             }
         }
+    }
+
+    /// The bounds of a linear histogram; a warning if not all of it can be kept.
+    fn bounds(&mut self, span: Span, [start, stop, interval]: [i64; 3]) -> Option<LinearBounds> {
+        if interval <= 0 {
+            let message = format!("the width of a bucket must be positive, not {interval}");
+            self.report(Diagnostic::error("histogram-bounds", span, message));
+            return None;
+        }
+        if start > stop {
+            let message = format!("the histogram ends ({stop}) before it starts ({start}), so it has one bucket");
+            self.report(Diagnostic::warning("histogram-bounds", span, message));
+            return Some(LinearBounds { start, stop: start, interval });
+        }
+        let needed = (i128::from(stop) - i128::from(start)) / i128::from(interval) + 3;
+        if needed <= i128::from(MOST_BUCKETS) {
+            return Some(LinearBounds { start, stop, interval });
+        }
+        let stop = start.saturating_add(interval.saturating_mul(i64::from(MOST_BUCKETS) - 3));
+        let message = format!("{needed} buckets are too many: of {MOST_BUCKETS}, the last counts all that is greater");
+        self.report(
+            Diagnostic::warning("histogram-bounds", span, message)
+                .with_help("widen the interval, or draw less of the range"),
+        );
+        Some(LinearBounds { start, stop, interval })
     }
 
     pub(super) fn bucket(
@@ -166,15 +199,15 @@ impl<'a> Elaboration<'a> {
     }
 }
 
-/// The function in the program's terms; `None` for what is not supported.
-pub(super) fn aggregate_function(function: ast::AggregateFn) -> Option<AggregateFn> {
+/// The function in the program's terms.
+pub(super) fn aggregate_function(function: ast::AggregateFn) -> AggregateFn {
     match function {
-        ast::AggregateFn::Count => Some(AggregateFn::Count),
-        ast::AggregateFn::Sum => Some(AggregateFn::Sum),
-        ast::AggregateFn::Min => Some(AggregateFn::Min),
-        ast::AggregateFn::Max => Some(AggregateFn::Max),
-        ast::AggregateFn::Avg => Some(AggregateFn::Avg),
-        ast::AggregateFn::Variance => None,
+        ast::AggregateFn::Count => AggregateFn::Count,
+        ast::AggregateFn::Sum => AggregateFn::Sum,
+        ast::AggregateFn::Min => AggregateFn::Min,
+        ast::AggregateFn::Max => AggregateFn::Max,
+        ast::AggregateFn::Avg => AggregateFn::Avg,
+        ast::AggregateFn::Variance => AggregateFn::Variance,
     }
 }
 

@@ -51,6 +51,9 @@ impl<'a> Elaboration<'a> {
             }
         };
         let pointer = value.pointer.filter(|_| op.is_none());
+        if let Place::Global(id) | Place::Element(id, _) = &place {
+            self.state(*id).pointer |= pointer.is_some();
+        }
         let holder = self.holder(scope, &place);
         self.autocast.give(holder, pointer);
         let kind = ExprKind::Assign { place, op, value: Box::new(value.expr) };

@@ -84,14 +84,11 @@ impl<'a> Elaboration<'a> {
             Kind::Accumulate { target, value } => self.accumulate(scope, span, target, value),
             Kind::Step { increment, prefix, target } => self.step(scope, span, *increment, *prefix, target, used),
             Kind::In { keys, array } => self.contains(scope, span, keys, array),
-            Kind::Aggregate { function, stat, shift } => self.aggregate(scope, span, *function, stat, shift.as_deref()),
+            Kind::Aggregate { function, stat, shift } => self.aggregate(scope, span, *function, stat, *shift),
             Kind::Histogram { stat, linear, bucket } => match bucket {
                 Some(bucket) => self.bucket(scope, span, stat, *linear, bucket),
-                None => {
-                    let message = "a histogram is no value: print it, index it, or go over it with `foreach`";
-                    self.report(Diagnostic::error("histogram-misuse", span, message));
-                    Typed::unknown(span)
-                }
+                // The parser has reported it.
+                None => Typed::unknown(span),
             },
             Kind::Target(target) => self.target(scope, span, target),
             Kind::Defined(inner) => {

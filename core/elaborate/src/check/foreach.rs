@@ -60,7 +60,14 @@ impl<'a> Elaboration<'a> {
         };
         let state = self.state(global);
         state.read = true;
-        let value_type = if state.aggregate.is_some() { Ty::LONG } else { state.value };
+        let (value_type, aggregate) = (if state.aggregate.is_some() { Ty::LONG } else { state.value }, state.aggregate);
+        if let (Some(since), Some(value)) = (aggregate, &foreach.value) {
+            let message = format!("the elements of `{}` are aggregates, and have no value of their own", name.text);
+            let finding = Diagnostic::error("aggregate-misuse", value.span, message)
+                .with_secondary(since, "an aggregate since here")
+                .with_help(format!("ask for `@count({}[...])` and the like in the loop", name.text));
+            self.report(finding);
+        }
         let mut first = vec![];
         let mut keys: Vec<LocalId> = Vec::with_capacity(types.len());
         for (key, ty) in foreach.keys.iter().zip(types) {
@@ -100,10 +107,10 @@ impl<'a> Elaboration<'a> {
                     self.report(Diagnostic::error("not-an-aggregate", sort.span, message));
                     return None;
                 }
-                let Some(function) = aggregate_function(function) else {
-                    self.unsupported(sort.span, "`@variance`");
-                    return None;
-                };
+                let function = aggregate_function(function);
+                if function != AggregateFn::Variance || self.state(global).variance.is_none() {
+                    self.asked(global, function, (0, sort.span));
+                }
                 OrderBy::Value(function)
             }
         };

@@ -10,6 +10,7 @@ mod embedded;
 mod expression;
 mod foreach;
 pub(crate) mod function;
+mod memory;
 pub(crate) mod modified;
 mod operator;
 mod pattern;

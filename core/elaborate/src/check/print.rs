@@ -64,28 +64,18 @@ impl<'a> Elaboration<'a> {
         args: &'a [ast::Expr],
     ) -> Typed {
         let name = &function.text;
-        let least = match output.style {
-            Style::Plain => usize::from(!output.newline),
-            Style::Formatted => 1,
-            Style::Delimited => 2,
-        };
-        if args.len() < least {
-            let message = format!("`{name}` takes at least {}, and here are {}", count(least, "argument"), args.len());
-            self.report(Diagnostic::error("argument-count", span, message));
-            return Typed::unknown(span);
-        }
         let (format, operands) = match output.style {
             Style::Formatted => {
-                let Some(formatted) = self.formatted(scope, name, args) else { return self.broken(output, span) };
+                let Some(formatted) = self.formatted(scope, name, args) else { return Typed::unknown(span) };
                 formatted
             }
             Style::Plain => self.joined(scope, None, args, output.newline),
             Style::Delimited => {
-                let (delimiter, rest) = (&args[0], &args[1..]);
-                let ast::ExprKind::Literal(ast::Literal::String(bytes)) = &delimiter.kind else {
-                    let message = format!("the delimiter of `{name}` must be a string written out");
-                    self.report(Diagnostic::error("format-not-literal", delimiter.span, message));
-                    return self.broken(output, span);
+                // The parser has seen to it that there is one, and that it is written out.
+                let Some((ast::Expr { kind: ast::ExprKind::Literal(ast::Literal::String(bytes)), .. }, rest)) =
+                    args.split_first()
+                else {
+                    return Typed::unknown(span);
                 };
                 self.joined(scope, Some(bytes), rest, output.newline)
             }
@@ -93,12 +83,8 @@ impl<'a> Elaboration<'a> {
         if output.text {
             return Typed::new(build::expr(span, Type::Text, ExprKind::Format(format, operands)));
         }
-        Typed::void(build::expr(span, Type::Long, ExprKind::Print(format, operands)))
-    }
-
-    /// What stands for output that is wrong.
-    fn broken(&mut self, output: Output, span: Span) -> Typed {
-        Typed { void: !output.text, ..Typed::unknown(span) }
+        // As in SystemTap, writing is an expression, though its value, 0, says nothing.
+        Typed::new(build::expr(span, Type::Long, ExprKind::Print(format, operands)))
     }
 
     fn joined(
@@ -124,7 +110,7 @@ impl<'a> Elaboration<'a> {
         (format, operands)
     }
 
-    /// Something to be written: a value, or a histogram.
+    /// Something to be written: a value, or a histogram, which the parser lets stand alone only.
     fn operand(&mut self, scope: &mut Scope<'a>, arg: &'a ast::Expr) -> Typed {
         let ast::ExprKind::Histogram { stat, linear, bucket: None } = &arg.kind else {
             return self.value(scope, arg);
@@ -140,10 +126,10 @@ impl<'a> Elaboration<'a> {
     /// The format and operands of `printf`. Operands are gone through even if the format is wrong.
     fn formatted(&mut self, scope: &mut Scope<'a>, name: &str, args: &'a [ast::Expr]) -> Option<(Format, Vec<Expr>)> {
         let (literal, rest) = args.split_first()?;
-        let format = self.format(name, literal);
+        let format = format(literal);
         let mut operands = Vec::with_capacity(rest.len());
         for arg in rest {
-            operands.push((arg.span, self.operand(scope, arg)));
+            operands.push((arg.span, self.value(scope, arg)));
         }
         let format = format?;
         let wanted: Vec<Type> = format::operand_types(&format).collect();
@@ -158,39 +144,15 @@ impl<'a> Elaboration<'a> {
         for (index, ((_, operand), wanted)) in operands.iter().zip(wanted).enumerate() {
             self.expect(operand, Ty::Known(wanted), || format!("operand {} of `{name}`", index + 1));
         }
-        Some((format, operands.into_iter().map(|(_, operand)| operand.expr).collect()))
+        let operands = operands.into_iter().map(|(_, operand)| operand.expr).collect();
+        Some(super::memory::read(scope, format, operands))
     }
+}
 
-    fn format(&mut self, name: &str, literal: &ast::Expr) -> Option<Format> {
-        let ast::ExprKind::Literal(ast::Literal::String(bytes)) = &literal.kind else {
-            if literal.kind != ast::ExprKind::Missing {
-                let message = format!("the format of `{name}` must be a string written out");
-                self.report(
-                    Diagnostic::error("format-not-literal", literal.span, message)
-                        .with_help(format!("`{name}(\"%s\", ...)` writes a string that is made at run time")),
-                );
-            }
-            return None;
-        };
-        match format::parse(bytes) {
-            Ok(format) => Some(format),
-            Err(error) => {
-                let at = self.within_literal(literal.span, bytes, error.range);
-                self.report(Diagnostic::error("format-conversion", at, error.message));
-                None
-            }
-        }
-    }
-
-    /// The place of some bytes of a literal, where the text has them as they are; else all of the literal.
-    fn within_literal(&self, literal: Span, bytes: &[u8], range: std::ops::Range<usize>) -> Span {
-        let text = self.sources.text(literal).as_bytes();
-        match text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) {
-            Some(inside) if inside == bytes => {
-                let at = |offset: usize| literal.start + 1 + offset as u32;
-                Span::new(literal.file, at(range.start), at(range.end))
-            }
-            _ => literal,
-        }
+/// The format that is written out; `None` if that is none, which the parser has reported.
+fn format(literal: &ast::Expr) -> Option<Format> {
+    match &literal.kind {
+        ast::ExprKind::Literal(ast::Literal::String(bytes)) => format::of(bytes),
+        _ => None,
     }
 }

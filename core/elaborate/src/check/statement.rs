@@ -183,7 +183,7 @@ impl<'a> Elaboration<'a> {
                 if scope.find(name).is_none()
                     && let Some(global) = self.global(name)
                 {
-                    self.writable(scope, global, e.span);
+                    // All of an array may go while a `foreach` goes over it: that has its own picture of the entries.
                     self.state(global).written = true;
                     return Some(StmtKind::Delete { global, keys: vec![] });
                 }

@@ -17,7 +17,7 @@ fn types_are_found_wherever_they_are_settled() {
             // Branches of ?:, both sides of a comparison, catch variables.
             "global g\nprobe begin { x = 1 ? g : \"a\" if (x == y) println(\"same\") y = g try { error(\"no\") } catch (m) { println(m) } }",
             // Aggregates, their values in foreach, initial values.
-            "global s, t[10], n = -5, w%[3]\nprobe begin { s <<< n t[1] <<< 2 }\nprobe end { foreach (v = k in t @sum- limit 2) println(v, k, @min(t[k])) print(@count(s)) }",
+            "global s, t[10], n = -5, w%[3]\nprobe begin { s <<< n t[1] <<< 2 }\nprobe end { foreach (k in t @sum- limit 2) println(k, @min(t[k]), @variance(t[k], 3)) print(@count(s)) }",
         ],
     );
 }
@@ -46,7 +46,7 @@ fn statements() {
             "probe begin { for (i = 0; i < 3; i++) { if (i == 1) continue else break } while (1) { next } }",
             "global a, k\nprobe begin { foreach (k in a[*]) println(k) foreach (v = [x, x] in b[1, *] limit 3) println(v) b[1, 2] = 3 a[\"q\"]++ }\nglobal b",
             "global a, b\nprobe begin { a[1, 2] = 3 b = 1 delete a[1, 2] delete a[1, *] delete a delete b if ([1, *] in a) next }",
-            "global h\nprobe begin { h <<< 3 }\nprobe end { foreach (v = i in @hist_log(h) limit 4) println(i, v) foreach (i in @hist_linear(h, 0, 10, 2)) println(@hist_linear(h, 0, 10, 2)[i]) }",
+            "global h, l\nprobe begin { h <<< 3 l <<< 3 }\nprobe end { foreach (v = i in @hist_log(h) limit 4) println(i, v) foreach (i in @hist_linear(l, 0, 10, 2)) println(@hist_linear(l, 0, 10, 2)[i]) }",
             "global m\nprobe begin { try { m = 1 / 0 } catch (text) { println(text) } }\nprobe end { try { next } catch { m++ } }",
             "global a\nprobe begin { x = 5 x -= 2 x <<= 1 x >>= a s = \"a\" s .= \"b\" y = !x && -x || ~x z = +x }",
             "function f() { return } function g(x) { return x } probe begin { f() g(1) }",

@@ -6,7 +6,7 @@ use crate::format::{ConversionKind, Format, Piece};
 use crate::graph::{Op, Unit};
 use crate::intrinsic::{Context, Intrinsic};
 use crate::placed::Capabilities;
-use crate::program::{AggregateFn, Element, GlobalId, GlobalShape};
+use crate::program::{AggregateFn, GlobalId, GlobalShape};
 
 /// Longest key of a hash map (the kernel's `MAX_BPF_STACK`).
 pub(super) const LONGEST_KEY: u32 = 512;
@@ -139,13 +139,7 @@ impl Rules<'_> {
 
     fn denies_array(&self, id: GlobalId) -> Option<String> {
         let global = &self.unit.globals[id.0 as usize];
-        let GlobalShape::Array { wrap, element, .. } = &global.shape else { return None };
-        if *wrap {
-            return Some(format!("the wrapping array `{}`", global.name));
-        }
-        if matches!(element, Element::Aggregate(shape) if shape.variance.is_some()) {
-            return Some(format!("the variance of `{}`", global.name));
-        }
-        None
+        let GlobalShape::Array { wrap: true, .. } = &global.shape else { return None };
+        Some(format!("the wrapping array `{}`", global.name))
     }
 }

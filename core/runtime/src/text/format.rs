@@ -1,10 +1,11 @@
 //! `printf` and its family: a parsed format and its operands to bytes.
 //!
-//! As C's printf, with SystemTap's own conversions. It must never fail on an operand's value, nor make more than
-//! [`GREATEST_EXTENT`] bytes of padding for one, since widths can come from the traced program.
+//! The notations are those of SystemTap's runtime, which differs from C's in details: `#` prefixes 0 too, `0` pads whatever the
+//! precision, no number is without digits, and a width or precision below 0 that comes from an operand counts as 0. It must
+//! never fail on an operand's value, nor make more than [`GREATEST_EXTENT`] bytes of padding for one, since widths can come
+//! from the traced program.
 
-use systap_ir::format::{Conversion, ConversionKind, Extent, Format, Piece};
-use thiserror::Error;
+use systap_ir::format::{Conversion, ConversionKind, Extent, Format, MEMORY_REST, Piece};
 
 use super::number::{Digits, push_address, push_decimal};
 use crate::user::Datum;
@@ -17,7 +18,7 @@ pub const GREATEST_EXTENT: usize = 1 << 13;
 pub enum Operand<'a> {
     /// A number.
     Long(i64),
-    /// A string; for `%m` and `%M`, the memory's bytes.
+    /// A string.
     Text(&'a [u8]),
 }
 
@@ -30,68 +31,75 @@ impl<'a> From<&'a Datum> for Operand<'a> {
     }
 }
 
-/// `%m` or `%M` was given an address: the memory had to be read at the event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("%m and %M need the memory's bytes, which only the kernel side can read")]
-pub struct NeedsMemory;
-
 /// Appends the formatted text. Operands are in the format's order, each `*` before the value it is for; one that is
 /// missing or of the wrong type counts as 0 or "".
-///
-/// # Errors
-/// [`NeedsMemory`]; what came before is in `out` then.
-pub fn render(format: &Format, operands: &[Operand<'_>], out: &mut Vec<u8>) -> Result<(), NeedsMemory> {
+pub fn render(format: &Format, operands: &[Operand<'_>], out: &mut Vec<u8>) {
     let mut operands = operands.iter().copied();
     for piece in &format.pieces {
         match piece {
             Piece::Text(text) => out.extend_from_slice(text),
-            Piece::Conversion(conversion) if is_plain(conversion) => {
-                let operand = operands.next().unwrap_or(Operand::Long(0));
-                match (conversion.kind, operand) {
-                    (ConversionKind::Signed, operand) => push_decimal(out, long(operand)),
-                    (ConversionKind::Text, operand) => out.extend_from_slice(text(&operand)),
-                    (_, operand) => convert(conversion, Field::default(), operand, out)?,
-                }
-            }
             Piece::Conversion(conversion) => {
-                let mut left = conversion.left;
-                let width = match extent(conversion.width, &mut operands) {
-                    Some(width) if width < 0 => {
-                        left = true;
-                        width.unsigned_abs() as usize
+                let mut next = || operands.next().unwrap_or(Operand::Long(0));
+                let width = extent(conversion.width, &mut next);
+                let precision = extent(conversion.precision, &mut next);
+                let field = Field { left: conversion.left, width, precision };
+                match (conversion.kind, next()) {
+                    (ConversionKind::Signed, operand) if is_plain(conversion) => push_decimal(out, long(operand)),
+                    (ConversionKind::Text, operand) if is_plain(conversion) => out.extend_from_slice(text(&operand)),
+                    (ConversionKind::Memory, _) => padded(field, &memory(conversion, field, &mut next), out),
+                    (ConversionKind::MemoryHex, _) => {
+                        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
+                        let bytes = memory(conversion, field, &mut next);
+                        let hex: Vec<u8> = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect();
+                        padded(field, &hex, out);
                     }
-                    width => width.unwrap_or(0).unsigned_abs() as usize,
-                };
-                // As in C, a negative precision is none.
-                let precision = extent(conversion.precision, &mut operands).and_then(|at| usize::try_from(at).ok());
-                let field = Field { left, width, precision };
-                convert(conversion, field, operands.next().unwrap_or(Operand::Long(0)), out)?;
+                    (_, operand) => convert(conversion, field, operand, out),
+                }
             }
         }
     }
-    Ok(())
 }
 
 /// The space that a conversion has.
 #[derive(Clone, Copy, Default)]
 struct Field {
     left: bool,
-    width: usize,
+    width: Option<usize>,
     precision: Option<usize>,
 }
 
 fn is_plain(conversion: &Conversion) -> bool {
-    let Conversion { kind: _, left, zero, plus, space, alternate, width, precision } = conversion;
+    let Conversion { kind: _, left, zero, plus, space, alternate, width, precision, words: _ } = conversion;
     !(*left | *zero | *plus | *space | *alternate) && *width == Extent::None && *precision == Extent::None
 }
 
-fn extent<'a>(extent: Extent, operands: &mut impl Iterator<Item = Operand<'a>>) -> Option<i64> {
-    let greatest = GREATEST_EXTENT as i64;
-    match extent {
-        Extent::None => None,
-        Extent::Fixed(extent) => Some(i64::from(extent).min(greatest)),
-        Extent::Operand => Some(long(operands.next()?).clamp(-greatest, greatest)),
+fn extent<'a>(extent: Extent, next: &mut impl FnMut() -> Operand<'a>) -> Option<usize> {
+    let number = match extent {
+        Extent::None => return None,
+        Extent::Fixed(extent) => i64::from(extent),
+        Extent::Operand => long(next()),
+    };
+    Some(number.clamp(0, GREATEST_EXTENT as i64) as usize)
+}
+
+/// The bytes of memory that travel behind its address.
+fn memory<'a>(conversion: &Conversion, field: Field, next: &mut impl FnMut() -> Operand<'a>) -> Vec<u8> {
+    let wanted = field.precision.unwrap_or(0).max(1);
+    let mut bytes = Vec::with_capacity(wanted);
+    for word in 0..conversion.words as usize {
+        let word_bytes = long(next()).to_le_bytes();
+        if 8 * (word + 1) <= wanted {
+            bytes.extend_from_slice(&word_bytes);
+        }
     }
+    let whole = bytes.len() == wanted / 8 * 8;
+    for size in MEMORY_REST.map(|size| size as usize) {
+        let rest = long(next()).to_le_bytes();
+        if whole && wanted & size != 0 {
+            bytes.extend_from_slice(&rest[..size]);
+        }
+    }
+    bytes
 }
 
 fn long(operand: Operand<'_>) -> i64 {
@@ -108,10 +116,11 @@ fn text<'a>(operand: &Operand<'a>) -> &'a [u8] {
     }
 }
 
-fn convert(conversion: &Conversion, field: Field, operand: Operand<'_>, out: &mut Vec<u8>) -> Result<(), NeedsMemory> {
+fn convert(conversion: &Conversion, field: Field, operand: Operand<'_>, out: &mut Vec<u8>) {
     let value = long(operand);
     let bits = value.cast_unsigned();
     let alternate = conversion.alternate;
+    let prefix = |prefix: &'static [u8]| if alternate { prefix } else { b"" };
     match conversion.kind {
         ConversionKind::Signed => {
             let sign: &[u8] = match value {
@@ -123,25 +132,24 @@ fn convert(conversion: &Conversion, field: Field, operand: Operand<'_>, out: &mu
             number(conversion, field, sign, &Digits::decimal(value.unsigned_abs()), out);
         }
         ConversionKind::Unsigned => number(conversion, field, b"", &Digits::decimal(bits), out),
-        ConversionKind::Octal => number(conversion, field, b"", &Digits::octal(bits), out),
-        ConversionKind::Hex => {
-            let prefix: &[u8] = if alternate && bits != 0 { b"0x" } else { b"" };
-            number(conversion, field, prefix, &Digits::hex(bits, false), out);
-        }
-        ConversionKind::HexUpper => {
-            let prefix: &[u8] = if alternate && bits != 0 { b"0X" } else { b"" };
-            number(conversion, field, prefix, &Digits::hex(bits, true), out);
-        }
+        ConversionKind::Octal => number(conversion, field, prefix(b"0"), &Digits::octal(bits), out),
+        ConversionKind::Hex => number(conversion, field, prefix(b"0x"), &Digits::hex(bits, false), out),
+        ConversionKind::HexUpper => number(conversion, field, prefix(b"0X"), &Digits::hex(bits, true), out),
         ConversionKind::Pointer => number(conversion, field, b"0x", &Digits::hex(bits, false), out),
         ConversionKind::Character => {
-            let mut character = vec![];
-            let byte = [(bits & 0xff) as u8];
+            let byte = (bits & 0xff) as u8;
             if alternate {
-                escape(&byte, &mut character)
+                let mut character = vec![];
+                match byte {
+                    // Within the quotes of a character, not of a string.
+                    b'"' => character.push(byte),
+                    b'\'' => character.extend_from_slice(b"\\'"),
+                    _ => escape(&[byte], &mut character),
+                }
+                padded(field, &character, out);
             } else {
-                character.extend_from_slice(&byte)
+                padded(field, &[byte], out);
             }
-            padded(field, &character, out);
         }
         ConversionKind::Text => {
             let bytes = text(&operand);
@@ -154,40 +162,33 @@ fn convert(conversion: &Conversion, field: Field, operand: Operand<'_>, out: &mu
                 padded(field, bytes, out);
             }
         }
-        ConversionKind::Binary => {
-            let width = if field.width == 0 { 8 } else { field.width.min(8) };
-            out.extend_from_slice(&bits.to_le_bytes()[..width]);
-        }
-        ConversionKind::Memory => match operand {
-            Operand::Text(bytes) => padded(field, bytes, out),
-            Operand::Long(_) => return Err(NeedsMemory),
-        },
-        ConversionKind::MemoryHex => match operand {
-            Operand::Text(bytes) => {
-                let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
-                let hex: Vec<u8> = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect();
-                padded(field, &hex, out);
-            }
-            Operand::Long(_) => return Err(NeedsMemory),
-        },
+        ConversionKind::Binary => binary(field, bits, out),
+        // They take more than one operand, and are made where those are at hand.
+        ConversionKind::Memory | ConversionKind::MemoryHex => {}
     }
-    Ok(())
 }
 
-fn number(conversion: &Conversion, field: Field, prefix: &[u8], digits: &Digits, out: &mut Vec<u8>) {
-    let digits = match (digits.bytes(), field.precision) {
-        // As in C: no digits at all, if none are asked for and it is 0.
-        (b"0", Some(0)) => &b""[..],
-        (digits, _) => digits,
-    };
-    let mut zeros = field.precision.unwrap_or(0).saturating_sub(digits.len());
-    if conversion.alternate && conversion.kind == ConversionKind::Octal && digits != b"0" {
-        // The prefix of octals is one more zero, unless there is one already.
-        zeros = zeros.max(1);
+/// The low bytes of a value, the lowest first: as many as the precision says, or else the width, if that is 1, 2, 4 or 8, or
+/// else 8; NULs up to the width.
+fn binary(field: Field, bits: u64, out: &mut Vec<u8>) {
+    let size = |extent: Option<usize>| extent.filter(|extent| matches!(extent, 1 | 2 | 4 | 8));
+    let bytes = size(field.precision).or(size(field.width)).unwrap_or(8);
+    let nuls = field.width.unwrap_or(0).saturating_sub(bytes);
+    if !field.left {
+        out.resize(out.len() + nuls, 0);
     }
-    let length = prefix.len() + zeros + digits.len();
-    let mut spaces = field.width.saturating_sub(length);
-    if conversion.zero && !field.left && field.precision.is_none() {
+    out.extend_from_slice(&bits.to_le_bytes()[..bytes]);
+    if field.left {
+        out.resize(out.len() + nuls, 0);
+    }
+}
+
+/// A number with its sign or prefix.
+fn number(conversion: &Conversion, field: Field, prefix: &[u8], digits: &Digits, out: &mut Vec<u8>) {
+    let digits = digits.bytes();
+    let mut zeros = field.precision.unwrap_or(0).saturating_sub(digits.len());
+    let mut spaces = field.width.unwrap_or(0).saturating_sub(prefix.len() + zeros + digits.len());
+    if conversion.zero && !field.left {
         zeros += std::mem::take(&mut spaces);
     }
     if !field.left {
@@ -202,7 +203,7 @@ fn number(conversion: &Conversion, field: Field, prefix: &[u8], digits: &Digits,
 }
 
 fn padded(field: Field, bytes: &[u8], out: &mut Vec<u8>) {
-    let spaces = field.width.saturating_sub(bytes.len());
+    let spaces = field.width.unwrap_or(0).saturating_sub(bytes.len());
     if !field.left {
         out.resize(out.len() + spaces, b' ');
     }

@@ -1,79 +1,107 @@
 //! Histograms as SystemTap's users know them: a row for each bucket, a bar of `@` and the count. It must never choose
 //! buckets: see [`crate::user::Aggregate`].
 //!
-//! The look, from the examples in SystemTap's documentation: bars at most 50 wide, each `@` standing for the same whole
-//! number of values; rows without values are left out but for two on either side of those with some, and a `~` below the
-//! axis stands for those left out in between; the rows for what lies outside a linear histogram's range appear only if
-//! there is something; an empty line at the end.
+//! The look is SystemTap's: bars at most [`Look::width`] wide, each `@` standing for the same whole number of values; rows
+//! without values are left out but for [`Look::elision`] on either side of those with some, and a `~` below the axis stands for
+//! those left out in between; the rows for what lies outside a linear histogram's range appear only if there is something; an
+//! empty line at the end.
 
 use std::io::Write;
 
-use systap_ir::program::{Histogram, LinearBounds};
+use systap_ir::program::{Histogram, Limits, LinearBounds};
 
-/// Width of the longest bar.
-const WIDTH: usize = 50;
 /// The logarithmic histogram's bucket of zeros.
 const ZERO: usize = 64;
-/// Rows without values that are kept beside those with some.
-const ELISION: usize = 2;
+/// Rows without values that are drawn beyond the first and the last with some, unless they are left out.
+const MARGIN: usize = 2;
 
-struct Row {
-    label: String,
-    count: i64,
+/// What can be set of the look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Width of the longest bar.
+    pub width: usize,
+    /// How many rows without values are kept beside those with some; `None`: all.
+    pub elision: Option<usize>,
+}
+
+impl Look {
+    /// As the limits say.
+    pub fn of(limits: &Limits) -> Look {
+        let elision = (limits.histogram_elision != u32::MAX).then_some(limits.histogram_elision as usize);
+        Look { width: limits.histogram_width as usize, elision }
+    }
 }
 
 /// The drawing, each line ended by a newline; `None` if no bucket holds anything.
-pub fn draw(histogram: &Histogram, buckets: &[i64]) -> Option<Vec<u8>> {
-    let rows: Vec<Row> = match histogram {
-        Histogram::Logarithmic => {
-            let row = |(at, count): (usize, &i64)| Row { label: logarithmic_bound(at).to_string(), count: *count };
-            buckets.iter().enumerate().map(row).collect()
+pub fn draw(histogram: &Histogram, buckets: &[i64], look: Look) -> Option<Vec<u8>> {
+    let label = |at: usize| match histogram {
+        Histogram::Logarithmic => logarithmic_bound(at).to_string(),
+        Histogram::Linear(bounds) => linear_label(bounds, at, buckets.len()),
+    };
+    let first = buckets.iter().position(|count| *count != 0)?;
+    let last = buckets.iter().rposition(|count| *count != 0)?;
+    let outermost = buckets.len() - 1;
+    let (mut low, mut high) = (first.saturating_sub(MARGIN), (last + MARGIN).min(outermost));
+    match histogram {
+        // Rows for negative values are drawn only if there are such.
+        Histogram::Logarithmic if first >= ZERO => low = low.max(ZERO),
+        Histogram::Logarithmic => {}
+        Histogram::Linear(_) => {
+            low += usize::from(low == 0 && first > 0);
+            high -= usize::from(high == outermost && last < outermost);
         }
-        Histogram::Linear(bounds) => linear_rows(bounds, buckets),
+    }
+    let most = buckets.iter().copied().max().unwrap_or(0).max(1);
+    let worth = most.unsigned_abs().div_ceil(look.width.max(1) as u64);
+    let columns = Columns {
+        label: match histogram {
+            Histogram::Logarithmic => label(low).len().max(label(high).len()),
+            // SystemTap makes room for the bound behind the last row's.
+            Histogram::Linear(bounds) => {
+                let end = i128::from(bounds.start) + i128::from(bounds.interval) * high as i128;
+                let low = bounds.start.to_string().len() + usize::from(low == 0);
+                low.max(end.to_string().len() + usize::from(high == outermost))
+            }
+        }
+        .max("value".len()),
+        bar: look.width,
+        count: most.to_string().len(),
     };
-    let first = rows.iter().position(|row| row.count != 0)?;
-    let last = rows.iter().rposition(|row| row.count != 0)?;
-    // Rows for negative values are drawn only if there are such.
-    let lowest = match histogram {
-        Histogram::Logarithmic if first >= ZERO => ZERO,
-        _ => 0,
-    };
-    let shown = &rows[first.saturating_sub(ELISION).max(lowest)..(last + 1 + ELISION).min(rows.len())];
-    let most = shown.iter().map(|row| row.count).max().unwrap_or(0).max(1);
-    let label_width = shown.iter().map(|row| row.label.len()).max().unwrap_or(0).max("value".len());
-    let count_width = shown.iter().map(|row| row.count.to_string().len()).max().unwrap_or(0);
-    let worth = most.unsigned_abs().div_ceil(WIDTH as u64);
 
-    let mut out = Vec::with_capacity((shown.len() + 1) * (label_width + WIDTH + count_width + 4));
-    let line = |out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>| {
-        // Writing to memory cannot fail.
-        let _ = out.write_fmt(arguments);
-    };
-    line(&mut out, format_args!("{:>label_width$} |{:-<WIDTH$} count\n", "value", ""));
-    let mut at = 0;
-    while let Some(row) = shown.get(at) {
-        let run = shown[at..].iter().take_while(|row| row.count == 0).count();
-        let begins = at == 0 || shown[at - 1].count != 0;
-        if begins && run > 2 * ELISION && at + run < shown.len() {
-            shown[at..at + ELISION].iter().for_each(|row| bar(&mut out, row, label_width, count_width, worth));
-            line(&mut out, format_args!("{:label_width$} ~\n", ""));
-            at += run - ELISION;
-            shown[at..at + ELISION].iter().for_each(|row| bar(&mut out, row, label_width, count_width, worth));
-            at += ELISION;
-        } else {
-            bar(&mut out, row, label_width, count_width, worth);
-            at += 1;
+    let mut out = Vec::with_capacity((high - low + 2) * (columns.label + columns.bar + columns.count + 4));
+    let (label_width, bar_width) = (columns.label, columns.bar);
+    // Writing to memory cannot fail.
+    let _ = writeln!(out, "{:>label_width$} |{:-<bar_width$} count", "value", "");
+    let mut left_out = false;
+    for at in low..=high {
+        if let Some(elision) = look.elision {
+            let near = at.saturating_sub(elision).max(low)..=at.saturating_add(elision).min(high);
+            if buckets[near].iter().all(|count| *count == 0) {
+                left_out = true;
+                continue;
+            }
+            if std::mem::take(&mut left_out) {
+                let _ = writeln!(out, "{:label_width$} ~", "");
+            }
         }
+        bar(&mut out, &label(at), buckets[at], &columns, worth);
     }
     out.push(b'\n');
     Some(out)
 }
 
-fn bar(out: &mut Vec<u8>, row: &Row, label_width: usize, count_width: usize, worth: u64) {
-    let length = usize::try_from(row.count.max(0).unsigned_abs() / worth).unwrap_or(WIDTH).min(WIDTH);
-    let (label, count) = (&row.label, row.count);
+/// Widths.
+struct Columns {
+    label: usize,
+    bar: usize,
+    count: usize,
+}
+
+fn bar(out: &mut Vec<u8>, label: &str, count: i64, columns: &Columns, worth: u64) {
+    let length = usize::try_from(count.max(0).unsigned_abs() / worth).unwrap_or(columns.bar).min(columns.bar);
+    let (label_width, bar_width, count_width) = (columns.label, columns.bar, columns.count);
     // Writing to memory cannot fail.
-    let _ = writeln!(out, "{label:>label_width$} |{:<WIDTH$} {count:>count_width$}", "@".repeat(length));
+    let _ = writeln!(out, "{label:>label_width$} |{:<bar_width$} {count:>count_width$}", "@".repeat(length));
 }
 
 /// The bound of a logarithmic bucket that is nearer to 0.
@@ -85,35 +113,33 @@ fn logarithmic_bound(bucket: usize) -> i128 {
     }
 }
 
-fn linear_rows(bounds: &LinearBounds, buckets: &[i64]) -> Vec<Row> {
-    let last = buckets.len().saturating_sub(1);
-    let row = |(at, count): (usize, &i64)| {
-        let label = match at {
-            0 => format!("<{}", bounds.start),
-            _ if at == last => format!(">{}", bounds.stop),
-            _ => (i128::from(bounds.start) + i128::from(bounds.interval) * (at as i128 - 1)).to_string(),
-        };
-        let outside = at == 0 || at == last;
-        (!outside || *count != 0).then_some(Row { label, count: *count })
-    };
-    buckets.iter().enumerate().filter_map(row).collect()
+/// The bound of a linear bucket: where it begins; of the last one, where the bucket before it does.
+fn linear_label(bounds: &LinearBounds, at: usize, buckets: usize) -> String {
+    let begins = |step: usize| i128::from(bounds.start) + i128::from(bounds.interval) * step as i128;
+    match at {
+        0 => format!("<{}", bounds.start),
+        _ if at + 1 == buckets => format!(">{}", begins(at.saturating_sub(2))),
+        _ => begins(at - 1).to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LOOK: Look = Look { width: 50, elision: Some(2) };
+
     fn logarithmic(counts: &[(usize, i64)]) -> String {
         let mut buckets = vec![0; 128];
         counts.iter().for_each(|(bucket, count)| buckets[*bucket] = *count);
-        String::from_utf8(draw(&Histogram::Logarithmic, &buckets).unwrap()).unwrap()
+        String::from_utf8(draw(&Histogram::Logarithmic, &buckets, LOOK).unwrap()).unwrap()
     }
 
     fn linear(bounds: (i64, i64, i64), counts: &[(usize, i64)]) -> String {
         let bounds = LinearBounds { start: bounds.0, stop: bounds.1, interval: bounds.2 };
         let mut buckets = vec![0; bounds.buckets() as usize];
         counts.iter().for_each(|(bucket, count)| buckets[*bucket] = *count);
-        String::from_utf8(draw(&Histogram::Linear(bounds), &buckets).unwrap()).unwrap()
+        String::from_utf8(draw(&Histogram::Linear(bounds), &buckets, LOOK).unwrap()).unwrap()
     }
 
     #[test]
@@ -218,8 +244,46 @@ mod tests {
     }
 
     #[test]
+    fn the_last_bound_is_that_of_the_last_step() {
+        insta::assert_snapshot!(linear((0, 10, 3), &[(5, 1)]), @r#"
+        value |-------------------------------------------------- count
+            6 |                                                   0
+            9 |                                                   0
+           >9 |@                                                  1
+        "#);
+    }
+
+    #[test]
+    fn the_look_can_be_set() {
+        let mut buckets = vec![0; 128];
+        (buckets[65], buckets[70]) = (9, 20);
+        let drawn = |width, elision| {
+            String::from_utf8(draw(&Histogram::Logarithmic, &buckets, Look { width, elision }).unwrap()).unwrap()
+        };
+        insta::assert_snapshot!(drawn(10, Some(0)), @r#"
+        value |---------- count
+              ~
+            1 |@@@@        9
+              ~
+           32 |@@@@@@@@@@ 20
+        "#);
+        insta::assert_snapshot!(drawn(4, None), @r#"
+        value |---- count
+            0 |      0
+            1 |@     9
+            2 |      0
+            4 |      0
+            8 |      0
+           16 |      0
+           32 |@@@@ 20
+           64 |      0
+          128 |      0
+        "#);
+    }
+
+    #[test]
     fn an_empty_one_cannot_be_drawn() {
-        assert_eq!(draw(&Histogram::Logarithmic, &[0; 128]), None);
-        assert_eq!(draw(&Histogram::Logarithmic, &[]), None);
+        assert_eq!(draw(&Histogram::Logarithmic, &[0; 128], LOOK), None);
+        assert_eq!(draw(&Histogram::Logarithmic, &[], LOOK), None);
     }
 }

@@ -20,7 +20,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Aggregate, Spread, linear_bucket, logarithmic_bucket};
+pub use aggregate::{Aggregate, Part, Spread, linear_bucket, logarithmic_bucket};
 pub use datum::{Datum, Text};
 pub use error::{ErrorKind, RuntimeError};
 pub use host::{Host, Symbol};

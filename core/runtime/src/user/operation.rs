@@ -11,7 +11,7 @@ use super::host::Host;
 use super::interpreter::{Interpreter, Stop};
 use super::store::{Entry, Store, StoreError};
 use crate::text::format::{Operand, render};
-use crate::text::histogram;
+use crate::text::histogram::{self, Look};
 
 /// The entries that a `foreach` goes through. One instruction has at most one under way in a call, since a loop that is
 /// entered again has been left.
@@ -41,19 +41,18 @@ impl Interpreter<'_> {
             }
             Op::Format(format, operands) => {
                 let mut output = std::mem::take(&mut self.output);
-                let outcome = self.formatted(body, format, operands, &mut output);
+                self.formatted(body, format, operands, &mut output);
                 let end = output.iter().position(|byte| *byte == 0).unwrap_or(output.len());
                 let text = self.clipped(&output[..end]);
                 self.output = output;
-                outcome?;
                 text
             }
             Op::Print(format, operands) => {
                 let mut output = std::mem::take(&mut self.output);
-                let outcome = self.formatted(body, format, operands, &mut output);
+                self.formatted(body, format, operands, &mut output);
                 host.print(&output);
                 self.output = output;
-                return outcome.map_err(Stop::Error);
+                return Ok(());
             }
             Op::Context(Context::Caught) => self.clipped(&self.caught_message()),
             Op::Context(context) => match host.context(*context) {
@@ -197,7 +196,7 @@ impl Interpreter<'_> {
             }
             Op::HistogramText(_, _, histogram) => {
                 let aggregate = store.aggregate(global, keys).map_err(failed)?.unwrap_or_default();
-                let drawn = histogram::draw(histogram, aggregate.buckets(histogram));
+                let drawn = histogram::draw(histogram, aggregate.buckets(histogram), Look::of(&self.limits));
                 // Longer than any string may be, and printed as it is.
                 Datum::text(&drawn.ok_or(ErrorKind::EmptyAggregate(global))?)
             }
@@ -227,27 +226,20 @@ impl Interpreter<'_> {
         Datum::Text(Text::from(&bytes[..bytes.len().min(most)]))
     }
 
-    fn formatted(
-        &self,
-        body: &Body,
-        format: &systap_ir::format::Format,
-        values: &[Value],
-        output: &mut Vec<u8>,
-    ) -> Result<(), ErrorKind> {
+    fn formatted(&self, body: &Body, format: &systap_ir::format::Format, values: &[Value], output: &mut Vec<u8>) {
         output.clear();
         let operand = |value: &Value| match body.ty(*value) {
             Type::Long => Operand::Long(self.registers.long(*value)),
             Type::Text => Operand::Text(self.registers.text(*value)),
         };
         let mut few = [Operand::Long(0); 8];
-        let outcome = match few.get_mut(..values.len()) {
+        match few.get_mut(..values.len()) {
             Some(few) => {
                 few.iter_mut().zip(values).for_each(|(slot, value)| *slot = operand(value));
                 render(format, few, output)
             }
             None => render(format, &values.iter().map(operand).collect::<Vec<_>>(), output),
-        };
-        outcome.map_err(|_| ErrorKind::MemoryIsGone(systap_ir::program::Space::Kernel))
+        }
     }
 
     fn slice(&self, body: &Body, slice: &[Option<Value>]) -> Vec<Option<Datum>> {

@@ -157,6 +157,7 @@ impl World {
             span: span(0),
             shape: shape.clone(),
             print_at_end: false,
+            pointer: false,
         };
         let globals: Vec<Global> = shapes.iter().enumerate().map(global).collect();
         World { store: MemoryStore::new(&globals), globals, ..World::default() }
@@ -200,7 +201,7 @@ fn array(keys: &[Type], element: Element, capacity: u32, wrap: bool) -> GlobalSh
 }
 
 fn every() -> AggregateShape {
-    AggregateShape { logarithmic: true, linear: None, variance: None }
+    AggregateShape { logarithmic: true, linear: None, variance: None, sums_only: false }
 }
 
 const G0: GlobalId = GlobalId(0);

@@ -264,10 +264,9 @@ impl Lowering<'_> {
         if let Some(function) = aggregate_function(name) {
             let most = if function == ast::AggregateFn::Variance { 2 } else { 1 };
             let mut args = self.counted_args(at, 1, most).into_iter();
-            return match args.next() {
-                Some(stat) => ExprKind::Aggregate { function, stat: Box::new(stat), shift: args.next().map(Box::new) },
-                None => ExprKind::Missing,
-            };
+            let Some(stat) = args.next() else { return ExprKind::Missing };
+            let shift = args.next().and_then(|shift| self.shift(at, &shift));
+            return ExprKind::Aggregate { function, stat: Box::new(stat), shift };
         }
         match name {
             "@hist_log" | "@hist_linear" => self.histogram(at, name == "@hist_linear"),
@@ -323,6 +322,9 @@ impl Lowering<'_> {
         let nodes: Vec<At> = self.nodes(at).filter(|node| self.kind(*node) != K::IndexStep).collect();
         let mut args = self.counted_args(at, count, count).into_iter();
         let Some(stat) = args.next() else { return ExprKind::Missing };
+        if bucket.is_none() {
+            self.bare_histograms.push(at);
+        }
         let mut bounds = [0; 3];
         for ((bound, arg), node) in bounds.iter_mut().zip(args).zip(nodes.iter().skip(1)) {
             match constant(&arg) {
@@ -331,6 +333,22 @@ impl Lowering<'_> {
             }
         }
         ExprKind::Histogram { stat: Box::new(stat), linear: linear.then_some(bounds), bucket }
+    }
+
+    /// The bit shift of a variance, with its place.
+    fn shift(&mut self, at: At, shift: &Expr) -> Option<(u8, Span)> {
+        match constant(shift) {
+            Some(bits @ 0..=62) => Some((bits as u8, shift.span)),
+            given => {
+                let said = match given {
+                    Some(bits) => format!("the shift of `@variance` is from 0 to 62, not {bits}"),
+                    None => "the shift of `@variance` must be a literal number".to_owned(),
+                };
+                let code = if given.is_some() { "shift-out-of-range" } else { "not-constant" };
+                self.report(at, Diagnostic::error(code, shift.span, said));
+                None
+            }
+        }
     }
 
     fn cast(&mut self, at: At) -> ExprKind {

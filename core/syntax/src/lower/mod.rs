@@ -23,8 +23,11 @@ pub(crate) fn lower(
     privileged: bool,
     findings: &mut Findings,
 ) -> ast::File {
-    let mut lowering = Lowering { outline, tokens, sources, privileged, in_function: false, findings };
-    lowering.file(outline.root())
+    let mut lowering =
+        Lowering { outline, tokens, sources, privileged, in_function: false, bare_histograms: vec![], findings };
+    let file = lowering.file(outline.root());
+    lowering.report_bare_histograms();
+    file
 }
 
 struct Lowering<'a> {
@@ -35,6 +38,8 @@ struct Lowering<'a> {
     privileged: bool,
     /// The body of a function is being lowered, not a handler.
     in_function: bool,
+    /// The histograms without a bucket that nothing has yet been found to print or go over.
+    bare_histograms: Vec<At>,
     findings: &'a mut Findings,
 }
 

@@ -150,6 +150,7 @@ impl Lowering<'_> {
             if !matches!(expr.kind, ast::ExprKind::Histogram { bucket: None, .. }) {
                 self.error("unexpected-token", histogram, "expected an array or a histogram");
             }
+            self.bare_histograms.pop_if(|bare| *bare == histogram);
             return ast::ForeachOver::Histogram(expr);
         }
         let keys: Vec<At> = self.nodes(at).filter(|node| self.kind(*node) != K::SortMark).collect();

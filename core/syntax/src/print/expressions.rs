@@ -23,7 +23,8 @@ pub(super) fn expr(expr: &Expr) -> String {
         }
         ExprKind::In { keys: list, array } => format!("(in {} [{}])", array.text, keys(list)),
         ExprKind::Aggregate { function, stat, shift } => {
-            form(&format!("@{}", aggregate(*function)), std::iter::once(&**stat).chain(shift.as_deref()))
+            let shift = shift.map(|(shift, _)| format!(" {shift}")).unwrap_or_default();
+            format!("(@{} {}{shift})", aggregate(*function), self::expr(stat))
         }
         ExprKind::Histogram { stat, linear, bucket } => {
             let bounds = linear.map(|[start, stop, step]| format!(" {start} {stop} {step}")).unwrap_or_default();

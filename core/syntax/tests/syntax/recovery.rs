@@ -266,6 +266,7 @@ probe begin {
     t.stp:4:3: error[argument-count]: `@count` takes one argument, and here are 0
     t.stp:4:12: error[argument-count]: `@cast` takes 2 or 3 arguments, and here are 1
     t.stp:4:26: error[not-constant]: `@var` needs a literal string here
+    t.stp:4:29: error[histogram-misuse]: a histogram is no value: print it alone, index it, or go over it with `foreach`
     t.stp:4:45: error[not-constant]: the bounds of a histogram must be literal numbers
     t.stp:4:54: error[argument-count]: `@defined` takes one argument, and here are 0
     t.stp:6:18: error[several-sort-marks]: a `foreach` has one sort mark

@@ -54,3 +54,39 @@ fn arrays_are_not_initialized() {
     t.stp:1:15: error[array-initialized]: an array cannot be initialized
     "#);
 }
+
+#[test]
+fn formats_have_one_flag_and_one_l() {
+    ast("probe begin { printf(\"%-5ld%%%.*M%#x\", 1, 2, 3, 4) }");
+    insta::assert_snapshot!(complaints(r#"probe begin { printf("\t\x41é%+-d") sprintf("%lld") printf("a" "b%y") printf("%n" "") printf("%") }"#), @r#"
+    t.stp:1:30: error[format-conversion]: `%+-` has two flags, and a conversion takes one
+    t.stp:1:46: error[format-conversion]: `%ll` has more than one `l`, and needs none: every number has 64 bits
+    t.stp:1:66: error[format-conversion]: `%y` is not a conversion: d i u o x X p c s b m M are
+    t.stp:1:79: error[format-conversion]: `%n` is not a conversion: d i u o x X p c s b m M are
+    t.stp:1:95: error[format-conversion]: the format ends inside a conversion
+    "#);
+}
+
+#[test]
+fn histograms_are_printed_alone() {
+    ast(
+        "probe begin { print(@hist_log(s)) sprintln(@hist_log(s[1])) println(@hist_log(s)[1], 2) foreach (b in @hist_log(s)) x }",
+    );
+    insta::assert_snapshot!(complaints("probe begin { x = @hist_log(s) print(@hist_log(s), 1) printf(\"%s\", @hist_log(s)) f(@hist_log(s)) println((@hist_log(s))) }"), @r#"
+    t.stp:1:19: error[histogram-misuse]: a histogram is no value: print it alone, index it, or go over it with `foreach`
+    t.stp:1:38: error[histogram-misuse]: a histogram is no value: print it alone, index it, or go over it with `foreach`
+    t.stp:1:68: error[histogram-misuse]: a histogram is no value: print it alone, index it, or go over it with `foreach`
+    t.stp:1:84: error[histogram-misuse]: a histogram is no value: print it alone, index it, or go over it with `foreach`
+    t.stp:1:107: error[histogram-misuse]: a histogram is no value: print it alone, index it, or go over it with `foreach`
+    "#);
+}
+
+#[test]
+fn the_shift_of_a_variance_is_written_out() {
+    ast("probe begin { x = @variance(s) + @variance(s[1], 62) }");
+    insta::assert_snapshot!(complaints("probe begin { x = @variance(s, 63) + @variance(s, -1) + @variance(s, n) }"), @r#"
+    t.stp:1:32: error[shift-out-of-range]: the shift of `@variance` is from 0 to 62, not 63
+    t.stp:1:51: error[shift-out-of-range]: the shift of `@variance` is from 0 to 62, not -1
+    t.stp:1:70: error[not-constant]: the shift of `@variance` must be a literal number
+    "#);
+}
