@@ -101,11 +101,10 @@ fn show_stages(compilation: &mut Compilation<'_>, files: &[FileId], options: &Ch
     if wanted(Form::Ir) {
         return Ok(text::unit(&unit));
     }
-    let placed = compilation.place(&unit)?;
+    let (placed, artifact) = compilation.divide(&unit)?;
     if wanted(Form::Placed) {
         return Ok(text::placed(&placed));
     }
-    let artifact = compilation.generate(&placed)?;
     if wanted(Form::Bpf) {
         return Ok(artifact.map_or("nothing of this script runs in the kernel\n".to_owned(), |artifact| {
             systap_bpf::print(&artifact)

@@ -166,6 +166,8 @@ pub(crate) enum Stop {
     Script,
     /// The kernel's facts cannot be read.
     Kernel(KernelError),
+    /// The kernel's part is too big for the kernel, even without what can be left out of it.
+    TooBig(GenerateError),
     /// A mistake in systap.
     Internal(GenerateError),
 }
@@ -174,6 +176,8 @@ pub(crate) enum Stop {
 pub(crate) struct Compilation<'a> {
     pub(crate) sources: &'a mut Sources,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Leave out of the kernel's part what takes the most code and room.
+    pub(crate) small: bool,
     settings: &'a Settings,
     kernel: &'a Kernel,
     /// Those that every script finds.
@@ -182,7 +186,8 @@ pub(crate) struct Compilation<'a> {
 
 impl<'a> Compilation<'a> {
     pub(crate) fn new(sources: &'a mut Sources, settings: &'a Settings, kernel: &'a Kernel) -> Self {
-        Compilation { sources, diagnostics: vec![], settings, kernel, macros: Macros::default() }
+        let macros = Macros::default();
+        Compilation { sources, diagnostics: vec![], small: false, settings, kernel, macros }
     }
 
     /// What was made, unless something is wrong so far.
@@ -333,17 +338,30 @@ impl<'a> Compilation<'a> {
         }
     }
 
+    /// Graphs to a divided program and the bytecode of the kernel's part, which is made smaller if it has to be.
+    pub(crate) fn divide(&mut self, unit: &Unit) -> Result<(Placed, Option<Artifact>), Stop> {
+        loop {
+            let placed = self.place(unit)?;
+            match self.generate(&placed) {
+                Err(Stop::Internal(error)) if error.is_of_size() && self.small => return Err(Stop::TooBig(error)),
+                Err(Stop::Internal(error)) if error.is_of_size() => self.small = true,
+                generated => return Ok((placed, generated?)),
+            }
+        }
+    }
+
     /// Graphs to a divided program.
-    pub(crate) fn place(&mut self, unit: &Unit) -> Result<Placed, Stop> {
+    fn place(&mut self, unit: &Unit) -> Result<Placed, Stop> {
         let capabilities = Capabilities { open_loops: self.kernel_is_at_least(6, 9) };
-        systap_ir::place(unit, &capabilities).map_err(|found| {
+        let place = if self.small { systap_ir::place_small } else { systap_ir::place };
+        place(unit, &capabilities).map_err(|found| {
             self.diagnostics.extend(found);
             Stop::Script
         })
     }
 
     /// The kernel's part to bytecode; `None` if there is no such part.
-    pub(crate) fn generate(&mut self, placed: &Placed) -> Result<Option<Artifact>, Stop> {
+    fn generate(&mut self, placed: &Placed) -> Result<Option<Artifact>, Stop> {
         if placed.kernel.is_empty() {
             return Ok(None);
         }
@@ -357,6 +375,7 @@ impl<'a> Compilation<'a> {
             version_4: self.kernel_is_at_least(6, 6),
             syscall_names: &names,
             string_arguments: &string_arguments(table),
+            cpus: systap_sys::cpu::possible_cpus().map_or(1, |cpus| cpus as u32),
             hz: self.settings.hz,
             ..Options::default()
         };
@@ -374,9 +393,7 @@ impl<'a> Compilation<'a> {
         let trees = self.parse(files)?;
         let program = self.elaborate(&trees)?;
         let unit = self.lower(&program)?;
-        let placed = self.place(&unit)?;
-        let artifact = self.generate(&placed)?;
-        Ok((placed, artifact))
+        self.divide(&unit)
     }
 
     fn kernel_is_at_least(&self, major: u32, minor: u32) -> bool {

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use systap_bpf::artifact::Artifact;
+use systap_bpf::Artifact;
 use systap_diagnostics::{FileId, Sources};
 use systap_ir::placed::Placed;
 use systap_kernel::Kernel;
-use systap_runtime::{Plan, Report, RunError, Target};
+use systap_runtime::{LoadError, Plan, Report, RunError, Target};
 use systap_sys::process::Exit;
 
 use crate::cli::{Format, RunOptions};
@@ -32,29 +32,37 @@ pub(crate) fn run(options: &RunOptions) -> Status {
     };
     let Prepared { files, settings, time_limit } = prepared;
     let start = Instant::now();
-    let compiled = on_deep_stack(|| {
-        let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
-        let compiled = compilation.compile(&files);
-        (compiled, compilation.diagnostics)
-    });
-    let Some((compiled, mut diagnostics)) = compiled else { return Status::Internal };
-    if options.quiet && compiled.is_ok() {
-        diagnostics.clear();
-    }
-    terminal::show(&diagnostics, &sources, options.script.format, options.script.color);
-    let (mut placed, artifact) = match compiled {
-        Ok(compiled) => compiled,
-        Err(stop) => return explain_stop(&stop),
+    let compile = |sources: &mut Sources, small: bool| {
+        let compiled = on_deep_stack(|| {
+            let mut compilation = Compilation::new(sources, &settings, &kernel);
+            compilation.small = small;
+            let compiled = compilation.compile(&files);
+            (compiled, compilation.diagnostics)
+        });
+        let Some((compiled, mut diagnostics)) = compiled else { return Err(Status::Internal) };
+        if small || options.quiet && compiled.is_ok() {
+            diagnostics.clear();
+        }
+        terminal::show(&diagnostics, sources, options.script.format, options.script.color);
+        let (mut placed, artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
+        if options.no_global_var_display {
+            placed.globals.iter_mut().for_each(|(global, _)| global.print_at_end = false);
+        }
+        Ok((placed, artifact))
     };
-    if options.no_global_var_display {
-        placed.globals.iter_mut().for_each(|(global, _)| global.print_at_end = false);
-    }
+    let compiled = match compile(&mut sources, false) {
+        Ok(compiled) => compiled,
+        Err(status) => return status,
+    };
     if options.verbose {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
-    let program = Program { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, hz: settings.hz };
-    execute(&program, time_limit, options, &sources).status
+    let scene = Scene { kernel: &kernel, hz: settings.hz, time_limit, options, sources: &sources };
+    execute(&scene, compiled, || compile(&mut sources.clone(), true).ok()).status
 }
+
+/// What runs: the divided program, and its kernel part if there is one.
+pub(crate) type Compiled = (Placed, Option<Artifact>);
 
 /// How a run ended.
 pub(crate) struct Outcome {
@@ -69,21 +77,18 @@ impl From<Status> for Outcome {
     }
 }
 
-/// What has been compiled, and for what.
-pub(crate) struct Program<'a> {
-    pub(crate) placed: &'a Placed,
-    pub(crate) artifact: Option<&'a Artifact>,
+/// What a run needs besides its program.
+pub(crate) struct Scene<'a> {
     pub(crate) kernel: &'a Kernel,
     pub(crate) hz: u32,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) sources: &'a Sources,
 }
 
-/// Runs what has been compiled.
-pub(crate) fn execute(
-    program: &Program<'_>,
-    time_limit: Option<Duration>,
-    options: &RunOptions,
-    sources: &Sources,
-) -> Outcome {
+/// Runs what has been compiled; what `smaller` gives if the verifier gives up on it.
+pub(crate) fn execute(scene: &Scene<'_>, compiled: Compiled, smaller: impl FnOnce() -> Option<Compiled>) -> Outcome {
+    let Scene { options, sources, kernel, hz, time_limit } = *scene;
     let destination = match &options.output {
         None => Destination::Stdout(std::io::stdout()),
         Some(path) => match File::create(path) {
@@ -96,15 +101,18 @@ pub(crate) fn execute(
     };
     let form = (options.script.format, options.script.color);
     let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), sources);
-    let plan = Plan {
-        placed: program.placed,
-        artifact: program.artifact,
-        kernel: program.kernel,
-        target: target(options),
-        time_limit,
-        hz: program.hz,
+    let mut attempt = |(placed, artifact): &Compiled| {
+        let plan = Plan { placed, artifact: artifact.as_ref(), kernel, target: target(options), time_limit, hz };
+        systap_runtime::run(&plan, &mut voice)
     };
-    match systap_runtime::run(&plan, &mut voice) {
+    let mut outcome = attempt(&compiled);
+    if let Err(RunError::Load(LoadError::TooLong { .. })) = outcome
+        // Less of it in the kernel may do.
+        && let Some(smaller) = smaller()
+    {
+        outcome = attempt(&smaller);
+    }
+    match outcome {
         Ok(report) => Outcome { status: finish(&report, options, &mut voice, sources), command: report.target },
         Err(error) => explain_failure(&error).into(),
     }
@@ -201,6 +209,10 @@ pub(crate) fn explain_stop(stop: &Stop) -> Status {
         Stop::Script => Status::ScriptError,
         Stop::Kernel(error) => {
             terminal::complain(&error.to_string());
+            Status::Refused
+        }
+        Stop::TooBig(error) => {
+            terminal::complain(&format!("{error}\n  help: split the handler"));
             Status::Refused
         }
         Stop::Internal(error) => {

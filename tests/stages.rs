@@ -20,7 +20,7 @@ probe end {
 const DIVIDED: &str = "global calls
 probe syscall.getpgrp {
   calls++
-  if (uid() == 0) { text = \"of \" . execname(); println(strlen(text), text) }
+  if (uid() == 0) { text = ctime(0) . execname(); println(strlen(text), text) }
 }
 ";
 
@@ -81,7 +81,7 @@ probe @2
   body
     (_++ calls)
     if (== (call uid) 0)
-      (= text (. "of " (call execname)))
+      (= text (. (call ctime 0) (call execname)))
       (call println (call strlen text) text)
 
 "#]]
@@ -129,7 +129,7 @@ probe syscall.getpgrp (syscall entry 111) {
     local text: string
     calls++
     if ((uid() == 0)) {
-        text = ("of " . execname())
+        text = (ctime(0) . execname())
         printf("%d%s\n", strlen(text), text)
     }
 }
@@ -208,11 +208,11 @@ b0:
 b1:
     jump b3
 b2:
-    v8:s = "of "
-    v9:s = execname
-    v10:s = v8 . v9
-    v11 = strlen(v10)
-    print "%d%s\n" v11, v10
+    v9:s = ctime(v5)
+    v10:s = execname
+    v11:s = v9 . v10
+    v12 = strlen(v11)
+    print "%d%s\n" v12, v11
     jump b3
 b3:
     return
@@ -291,15 +291,16 @@ b0:
 b1:
     return
 b2:
-    v9:s = execname
-    defer to 0 (v9)
+    v14:s = execname
+    defer to 0 (v14)
 
-user side: continuation 0 of syscall.getpgrp, for joining strings
-b0(v9:s):
-    v8:s = "of "
-    v10:s = v8 . v9
-    v11 = strlen(v10)
-    print "%d%s\n" v11, v10
+user side: continuation 0 of syscall.getpgrp, for `ctime`
+b0(v10:s):
+    v5 = 0
+    v9:s = ctime(v5)
+    v11:s = v9 . v10
+    v12 = strlen(v11)
+    print "%d%s\n" v12, v11
     return
 
 "#]]

@@ -5,10 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use systap_bpf::artifact::Artifact;
 use systap_diagnostics::{Diagnostic, FileId, Sources};
 use systap_elaborate::limits;
-use systap_ir::placed::Placed;
 use systap_ir::program::{Event, Program};
 use systap_kernel::Kernel;
 use systap_sys::process::Exit;
@@ -20,15 +18,16 @@ use crate::cli::{Format, RunOptions, ScriptOptions};
 use crate::compile::{self, Compilation, Settings, Stop, Warnings, on_deep_stack};
 use crate::facts::{self, Dialect, LANGUAGE};
 use crate::outcome::Status;
+use crate::run::{self, Compiled, Scene};
 use crate::script::{self, Unreadable};
-use crate::{examples, run, terminal};
+use crate::{examples, terminal};
 
 /// What the passes before the last have made.
 enum Made {
     /// What the last pass prints.
     Text(String),
     /// What is to run.
-    Program(Box<Placed>, Option<Artifact>),
+    Program(Box<Compiled>),
 }
 
 /// Takes a script through the passes.
@@ -56,14 +55,20 @@ pub(crate) fn go(request: &Request) -> Verdict {
     terminal::show(&diagnostics, &sources, Format::Text, request.color);
     match made {
         Ok(Made::Text(text)) => print(&text),
-        Ok(Made::Program(placed, artifact)) => {
+        Ok(Made::Program(compiled)) => {
             if request.verbose[4] > 0 {
                 terminal::write_to_stderr(b"Pass 5: starting run.\n");
             }
             let start = Instant::now();
-            let program =
-                run::Program { placed: &placed, artifact: artifact.as_ref(), kernel: &kernel, hz: settings.hz };
-            let outcome = run::execute(&program, request.time_limit, &options(request), &sources);
+            let options = options(request);
+            let scene = Scene {
+                kernel: &kernel,
+                hz: settings.hz,
+                time_limit: request.time_limit,
+                options: &options,
+                sources: &sources,
+            };
+            let outcome = run::execute(&scene, *compiled, || smaller(request, &files, &settings, &kernel, &sources));
             if request.verbose[4] > 0 {
                 banner(&format!("Pass 5: run completed in {:.1?}.", start.elapsed()));
             }
@@ -102,10 +107,12 @@ fn banner(line: &str) {
 /// The passes up to the fourth; `pass` is the one that was begun last.
 fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, pass: &mut u8) -> Result<Made, Stop> {
     let mut start = Instant::now();
+    // The second attempt is no news.
+    let again = compilation.small;
     let mut done = |pass: u8, what: &str| {
         let took = start.elapsed();
         start = Instant::now();
-        if request.verbose.get(usize::from(pass) - 1).is_some_and(|level| *level > 0) {
+        if !again && request.verbose.get(usize::from(pass) - 1).is_some_and(|level| *level > 0) {
             banner(&format!("Pass {pass}: {what} in {took:.1?}."));
         }
     };
@@ -130,8 +137,7 @@ fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, 
     }
     *pass = 3;
     let unit = compilation.lower(&program)?;
-    let placed = compilation.place(&unit)?;
-    let artifact = compilation.generate(&placed)?;
+    let (placed, artifact) = compilation.divide(&unit)?;
     done(3, "translated to BPF");
     if request.last_pass == 3 {
         return Ok(Made::Text(match &artifact {
@@ -142,7 +148,27 @@ fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, 
     *pass = 4;
     done(4, "compiled in memory");
     // There is no module file, and so no path of one to print.
-    Ok(if request.last_pass == 4 { Made::Text(String::new()) } else { Made::Program(Box::new(placed), artifact) })
+    Ok(if request.last_pass == 4 { Made::Text(String::new()) } else { Made::Program(Box::new((placed, artifact))) })
+}
+
+/// The same with less of it in the kernel.
+fn smaller(
+    request: &Request,
+    files: &[FileId],
+    settings: &Settings,
+    kernel: &Kernel,
+    sources: &Sources,
+) -> Option<Compiled> {
+    let mut sources = sources.clone();
+    let made = on_deep_stack(|| {
+        let mut compilation = Compilation::new(&mut sources, settings, kernel);
+        compilation.small = true;
+        make(&mut compilation, files, request, &mut 1).ok()
+    });
+    match made.flatten() {
+        Some(Made::Program(compiled)) => Some(*compiled),
+        _ => None,
+    }
 }
 
 /// What only privileged users may probe.

@@ -6,10 +6,12 @@
 //! The most used and shortest-lived go first; what finds no register is spilled: each use becomes a register of its own
 //! that lives for one instruction, and allocation starts again.
 
+use std::collections::BTreeMap;
+
 use crate::code::{Code, Label, Line, Mem, Reg, Role, StackObject};
 use crate::flow::{blocks, simplify};
 use crate::insn::Size;
-use crate::liveness::{Ranges, liveness, overlap};
+use crate::liveness::{Ranges, liveness};
 
 /// Code over the machine's registers.
 pub(crate) struct Allocated {
@@ -96,7 +98,7 @@ fn assign(lines: &[Line], ranges: &(Vec<Ranges>, Vec<Ranges>), momentary: &[bool
             }
         }
     }
-    let mut taken: [Ranges; 10] = std::array::from_fn(|reg| ranges.get(reg).cloned().unwrap_or_default());
+    let mut taken: [Taken; 10] = std::array::from_fn(|reg| Taken::of(ranges.get(reg).map_or(&[], Vec::as_slice)));
     let mut order: Vec<u32> =
         (Reg::VIRTUAL..ranges.len() as u32).filter(|reg| !ranges[*reg as usize].is_empty()).collect();
     order.sort_by_cached_key(|reg| {
@@ -111,18 +113,35 @@ fn assign(lines: &[Line], ranges: &(Vec<Ranges>, Vec<Ranges>), momentary: &[bool
         let wish = wishes[reg as usize]
             .iter()
             .filter_map(|other| if *other < 10 { Some(*other) } else { homes.get(*other as usize).copied().flatten() });
-        let found = wish.chain(ORDER).find(|home| !overlap(wanted, &taken[*home as usize]));
+        let found = wish.chain(ORDER).find(|home| !taken[*home as usize].overlaps(wanted));
         match found {
             Some(home) => {
-                let list = &mut taken[home as usize];
-                list.extend_from_slice(wanted);
-                list.sort_unstable();
+                taken[home as usize].add(wanted);
                 homes[reg as usize] = Some(home);
             }
             None => spilled.push(reg),
         }
     }
     (homes, spilled)
+}
+
+/// The ranges in which a place is taken, by their starts; none overlap.
+#[derive(Default)]
+struct Taken(BTreeMap<u32, u32>);
+
+impl Taken {
+    fn of(ranges: &[(u32, u32)]) -> Taken {
+        Taken(ranges.iter().copied().collect())
+    }
+
+    fn overlaps(&self, ranges: &[(u32, u32)]) -> bool {
+        // Of those that start before the end, the last one ends last.
+        ranges.iter().any(|(start, end)| self.0.range(..end).next_back().is_some_and(|(_, taken)| taken > start))
+    }
+
+    fn add(&mut self, ranges: &[(u32, u32)]) {
+        self.0.extend(ranges.iter().copied());
+    }
 }
 
 /// Rewrites the code so that these registers live on the stack.
@@ -187,7 +206,7 @@ fn spill(lines: &[Line], spilled: &[u32], momentary: &mut Vec<bool>, spills: &mu
 
 /// Gives each spilled register a slot, shared by those that do not live at the same time.
 fn colour(ranges: &[Ranges]) -> Vec<u32> {
-    let mut slots: Vec<Ranges> = Vec::new();
+    let mut slots: Vec<Taken> = Vec::new();
     let mut order: Vec<usize> = (0..ranges.len()).collect();
     order.sort_by_key(|spill| ranges[*spill].first().copied());
     let mut chosen = vec![0; ranges.len()];
@@ -195,15 +214,14 @@ fn colour(ranges: &[Ranges]) -> Vec<u32> {
         if ranges[spill].is_empty() {
             continue;
         }
-        let slot = match slots.iter().position(|taken| !overlap(taken, &ranges[spill])) {
+        let slot = match slots.iter().position(|taken| !taken.overlaps(&ranges[spill])) {
             Some(slot) => slot,
             None => {
-                slots.push(Vec::new());
+                slots.push(Taken::default());
                 slots.len() - 1
             }
         };
-        slots[slot].extend_from_slice(&ranges[spill]);
-        slots[slot].sort_unstable();
+        slots[slot].add(&ranges[spill]);
         chosen[spill] = slot as u32;
     }
     chosen

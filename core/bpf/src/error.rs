@@ -24,6 +24,14 @@ pub enum GenerateError {
         /// Bytes that there are.
         limit: u32,
     },
+    /// A handler's strings and numbers need more room than the kernel gives a CPU in one piece.
+    #[error("the handler of {point} needs {bytes} bytes for its strings and numbers, too many for the kernel")]
+    Frame {
+        /// The probe point.
+        point: String,
+        /// Bytes that are needed.
+        bytes: u32,
+    },
     /// The handlers of one probe point are too long for the reach of a jump.
     #[error("the handlers of {point} are too long: {instructions} instructions")]
     TooLong {
@@ -46,4 +54,11 @@ pub enum GenerateError {
         /// Where.
         span: Span,
     },
+}
+
+impl GenerateError {
+    /// A smaller kernel part could be generated.
+    pub fn is_of_size(&self) -> bool {
+        matches!(self, GenerateError::Stack { .. } | GenerateError::Frame { .. } | GenerateError::TooLong { .. })
+    }
 }

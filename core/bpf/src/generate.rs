@@ -13,8 +13,8 @@ use crate::assembler::{Stack, assemble};
 use crate::code::{Code, Line};
 use crate::error::GenerateError;
 use crate::layout::KernelLayout;
-use crate::lower::Shared;
 use crate::lower::dispatch::{Program, is_delicate};
+use crate::lower::{Shared, Thrift};
 use crate::maps::Maps;
 use crate::options::Options;
 
@@ -41,16 +41,19 @@ struct Draft {
 /// If the kernel side cannot do what the program asks, or the kernel lacks a type that it needs.
 pub fn generate(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Result<Artifact, GenerateError> {
     let groups = group(placed, layout, options)?;
-    let mut spare = vec![false; groups.len()];
+    let mut thrift = vec![Thrift::None; groups.len()];
     loop {
-        match attempt(placed, layout, options, &groups, &spare)? {
+        match attempt(placed, layout, options, &groups, &thrift)? {
             Outcome::Done(artifact) => return Ok(*artifact),
             Outcome::StackFull(group, bytes, limit) => {
-                if spare[group] {
-                    let point = point(placed, &groups[group]);
-                    return Err(GenerateError::Stack { point, bytes, limit });
-                }
-                spare[group] = true;
+                thrift[group] = match thrift[group] {
+                    Thrift::None => Thrift::Texts,
+                    Thrift::Texts => Thrift::Longs,
+                    Thrift::Longs => {
+                        let point = point(placed, &groups[group]);
+                        return Err(GenerateError::Stack { point, bytes, limit });
+                    }
+                };
             }
         }
     }
@@ -67,16 +70,16 @@ fn attempt(
     layout: &KernelLayout,
     options: &Options<'_>,
     groups: &[Group],
-    spare: &[bool],
+    thrift: &[Thrift],
 ) -> Result<Outcome, GenerateError> {
     let maps = Maps::new(placed, options.ring_bytes);
     let contended = contended(placed, groups);
     let mut shared = Shared { placed, layout, options, maps, sites: Vec::new(), contended, guarded: false };
     let mut delicate = 0;
-    for (group, spare) in groups.iter().zip(spare) {
+    for (group, thrift) in groups.iter().zip(thrift) {
         let mut any = false;
         for index in &group.handlers {
-            any |= is_delicate(&mut shared, *index, *spare)?;
+            any |= is_delicate(&mut shared, *index, *thrift)?;
         }
         delicate += usize::from(any);
     }
@@ -90,7 +93,7 @@ fn attempt(
             Attach::Function { .. } => true,
             _ => options.typed,
         };
-        let code = Program::emit(&mut shared, &group.handlers, typed, spare[number])?;
+        let code = Program::emit(&mut shared, &group.handlers, typed, thrift[number])?;
         let (lines, registers, stack) = code.finish();
         let allocated = allocate(lines, registers);
         let may_goto = allocated.lines.iter().any(|line| matches!(line.code, Code::MayGoto { .. }));

@@ -174,15 +174,3 @@ fn live_out(lines: &[Line], blocks: &[Block], registers: usize, total: usize) ->
     }
     out
 }
-
-/// Whether two lists of ranges have a position in common.
-pub(crate) fn overlap(one: &[(u32, u32)], other: &[(u32, u32)]) -> bool {
-    let (mut i, mut j) = (0, 0);
-    while let (Some(a), Some(b)) = (one.get(i), other.get(j)) {
-        if a.0 < b.1 && b.0 < a.1 {
-            return true;
-        }
-        if a.1 <= b.1 { i += 1 } else { j += 1 }
-    }
-    false
-}

@@ -19,6 +19,8 @@ pub struct Options<'a> {
     pub syscall_names: &'a [(u32, &'a str)],
     /// By number of a system call: bit `i` is set if argument `i` is the address of a string in user memory.
     pub string_arguments: &'a [u8],
+    /// How many CPUs the kernel keeps values for: its possible ones.
+    pub cpus: u32,
     /// Ticks a second of the kernel's jiffies (CONFIG_HZ).
     pub hz: u32,
 }
@@ -34,6 +36,7 @@ impl Default for Options<'_> {
             version_4: true,
             syscall_names: &[],
             string_arguments: &[],
+            cpus: 1,
             hz: 1000,
         }
     }

@@ -4,6 +4,7 @@
 //! Must never emit code. A text lies in a multiple of 8 bytes, ends in a NUL within its greatest length, and (where
 //! [`Texts::padded`] says so) has nothing but NULs after it.
 
+use systap_ir::format::Piece;
 use systap_ir::graph::{BlockId, Body, Inst, Op, Terminator, Value};
 use systap_ir::intrinsic::Intrinsic;
 use systap_ir::placed::KernelHandler;
@@ -11,6 +12,8 @@ use systap_ir::program::Type;
 
 /// Texts of at most that many bytes travel in the fixed part of a record and may live on the stack.
 pub(crate) const SHORT: u32 = 64;
+/// The digits of a number take at most that many bytes, its sign or prefix included.
+pub(crate) const DIGITS: u32 = 24;
 /// At most that many bytes of the stack go to texts.
 const STACK_BUDGET: u32 = 192;
 
@@ -42,6 +45,8 @@ pub(crate) struct Texts {
     pub(crate) stack: u32,
     /// Bytes of the frame.
     pub(crate) frame: u32,
+    /// An operation works on bytes or digits, or in a loop of its own, for which it needs some space.
+    pub(crate) composes: bool,
 }
 
 /// Bytes that a text of at most `cap` bytes, NUL included, takes.
@@ -63,11 +68,23 @@ impl Texts {
     pub(crate) fn place(handler: &KernelHandler, order: &[BlockId], frame_only: bool) -> Texts {
         let body = &handler.body;
         let intervals = Intervals::of(body, order);
-        let mut texts = Texts { homes: vec![None; body.values.len()], padded: paddings(handler), stack: 0, frame: 0 };
+        let composes = body.blocks.iter().flat_map(|block| &block.insts).any(|inst| match &inst.op {
+            Op::Format(..) | Op::Aggregate(..) => true,
+            Op::Intrinsic(intrinsic, _) => looks_at_bytes(*intrinsic),
+            _ => false,
+        });
+        let (homes, padded) = (vec![None; body.values.len()], paddings(handler));
+        let mut texts = Texts { homes, padded, stack: 0, frame: 0, composes };
+        let indexed = indexed(body);
+        // The bytes that each takes, and whether it must be in the frame.
         let mut wanted: Vec<(Value, u32, bool)> = Vec::new();
         for block in order.iter().map(|id| body.block(*id)) {
             for param in block.params.iter().filter(|param| body.ty(**param) == Type::Text) {
-                wanted.push((*param, room(cap(handler, *param)), false));
+                let size = room(cap(handler, *param));
+                match indexed[param.0 as usize] {
+                    true => wanted.push((*param, size.next_power_of_two() + 8, true)),
+                    false => wanted.push((*param, size, false)),
+                }
             }
             for Inst { result, op, .. } in &block.insts {
                 let Some(result) = result.filter(|result| body.ty(*result) == Type::Text) else { continue };
@@ -75,14 +92,19 @@ impl Texts {
                     continue;
                 }
                 let size = room(cap(handler, result));
+                let indexed = indexed[result.0 as usize];
                 match op {
                     Op::Concat(a, b) => {
                         // To the verifier, the first one's length is less than a power of two.
                         let both = room(cap(handler, *a)).next_power_of_two() + room(cap(handler, *b));
-                        wanted.push((result, both.max(size), true));
+                        wanted.push((result, both.max(size.next_power_of_two() + 8), true));
                     }
-                    Op::ReadText { limit: Some(_), .. } => wanted.push((result, size.next_power_of_two(), false)),
-                    _ => wanted.push((result, size, false)),
+                    Op::ReadText { limit: Some(_), .. } => wanted.push((result, size.next_power_of_two() + 8, indexed)),
+                    _ => match longest_piece(handler, op) {
+                        Some(piece) => wanted.push((result, size.next_power_of_two() + piece.max(8), true)),
+                        None if indexed => wanted.push((result, size.next_power_of_two() + 8, true)),
+                        None => wanted.push((result, size, false)),
+                    },
                 }
             }
         }
@@ -124,6 +146,44 @@ impl Texts {
     }
 }
 
+/// By value: an operation looks at its bytes one by one, at places that the verifier knows only to be below a power of two.
+fn indexed(body: &Body) -> Vec<bool> {
+    let mut indexed = vec![false; body.values.len()];
+    for inst in body.blocks.iter().flat_map(|block| &block.insts) {
+        if let Op::Intrinsic(intrinsic, list) = &inst.op
+            && looks_at_bytes(*intrinsic)
+        {
+            list.iter().for_each(|value| indexed[value.0 as usize] = true);
+        }
+    }
+    indexed
+}
+
+/// The operation looks at the bytes of its texts one by one.
+fn looks_at_bytes(intrinsic: Intrinsic) -> bool {
+    use Intrinsic::{Isinstr, StrReplace, Strpos, Strtol, Substr};
+    matches!(intrinsic, Substr | Isinstr | Strpos | StrReplace | Strtol)
+}
+
+/// The most bytes that an operation writes behind what it has put together so far; `None` if it puts nothing together.
+fn longest_piece(handler: &KernelHandler, op: &Op) -> Option<u32> {
+    let texts = |list: &[Value]| {
+        let texts = list.iter().filter(|value| handler.body.ty(**value) == Type::Text);
+        texts.map(|value| room(cap(handler, *value)).next_power_of_two()).max().unwrap_or(0)
+    };
+    match op {
+        Op::Format(format, list) => {
+            let literals = format.pieces.iter().map(|piece| match piece {
+                Piece::Text(text) => room(text.len() as u32 + 1),
+                Piece::Conversion(_) => DIGITS + 8,
+            });
+            Some(literals.max().unwrap_or(0).max(texts(list)))
+        }
+        Op::Intrinsic(Intrinsic::StrReplace | Intrinsic::Substr, list) => Some(texts(list)),
+        _ => None,
+    }
+}
+
 /// How many bytes a text can be long, NUL included.
 pub(crate) fn cap(handler: &KernelHandler, value: Value) -> u32 {
     handler.text.get(value.0 as usize).copied().unwrap_or(0).max(1)
@@ -148,7 +208,7 @@ fn paddings(handler: &KernelHandler) -> Vec<bool> {
     for block in &body.blocks {
         for inst in &block.insts {
             match &inst.op {
-                Op::Print(..) | Op::Concat(..) | Op::Intrinsic(Intrinsic::Error, _) => {}
+                Op::Print(..) | Op::Concat(..) | Op::Format(..) | Op::Intrinsic(Intrinsic::Error, _) => {}
                 // It stops at the NUL, but memory on the stack must have been written before.
                 Op::Match { text, .. } => padded[text.0 as usize] |= cap(handler, *text) <= SHORT,
                 op => op.clone().for_each_use(|value| padded[value.0 as usize] = true),

@@ -1,6 +1,7 @@
 //! What `printf` and its family are to write: literal text and conversions, parsed once at translation.
 //!
-//! The text itself is made on the user side (the runtime), never in the kernel.
+//! What is printed is made on the user side (the runtime), never in the kernel; a string that `sprintf` gives is made by the side
+//! that runs it, to the same bytes.
 
 /// A parsed format: pieces in order; each conversion takes the next operand or operands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -167,6 +167,16 @@ impl Intrinsic {
         Intrinsic::StackText,
     ];
 
+    /// It is a function of strings.
+    pub fn takes_text(self) -> bool {
+        self.signature().params.contains(&Type::Text) && self != Intrinsic::Error
+    }
+
+    /// Kernel-side code runs it in a loop whose length the verifier does not know.
+    pub fn loops(self) -> bool {
+        matches!(self, Intrinsic::Isinstr | Intrinsic::Strpos | Intrinsic::StrReplace | Intrinsic::Strtol)
+    }
+
     /// Its name as the library and the text form call it, its parameters, its result, and whether kernel-side code can
     /// run it.
     pub fn signature(self) -> Signature {
@@ -177,17 +187,17 @@ impl Intrinsic {
             Intrinsic::SyscallName => ("syscall_name", &[Long], Some(Text), true),
             Intrinsic::Warn => ("warn", &[Text], None, false),
             Intrinsic::Abort => ("abort", &[], None, false),
-            Intrinsic::Strlen => ("strlen", &[Text], Some(Long), false),
-            Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), false),
+            Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),
+            Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), true),
             Intrinsic::Stringat => ("stringat", &[Text, Long], Some(Long), false),
-            Intrinsic::Isinstr => ("isinstr", &[Text, Text], Some(Long), false),
-            Intrinsic::Strpos => ("strpos", &[Text, Text], Some(Long), false),
-            Intrinsic::StrReplace => ("str_replace", &[Text, Text, Text], Some(Text), false),
+            Intrinsic::Isinstr => ("isinstr", &[Text, Text], Some(Long), true),
+            Intrinsic::Strpos => ("strpos", &[Text, Text], Some(Long), true),
+            Intrinsic::StrReplace => ("str_replace", &[Text, Text, Text], Some(Text), true),
             Intrinsic::Matched => ("matched", &[Long], Some(Text), false),
             Intrinsic::Ngroups => ("ngroups", &[], Some(Long), false),
             Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), false),
             Intrinsic::Tokenize => ("tokenize", &[Text, Text], Some(Text), false),
-            Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), false),
+            Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), true),
             Intrinsic::Ctime => ("ctime", &[Long], Some(Text), false),
             Intrinsic::ThreadIndent => ("__thread_indent", &[Long, Long, Text, Long], Some(Text), false),
             Intrinsic::Indent => ("__indent", &[Long, Long], Some(Text), false),

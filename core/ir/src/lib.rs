@@ -28,5 +28,5 @@ mod verify;
 
 pub use lower::lower;
 pub use optimize::{optimize, optimize_body};
-pub use place::place;
+pub use place::{place, place_small};
 pub use verify::verify;

@@ -14,6 +14,7 @@ const SUITES: &[(&str, &str, &str)] = &[
     ("systap", "live_counts", ""),
     ("systap", "live_tracepoints", ""),
     ("systap", "deferred", ""),
+    ("systap", "strings", ""),
     ("systap", "losses", ""),
 ];
 

@@ -4,13 +4,14 @@
 
 use systap_ir::graph::Value;
 use systap_ir::placed::{AggregateLayout, COUNT, MAX, MIN, Residence, SUM};
-use systap_ir::program::{AggregateShape, Element, GlobalId, GlobalShape, LinearBounds};
+use systap_ir::program::{AggregateFn, AggregateShape, Element, GlobalId, GlobalShape, LinearBounds};
 
-use super::Lower;
+use super::{Held, Lower};
+use crate::artifact::Fault;
 use crate::code::{Code, Mem, Reg, Src, StackObject};
 use crate::emitter::{Arg, Index};
 use crate::error::GenerateError;
-use crate::insn::{AluOp, Cond, Size};
+use crate::insn::{AluOp, Cond, Helper, Size};
 
 /// The word of a value.
 fn word(value: Reg, index: u32) -> Mem {
@@ -62,6 +63,76 @@ impl<'a> Lower<'a, '_> {
             lower.em.jump(found);
             Ok(())
         })
+    }
+
+    /// Asks an aggregate: its parts of all CPUs together.
+    pub(super) fn ask(
+        &mut self,
+        result: Option<Value>,
+        global: GlobalId,
+        keys: &[Value],
+        function: AggregateFn,
+    ) -> Result<(), GenerateError> {
+        let (map, key) = match self.residence(global)? {
+            Residence::Aggregate => {
+                self.em.stack.need(StackObject::Index, 4);
+                let index = Mem::Stack(StackObject::Index, 0);
+                self.em.store(Size::B4, index, Src::Imm(0));
+                (self.map_of(global)?, index)
+            }
+            _ => {
+                let table = self.table(global)?;
+                (table.map, self.key(&table, keys)?)
+            }
+        };
+        let [cpu, count, part] = [(); 3].map(|()| self.unknown(Src::Imm(0)));
+        let cpus = self.shared.options.cpus.min(i32::MAX as u32) as i32;
+        let (head, next, done) = (self.em.label(), self.em.label(), self.em.label());
+        self.em.place(head);
+        self.em.branch(Cond::Ge, cpu, Src::Imm(cpus), done);
+        self.em.push(Code::MayGoto { to: done });
+        let args = [Arg::Map(map), Arg::Address(key), Arg::Reg(cpu)];
+        let entry = self.em.call_for(Helper::MapLookupPerCpu, &args);
+        self.em.branch(Cond::Eq, entry, Src::Imm(0), done);
+        let here = self.em.load(Size::B8, word(entry, COUNT));
+        self.em.branch(Cond::Eq, here, Src::Imm(0), next);
+        match function {
+            AggregateFn::Count | AggregateFn::Variance => {}
+            AggregateFn::Sum | AggregateFn::Avg => {
+                let sum = self.em.load(Size::B8, word(entry, SUM));
+                self.em.alu(AluOp::Add, part, Src::Reg(sum));
+            }
+            AggregateFn::Min | AggregateFn::Max => {
+                let (index, known) = match function {
+                    AggregateFn::Min => (MIN, Cond::SLe),
+                    _ => (MAX, Cond::SGe),
+                };
+                let extreme = self.em.load(Size::B8, word(entry, index));
+                let (take, keep) = (self.em.label(), self.em.label());
+                self.em.branch(Cond::Eq, count, Src::Imm(0), take);
+                self.em.branch(known, part, Src::Reg(extreme), keep);
+                self.em.place(take);
+                self.em.mov(part, Arg::Reg(extreme));
+                self.em.place(keep);
+            }
+        }
+        self.em.alu(AluOp::Add, count, Src::Reg(here));
+        self.em.place(next);
+        self.em.alu(AluOp::Add, cpu, Src::Imm(1));
+        self.em.jump(head);
+        self.em.place(done);
+        if !matches!(function, AggregateFn::Count | AggregateFn::Sum) {
+            let empty = self.fault(Fault::EmptyAggregate(global), None)?;
+            self.em.branch(Cond::Eq, count, Src::Imm(0), empty);
+        }
+        let value = match function {
+            AggregateFn::Count => count,
+            AggregateFn::Sum | AggregateFn::Min | AggregateFn::Max => part,
+            AggregateFn::Avg => self.quotient(part, count),
+            AggregateFn::Variance => return Err(self.unsupported("@variance")),
+        };
+        self.define(result, Held::Long(value));
+        Ok(())
     }
 
     /// That many zero bytes, where they can be pointed to.

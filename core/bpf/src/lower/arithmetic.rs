@@ -221,6 +221,22 @@ impl Lower<'_, '_> {
         Ok(dst)
     }
 
+    /// A register divided by one that is greater than 0, towards zero.
+    pub(super) fn quotient(&mut self, dividend: Reg, divisor: Reg) -> Reg {
+        let dst = self.em.fresh(Arg::Reg(dividend));
+        let negative = self.em.label();
+        let done = self.em.label();
+        self.em.branch(Cond::SLt, dst, Src::Imm(0), negative);
+        self.em.alu(AluOp::Div, dst, Src::Reg(divisor));
+        self.em.jump(done);
+        self.em.place(negative);
+        self.em.push(Code::Negate { dst });
+        self.em.alu(AluOp::Div, dst, Src::Reg(divisor));
+        self.em.push(Code::Negate { dst });
+        self.em.place(done);
+        dst
+    }
+
     fn by_minus_one(&mut self, remainder: bool, dst: Reg) -> Reg {
         if remainder {
             return self.em.fresh(Arg::Imm(0));

@@ -7,9 +7,9 @@ use systap_diagnostics::Span;
 use systap_ir::graph::Op;
 use systap_ir::intrinsic::Intrinsic;
 use systap_ir::placed::{KernelHandler, control};
-use systap_ir::program::{BinaryOp, Event, SyscallSet};
+use systap_ir::program::{AggregateFn, BinaryOp, Event, SyscallSet};
 
-use super::{Lower, ProgramFacts, Shared};
+use super::{Lower, ProgramFacts, Shared, Thrift};
 use crate::code::{Code, Counter, Label, Mem, Reg, Src};
 use crate::emitter::{Arg, Emitter, Index, after};
 use crate::error::GenerateError;
@@ -24,6 +24,7 @@ pub(crate) fn can_stop(handler: &KernelHandler, errors_allowed: u32) -> bool {
         Op::Binary(op, ..) => matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
         Op::Load { .. } | Op::CheckRead { .. } | Op::ElementSet(..) | Op::ElementAdd(..) => true,
         Op::Accumulate(_, keys, _) => !keys.is_empty(),
+        Op::Aggregate(_, _, function) => !matches!(function, AggregateFn::Count | AggregateFn::Sum),
         Op::ReadText { fallback, .. } => fallback.is_none(),
         Op::Intrinsic(Intrinsic::Error, _) => true,
         _ => false,
@@ -35,7 +36,7 @@ pub(crate) fn can_stop(handler: &KernelHandler, errors_allowed: u32) -> bool {
 }
 
 /// The handler uses the frame, or changes per-CPU values that others change in more than one step.
-pub(crate) fn is_delicate(shared: &mut Shared<'_>, index: usize, spare_stack: bool) -> Result<bool, GenerateError> {
+pub(crate) fn is_delicate(shared: &mut Shared<'_>, index: usize, thrift: Thrift) -> Result<bool, GenerateError> {
     let handler = &shared.placed.kernel[index];
     let mut insts = handler.body.blocks.iter().flat_map(|block| &block.insts);
     if insts.any(|inst| matches!(&inst.op, Op::Accumulate(global, ..) if shared.contended.contains(global))) {
@@ -43,7 +44,7 @@ pub(crate) fn is_delicate(shared: &mut Shared<'_>, index: usize, spare_stack: bo
     }
     let mut em = Emitter::new(handler.span);
     let end = em.label();
-    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, task: None, spare_stack };
+    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, task: None, thrift };
     Ok(Lower::new(shared, &mut em, facts, index, end)?.uses_frame())
 }
 
@@ -67,14 +68,14 @@ impl<'a, 's> Program<'a, 's> {
         shared: &'s mut Shared<'a>,
         group: &[usize],
         typed: bool,
-        spare_stack: bool,
+        thrift: Thrift,
     ) -> Result<Emitter, GenerateError> {
         let placed = shared.placed;
         let span = group.first().map_or(Span::new(systap_diagnostics::FileId(0), 0, 0), |at| placed.kernel[*at].span);
         let mut em = Emitter::new(span);
         let context = em.fresh(Arg::Reg(Reg::R1));
         let leave = em.label();
-        let facts = ProgramFacts { typed, context, pid_tgid: None, task: None, spare_stack };
+        let facts = ProgramFacts { typed, context, pid_tgid: None, task: None, thrift };
         let mut program = Program { shared, em, facts, leave, late: false };
         program.before(group);
         program.handlers(group)?;
@@ -280,7 +281,7 @@ impl<'a, 's> Program<'a, 's> {
             self.admit(&[index], end);
         }
         let finish = self.em.label();
-        let delicate = self.shared.guarded && is_delicate(self.shared, index, self.facts.spare_stack)?;
+        let delicate = self.shared.guarded && is_delicate(self.shared, index, self.facts.thrift)?;
         let mut lower = Lower::new(self.shared, &mut self.em, self.facts, index, finish)?;
         if by_number {
             lower.only_native(end)?;

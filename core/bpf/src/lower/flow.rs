@@ -11,11 +11,10 @@ use systap_ir::program::GlobalId;
 
 use super::{Held, Lower, Present, TextSource};
 use crate::artifact::{Fault, SiteKind};
-use crate::code::{Code, Label, Mem, Reg, Src, StackObject};
+use crate::code::{Code, Label, Mem, Reg, Src};
 use crate::emitter::Arg;
 use crate::error::GenerateError;
-use crate::insn::{AluOp, Cond};
-use crate::texts::SHORT;
+use crate::insn::{AluOp, Cond, Size};
 
 /// The blocks that can be reached, each before those that only it leads to.
 pub(super) fn reverse_postorder(body: &Body) -> Vec<BlockId> {
@@ -104,7 +103,11 @@ impl<'a> Lower<'a, '_> {
     /// Gives a parameter its register or place, unless a jump to here came first and did.
     fn param(&mut self, param: Value) {
         if matches!(self.held(param), Held::Nothing) {
-            let held = if self.is_text(param) { Held::Text } else { Held::Long(self.em.reg()) };
+            let held = match self.keeping_place(param) {
+                _ if self.is_text(param) => Held::Text,
+                Some(place) => Held::Kept(place),
+                None => Held::Long(self.em.reg()),
+            };
             self.hold(param, held);
         }
     }
@@ -211,6 +214,8 @@ impl<'a> Lower<'a, '_> {
             return Err(self.malformed("a jump with the wrong number of arguments"));
         }
         let mut longs: Vec<(Reg, Src)> = Vec::new();
+        let mut kept: Vec<(Value, Value)> = Vec::new();
+        let mut aside = 0;
         let mut texts: Vec<(Value, TextSource)> = Vec::new();
         for (param, arg) in params.iter().zip(&jump.args) {
             if param == arg {
@@ -220,9 +225,13 @@ impl<'a> Lower<'a, '_> {
             if self.is_text(*param) {
                 let mut source = self.text(*arg)?;
                 if params.contains(arg) {
-                    source = self.set_aside(source, texts.len())?;
+                    source = self.set_aside(source, &mut aside)?;
                 }
                 texts.push((*param, source));
+                continue;
+            }
+            if matches!(self.held(*param), Held::Kept(_)) {
+                kept.push((*param, *arg));
                 continue;
             }
             let mut src = self.operand(*arg)?;
@@ -241,6 +250,7 @@ impl<'a> Lower<'a, '_> {
         for (to, src) in longs {
             self.em.mov(to, src);
         }
+        self.pass_kept(kept)?;
         for (param, source) in texts {
             let (mem, size) = self.home(param)?;
             let cap = self.cap(param);
@@ -249,17 +259,44 @@ impl<'a> Lower<'a, '_> {
         Ok(())
     }
 
-    /// Copies a text that is about to be overwritten; `number`: how many were copied before at most.
-    fn set_aside(&mut self, source: TextSource, number: usize) -> Result<TextSource, GenerateError> {
-        match source {
-            TextSource::Memory(mem, size) if size <= SHORT && number < 2 => {
-                self.em.stack.need(StackObject::Read, 2 * SHORT);
-                let aside = Mem::Stack(StackObject::Read, (number as u32 * SHORT) as i16);
-                self.copy_text(aside, size, size, &TextSource::Memory(mem, size));
-                Ok(TextSource::Memory(aside, size))
-            }
-            TextSource::Literal(_) => Ok(source),
-            TextSource::Memory(..) => Err(self.unsupported("exchanging long strings in a loop")),
+    /// Copies a text that is about to be overwritten to where records are built; `taken`: bytes that others took there.
+    fn set_aside(&mut self, source: TextSource, taken: &mut u32) -> Result<TextSource, GenerateError> {
+        let TextSource::Memory(mem, size) = source else { return Ok(source) };
+        let at = self.frame_record() + *taken;
+        *taken += size;
+        self.claim_frame(at + size)?;
+        let aside = Mem::Base(self.frame()?, at as i16);
+        self.copy_text(aside, size, size, &TextSource::Memory(mem, size));
+        Ok(TextSource::Memory(aside, size))
+    }
+
+    /// Puts longs into parameters that are kept in the frame, all at once. One that is read by another is written after that;
+    /// of a ring, one is held in a register.
+    fn pass_kept(&mut self, mut moves: Vec<(Value, Value)>) -> Result<(), GenerateError> {
+        let mut held: Option<Reg> = None;
+        while !moves.is_empty() {
+            let free =
+                moves.iter().position(|(param, _)| moves.iter().all(|(other, arg)| arg != param || other == param));
+            let Some(at) = free else {
+                let (first, _) = moves[0];
+                let reg = self.register(first)?;
+                // Who reads it from now on reads the register: only one ring is broken at a time.
+                for (_, arg) in moves.iter_mut().filter(|(_, arg)| *arg == first) {
+                    *arg = Value(u32::MAX);
+                }
+                held = Some(reg);
+                continue;
+            };
+            let (param, arg) = moves.swap_remove(at);
+            let src = match held {
+                Some(reg) if arg == Value(u32::MAX) => Src::Reg(reg),
+                _ => self.operand(arg)?,
+            };
+            let Held::Kept(to) = *self.held(param) else {
+                return Err(self.malformed("a long is passed for something else"));
+            };
+            self.em.store(Size::B8, to, src);
         }
+        Ok(())
     }
 }

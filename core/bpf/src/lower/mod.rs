@@ -7,13 +7,18 @@
 mod aggregates;
 mod arithmetic;
 mod caught;
+mod compose;
 mod context;
 pub(crate) mod dispatch;
 mod flow;
+mod format;
+mod frame;
 mod globals;
+mod kept;
 mod matches;
 mod memory;
 mod records;
+mod search;
 mod syscall;
 mod tables;
 mod text;
@@ -21,7 +26,7 @@ mod text;
 use std::collections::{HashMap, HashSet};
 
 use systap_diagnostics::Span;
-use systap_ir::graph::{BlockId, Inst, Jump, Op, Terminator, Value};
+use systap_ir::graph::{BlockId, Inst, Jump, Op, Value};
 use systap_ir::intrinsic::{Context, Intrinsic};
 use systap_ir::placed::{KernelHandler, Placed};
 use systap_ir::program::{GlobalId, Type, Width};
@@ -61,8 +66,19 @@ pub(crate) struct ProgramFacts {
     pub(crate) pid_tgid: Option<(Reg, Reg)>,
     /// The current task, if asked for already: a typed pointer.
     pub(crate) task: Option<Reg>,
-    /// Keep texts and keys off the stack.
-    pub(crate) spare_stack: bool,
+    /// What to keep off the stack.
+    pub(crate) thrift: Thrift,
+}
+
+/// What is kept off the stack, in the frame, where the stack turned out to be too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Thrift {
+    /// Nothing that fits.
+    None,
+    /// Texts and keys.
+    Texts,
+    /// Numbers too, but for those that are used up at once.
+    Longs,
 }
 
 /// What is known of a value.
@@ -71,6 +87,8 @@ enum Held {
     #[default]
     Nothing,
     Long(Reg),
+    /// A long at its place in the frame.
+    Kept(Mem),
     Constant(i64),
     /// A pointer of BTF's, and the same as a plain number if that is needed.
     Pointer {
@@ -121,6 +139,8 @@ pub(crate) struct Lower<'a, 's> {
     uses: Vec<u32>,
     arithmetic: Vec<bool>,
     texts: Texts,
+    /// By value: which word of the frame a long is kept in.
+    kept: Vec<Option<u32>>,
     frame: Option<Reg>,
     order: Vec<BlockId>,
     /// By block; only those that are emitted.
@@ -156,7 +176,7 @@ impl<'a, 's> Lower<'a, 's> {
         let handler = &placed.kernel[index];
         let body = &handler.body;
         let order = flow::reverse_postorder(body);
-        let texts = Texts::place(handler, &order, facts.spare_stack);
+        let texts = Texts::place(handler, &order, facts.thrift > Thrift::None);
         let mut uses = vec![0; body.values.len()];
         let mut arithmetic = vec![false; body.values.len()];
         for block in &body.blocks {
@@ -173,6 +193,7 @@ impl<'a, 's> Lower<'a, 's> {
                 jump.args.iter().for_each(|value| arithmetic[value.0 as usize] = true);
             }
         }
+        let kept = if facts.thrift == Thrift::Longs { kept::longs(body) } else { Vec::new() };
         let labels = order.iter().map(|id| (*id, em.label())).collect();
         Ok(Lower {
             values: vec![Held::Nothing; body.values.len()],
@@ -184,6 +205,7 @@ impl<'a, 's> Lower<'a, 's> {
             uses,
             arithmetic,
             texts,
+            kept,
             frame: None,
             order,
             labels,
@@ -221,7 +243,12 @@ impl<'a, 's> Lower<'a, 's> {
         self.values.get(value.0 as usize).unwrap_or(&Held::Nothing)
     }
 
-    fn hold(&mut self, value: Value, held: Held) {
+    /// Tells what a value is, once it is. A long that is kept in the frame is put there.
+    fn hold(&mut self, value: Value, mut held: Held) {
+        if let (Held::Long(reg), Some(place)) = (&held, self.keeping_place(value)) {
+            self.em.store(Size::B8, place, Src::Reg(*reg));
+            held = Held::Kept(place);
+        }
         if let Some(place) = self.values.get_mut(value.0 as usize) {
             *place = held;
         }
@@ -243,6 +270,10 @@ impl<'a, 's> Lower<'a, 's> {
                 Err(_) => Src::Reg(self.em.fresh(Arg::Imm(*constant))),
             },
             Held::Long(reg) => Src::Reg(*reg),
+            Held::Kept(place) => {
+                let place = *place;
+                Src::Reg(self.em.load(Size::B8, place))
+            }
             Held::Pointer { plain: Some(plain), .. } => Src::Reg(*plain),
             Held::Pointer { typed, plain: None } | Held::Registers(typed) => Src::Reg(*typed),
             _ => return Err(self.malformed("a long is used that no instruction defines")),
@@ -274,7 +305,7 @@ impl<'a, 's> Lower<'a, 's> {
         let home = home.ok_or_else(|| self.malformed("a string has no place"))?;
         Ok(match home.region {
             Region::Stack => (Mem::Stack(StackObject::Texts, home.offset as i16), home.size),
-            Region::Frame => (Mem::Base(self.frame()?, (FRAME_TEXTS + home.offset) as i16), home.size),
+            Region::Frame => (Mem::Base(self.frame()?, (frame::FRAME_TEXTS + home.offset) as i16), home.size),
         })
     }
 
@@ -298,34 +329,6 @@ impl<'a, 's> Lower<'a, 's> {
     }
 
     // --- the frame
-
-    /// Where in the frame keys are built: after the texts.
-    fn frame_key(&self) -> u32 {
-        FRAME_TEXTS + self.texts.frame
-    }
-
-    /// Where in the frame records are built: after the keys.
-    fn frame_record(&self) -> u32 {
-        self.frame_key() + self.frame_key_bytes()
-    }
-
-    fn frame_key_bytes(&self) -> u32 {
-        let ops = self.handler.body.blocks.iter().flat_map(|block| &block.insts);
-        ops.filter_map(|inst| self.key_in_frame(&inst.op)).max().unwrap_or(0)
-    }
-
-    /// The handler needs a frame.
-    pub(crate) fn uses_frame(&self) -> bool {
-        let tails = |fields: &[Value]| fields.iter().any(|value| !self.is_fixed(*value));
-        let blocks = || self.order.iter().map(|id| self.handler.body.block(*id));
-        self.texts.frame > 0
-            || self.frame_key_bytes() > 0
-            || blocks().any(|block| matches!(&block.term, Terminator::Defer { args, .. } if tails(args)))
-            || blocks().flat_map(|block| &block.insts).any(|inst| match &inst.op {
-                Op::Print(_, list) | Op::Intrinsic(Intrinsic::Error, list) => tails(list),
-                _ => false,
-            })
-    }
 
     /// The value's field in a record has no tail.
     fn is_fixed(&self, value: Value) -> bool {
@@ -352,7 +355,7 @@ impl<'a, 's> Lower<'a, 's> {
     /// Emits the handler. Control ends at its end.
     pub(crate) fn body(mut self) -> Result<(), GenerateError> {
         self.em.stack.need(StackObject::Texts, self.texts.stack);
-        self.claim_frame(FRAME_TEXTS + self.texts.frame)?;
+        self.claim_frame(self.frame_key())?;
         if self.handler.loops {
             if !self.shared.options.may_goto {
                 return Err(self.unsupported("a loop"));
@@ -365,30 +368,22 @@ impl<'a, 's> Lower<'a, 's> {
         self.fault_tails()
     }
 
-    /// Makes the frame at least that many bytes.
-    fn claim_frame(&mut self, bytes: u32) -> Result<(), GenerateError> {
-        if self.frame.is_some() {
-            // Offsets of loads and stores have 16 bits.
-            if bytes > i16::MAX as u32 {
-                return Err(self.unsupported("a handler with that many long strings"));
-            }
-            self.shared.maps.frame_bytes = self.shared.maps.frame_bytes.max(bytes);
-        }
-        Ok(())
-    }
-
     fn inst(&mut self, inst: &'a Inst) -> Result<(), GenerateError> {
         self.em.span = inst.span;
         let result = inst.result;
         self.forget_present(&inst.op);
         match &inst.op {
             Op::Long(value) => self.define(result, Held::Constant(*value)),
-            Op::Text(bytes) => self.define(result, Held::Literal(bytes.clone())),
+            Op::Text(bytes) => {
+                let most = (self.shared.placed.limits.string as usize).saturating_sub(1);
+                self.define(result, Held::Literal(bytes[..bytes.len().min(most)].to_vec()));
+            }
             Op::Unary(op, value) => self.unary(result, *op, *value)?,
             Op::Binary(op, left, right) => self.binary(result, *op, *left, *right)?,
             Op::Compare(..) => self.compare(result, &inst.op)?,
             Op::Extend { value, bits, signed } => self.extend(result, *value, *bits, *signed)?,
             Op::Concat(left, right) => self.concat(result, *left, *right)?,
+            Op::Format(format, list) => self.format(result, format, list)?,
             Op::Match { text, pattern } => self.matches(result, *text, *pattern)?,
             Op::NoteMatch { .. } => return Err(self.unsupported("the groups of a match")),
             Op::Print(format, list) => {
@@ -417,7 +412,11 @@ impl<'a, 's> Lower<'a, 's> {
                 let number = list.first().copied().ok_or_else(|| self.malformed("syscall_name without a number"))?;
                 self.syscall_name(result, number)?;
             }
-            Op::Intrinsic(other, _) => return Err(self.unsupported(&format!("{}()", other.signature().name))),
+            Op::Intrinsic(other, list) => {
+                if !self.text_function(result, *other, list)? {
+                    return Err(self.unsupported(&format!("{}()", other.signature().name)));
+                }
+            }
             Op::Get(global) => self.get(result, *global)?,
             Op::Set(global, value) => self.set(*global, *value)?,
             Op::Add(global, value) => self.add(result, *global, *value)?,
@@ -428,9 +427,9 @@ impl<'a, 's> Lower<'a, 's> {
             Op::ElementDelete(global, keys) => self.element_delete(*global, keys)?,
             Op::Contains(global, keys) => self.contains(result, *global, keys)?,
             Op::Accumulate(global, keys, value) => self.accumulate(*global, keys, *value)?,
-            Op::Format(..) => return Err(self.unsupported("sprintf()")),
             Op::Call(..) => return Err(self.unsupported("a call that was not inlined")),
-            Op::Aggregate(..) | Op::Bucket(..) | Op::HistogramText(..) => {
+            Op::Aggregate(global, keys, function) => self.ask(result, *global, keys, *function)?,
+            Op::Bucket(..) | Op::HistogramText(..) => {
                 return Err(self.unsupported("asking an aggregate"));
             }
             Op::Iterate { .. } | Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) => {
@@ -477,6 +476,3 @@ impl<'a, 's> Lower<'a, 's> {
         after(Mem::Base(dst, 0), 0)
     }
 }
-
-/// Where in the frame the texts begin: after the guard.
-const FRAME_TEXTS: u32 = 8;

@@ -5,6 +5,7 @@
 
 use systap_ir::graph::Value;
 use systap_ir::intrinsic::Context;
+use systap_ir::program::Event;
 
 use super::{Held, Lower, TextSource};
 use crate::artifact::{Fault, Field, Site, SiteKind};
@@ -17,6 +18,9 @@ use crate::insn::{AluOp, Cond, Helper, Size};
 const HEADER: u32 = 8;
 /// Most return addresses of a kernel stack: `PERF_MAX_STACK_DEPTH`.
 const DEEPEST: u32 = 127;
+/// Frames at the top of a tracepoint's stack that are not the kernel's work: the program's own, and the one that runs it
+/// (`bpf_trace_run*`). The low byte of `bpf_get_stack`'s flags (`BPF_F_SKIP_FIELD_MASK`) leaves them out.
+const OWN_FRAMES: i64 = 2;
 /// Bytes of each string that an argument of a system call points to, NUL included.
 pub(super) const ARGUMENT_TEXT: u32 = 256;
 
@@ -220,8 +224,12 @@ impl Lower<'_, '_> {
 
     fn stack_tail(&mut self, start: Mem, length: Reg, at: Mem) {
         let end = self.end_of(start, length);
+        let own = match self.handler.event {
+            Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => OWN_FRAMES,
+            _ => 0,
+        };
         let most = self.stack_bytes();
-        let args = [Arg::Reg(self.facts.context), Arg::Reg(end), Arg::Imm(i64::from(most)), Arg::Imm(0)];
+        let args = [Arg::Reg(self.facts.context), Arg::Reg(end), Arg::Imm(i64::from(most)), Arg::Imm(own)];
         let bytes = self.em.call_for(Helper::GetStack, &args);
         self.em.store(Size::B8, at, Src::Reg(bytes));
         let none = self.em.label();

@@ -7,7 +7,7 @@ use systap_ir::graph::{Op, Value};
 use systap_ir::placed::{Residence, Slot};
 use systap_ir::program::{GlobalId, Type};
 
-use super::{Held, Lower, TextSource};
+use super::{Held, Lower, TextSource, Thrift};
 use crate::artifact::Fault;
 use crate::code::{Code, Mem, Reg, Src, StackObject};
 use crate::emitter::{Arg, after};
@@ -47,7 +47,7 @@ impl<'a> Lower<'a, '_> {
         let global = op.global()?;
         let Residence::Table { keys, value, .. } = self.residence(global).ok()? else { return None };
         let key: u32 = keys.iter().map(|slot| slot.size).sum();
-        let limit = if self.facts.spare_stack { 8 } else { STACK_KEY };
+        let limit = if self.facts.thrift > Thrift::None { 8 } else { STACK_KEY };
         let value = match (op, value) {
             (Op::ElementSet(..), Some(slot)) if slot.size > limit => slot.size,
             _ => 0,
@@ -70,7 +70,7 @@ impl<'a> Lower<'a, '_> {
             return Ok(mem);
         }
         let size: u32 = table.keys.iter().map(|slot| slot.size).sum();
-        let limit = if self.facts.spare_stack { 8 } else { STACK_KEY };
+        let limit = if self.facts.thrift > Thrift::None { 8 } else { STACK_KEY };
         let place = if size <= limit {
             self.em.stack.need(StackObject::Key, size);
             Mem::Stack(StackObject::Key, 0)
@@ -221,7 +221,7 @@ impl<'a> Lower<'a, '_> {
         {
             return Ok(mem);
         }
-        let limit = if self.facts.spare_stack { 8 } else { STACK_KEY };
+        let limit = if self.facts.thrift > Thrift::None { 8 } else { STACK_KEY };
         let place = if slot.size <= limit {
             self.em.stack.need(StackObject::Cell, slot.size);
             Mem::Stack(StackObject::Cell, 0)
@@ -282,36 +282,47 @@ impl<'a> Lower<'a, '_> {
         let table = self.table(global)?;
         let amount = self.operand(value)?;
         let sum = result.map(|_| self.em.reg());
+        match self.present(global, keys) {
+            Some(element) => self.add_at(&table, element, amount, sum),
+            None => self.add_to(&table, keys, amount, sum)?,
+        }
         if let (Some(result), Some(sum)) = (result, sum) {
             self.hold(result, Held::Long(sum));
         }
-        if let Some(element) = self.present(global, keys) {
-            self.add_at(&table, element, amount, sum);
-            return Ok(());
-        }
-        let key = self.key(&table, keys)?;
+        Ok(())
+    }
+
+    /// Adds to the element with these keys, which is made if it is not there.
+    fn add_to(
+        &mut self,
+        table: &Table<'_>,
+        keys: &[Value],
+        amount: Src,
+        sum: Option<Reg>,
+    ) -> Result<(), GenerateError> {
+        let key = self.key(table, keys)?;
         let (absent, done) = (self.em.label(), self.em.label());
-        let element = self.lookup(&table, key);
+        let element = self.lookup(table, key);
         self.em.branch(Cond::Eq, element, Src::Imm(0), absent);
-        self.add_at(&table, element, amount, sum);
+        self.add_at(table, element, amount, sum);
         self.seldom(|lower| {
             lower.em.place(absent);
             let cell = lower.cell(amount);
-            let failed = lower.insert(&table, key, cell);
+            let failed = lower.insert(table, key, cell);
             let exists = lower.em.label();
-            lower.refused(&table, failed, Some(exists))?;
+            lower.refused(table, failed, Some(exists))?;
             if let Some(sum) = sum {
                 lower.em.mov(sum, amount);
             }
             lower.em.jump(done);
             lower.em.place(exists);
-            let element = lower.lookup(&table, key);
+            let element = lower.lookup(table, key);
             // Removed again in between: then there is nothing to add to, as if the removal had come last.
             if let Some(sum) = sum {
                 lower.em.mov(sum, amount);
             }
             lower.em.branch(Cond::Eq, element, Src::Imm(0), done);
-            lower.add_at(&table, element, amount, sum);
+            lower.add_at(table, element, amount, sum);
             lower.em.jump(done);
             Ok::<_, GenerateError>(())
         })?;

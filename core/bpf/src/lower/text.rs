@@ -57,7 +57,7 @@ impl Lower<'_, '_> {
     }
 
     /// Ends a text after `cap - 1` bytes.
-    fn cut(&mut self, text: Mem, size: u32, cap: u32) {
+    pub(super) fn cut(&mut self, text: Mem, size: u32, cap: u32) {
         let mut at = cap.min(size) - 1;
         while !at.is_multiple_of(8) {
             self.em.store(Size::B1, after(text, at), Src::Imm(0));

@@ -321,15 +321,77 @@ fn an_error_ends_its_handler_only() {
     }
 }
 
-/// More values than the stack has room for are an error that says so, never a program that the verifier refuses.
+/// More values than registers and the stack have room for live in the frame.
 #[test]
-fn too_many_values_are_told() {
-    use systap_bpf::{GenerateError, KernelLayout, generate};
-    let most = |operations| {
-        let graph = random_graph(&mut Random(9), operations, true);
-        let placed = program(vec![scalar("result", FIRST_FREE)], vec![graph.handler(test_point())]);
-        generate(&placed, &KernelLayout::default(), &untyped()).map(|_| ())
-    };
-    assert_eq!(most(45), Ok(()));
-    assert!(matches!(most(150), Err(GenerateError::Stack { limit: 512, bytes, .. }) if bytes > 512));
+fn more_values_than_the_stack_holds() {
+    if can_load("more_values_than_the_stack_holds") {
+        for operations in [60, 90, 150] {
+            try_graphs(operations as u64, 3, operations, true, &untyped());
+        }
+    }
+}
+
+#[test]
+fn more_values_in_a_loop_than_the_stack_holds() {
+    if !can_load("more_values_in_a_loop_than_the_stack_holds") {
+        return;
+    }
+    // Each turn moves every number to the next place and adds the turn to the first.
+    const PLACES: usize = 80;
+    let mut graph = Graph::new();
+    graph.loops = true;
+    let turns = graph.long(Op::Argument { index: 0, pointer: false });
+    let start: Vec<Value> = (0..=PLACES).map(|at| graph.number(if at == 0 { 0 } else { at as i64 })).collect();
+    let (header, params) = graph.block(&[(Type::Long, 0); PLACES + 1]);
+    let (body, _) = graph.block(&[]);
+    let (done, _) = graph.block(&[]);
+    graph.end(Terminator::Jump(jump(header, &start)));
+    graph.at(header);
+    let more = graph.long(Op::Compare(CompareOp::Less, params[0], turns));
+    graph.end(Terminator::Branch { condition: more, then: jump(body, &[]), otherwise: jump(done, &[]) });
+    graph.at(body);
+    let one = graph.number(1);
+    let next = graph.long(Op::Binary(BinaryOp::Add, params[0], one));
+    let first = graph.long(Op::Binary(BinaryOp::Add, params[PLACES], params[0]));
+    let mut moved = vec![next, first];
+    moved.extend(&params[1..PLACES]);
+    graph.end(Terminator::Jump(jump(header, &moved)));
+    graph.at(done);
+    let mut sum = params[1];
+    for place in &params[2..] {
+        let three = graph.number(3);
+        sum = graph.long(Op::Binary(BinaryOp::Multiply, sum, three));
+        sum = graph.long(Op::Binary(BinaryOp::Add, sum, *place));
+    }
+    graph.run(Op::Set(WORD, sum));
+    let placed = program(vec![scalar("result", FIRST_FREE)], vec![graph.handler(test_point())]);
+    let live = Live::load(&placed, &untyped());
+    for turns in [0, 1, 79, 80, 81, 1000] {
+        let mut places: Vec<i64> = (1..=PLACES as i64).collect();
+        for turn in 0..turns {
+            places.rotate_right(1);
+            places[0] += turn;
+        }
+        let sum = places.iter().fold(0i64, |sum, place| sum.wrapping_mul(3).wrapping_add(*place));
+        live.run(&[turns as u64]);
+        assert_eq!(live.words.load(FIRST_FREE as usize), sum, "{turns} turns");
+    }
+}
+
+/// What no part of the kernel's memory holds is an error of size, which placing answers, never a program that the verifier
+/// refuses.
+#[test]
+fn more_strings_than_the_frame_holds_are_told() {
+    use systap_bpf::{KernelLayout, generate};
+    let mut graph = Graph::new();
+    let mut texts = vec![];
+    for _ in 0..80 {
+        let address = graph.long(Op::Argument { index: 0, pointer: false });
+        let op = Op::ReadText { address, limit: None, space: systap_ir::program::Space::Kernel, fallback: None };
+        texts.push(graph.text(512, op));
+    }
+    graph.run(Op::Print(Default::default(), texts));
+    let placed = program(vec![], vec![graph.handler(test_point())]);
+    let error = generate(&placed, &KernelLayout::default(), &untyped()).map(|_| ()).unwrap_err();
+    assert!(error.is_of_size(), "{error}");
 }

@@ -126,6 +126,7 @@ impl Lengths<'_> {
             }
             Op::Concat(a, b) => self.of(*a) + self.of(*b),
             Op::Format(format, args) => self.formatted(format, args),
+            Op::Intrinsic(Intrinsic::Substr, args) => self.part(args),
             Op::Get(global) | Op::ElementGet(global, _) => self.globals[global.0 as usize].value.max(1),
             Op::CursorKey(cursor, position) => match cursors.get(cursor) {
                 Some(global) => self.globals[global.0 as usize].keys[*position as usize],
@@ -137,6 +138,15 @@ impl Lengths<'_> {
             },
             _ => self.limit,
         }
+    }
+
+    /// Of a part of a string.
+    fn part(&self, args: &[Value]) -> u32 {
+        let [text, _, length] = args else { return self.limit };
+        let length = self
+            .constant(*length)
+            .map_or(self.limit, |length| u32::try_from(length.max(0)).unwrap_or(self.limit).saturating_add(1));
+        self.of(*text).min(length).max(1)
     }
 
     fn constant(&self, value: Value) -> Option<i64> {
@@ -161,7 +171,16 @@ impl Lengths<'_> {
                     };
                     match (conversion.kind, operand) {
                         _ if dynamic => self.limit,
-                        (ConversionKind::Text, Some(operand)) if !conversion.alternate => self.of(*operand).max(width),
+                        (ConversionKind::Text, Some(operand)) if !conversion.alternate => {
+                            let text = self.of(*operand).saturating_sub(1);
+                            let shown = match conversion.precision {
+                                Extent::Fixed(precision) => text.min(precision),
+                                _ => text,
+                            };
+                            shown.max(width)
+                        }
+                        (ConversionKind::Character, _) if !conversion.alternate => width.max(1),
+                        (ConversionKind::Octal, _) if conversion.precision == Extent::None => width.max(23),
                         (ConversionKind::Signed | ConversionKind::Unsigned, _)
                             if conversion.precision == Extent::None =>
                         {

@@ -1,11 +1,12 @@
 //! What kernel-side code cannot do, and in which words to say so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::format::{ConversionKind, Format, Piece};
 use crate::graph::{Op, Unit};
 use crate::intrinsic::{Context, Intrinsic};
 use crate::placed::Capabilities;
-use crate::program::{GlobalId, GlobalShape};
+use crate::program::{AggregateFn, GlobalId, GlobalShape};
 
 /// Longest key of a hash map (the kernel's `MAX_BPF_STACK`).
 pub(super) const LONGEST_KEY: u32 = 512;
@@ -14,8 +15,20 @@ pub(super) const LONGEST_KEY: u32 = 512;
 pub(super) struct Rules<'a> {
     pub(super) unit: &'a Unit,
     pub(super) capabilities: &'a Capabilities,
+    pub(super) size: Size,
+    /// Aggregates that the user side puts values into or deletes: it keeps its share to itself, so only it knows them whole.
+    pub(super) shared: &'a BTreeSet<GlobalId>,
     /// Globals that the kernel side may not touch.
     pub(super) kept: &'a BTreeMap<GlobalId, Kept>,
+}
+
+/// How big kernel-side handlers may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// As big as they come.
+    Full,
+    /// No strings are made there.
+    Small,
 }
 
 /// Why a global is kept on the user side.
@@ -25,6 +38,8 @@ pub(super) enum Kept {
     LongKeys,
     /// A continuation writes it: a handler that looked at it in the kernel could come before the record does.
     WrittenLate,
+    /// A string that a kernel-side handler makes from what it was before: two CPUs could start from the same.
+    Rewritten,
 }
 
 /// The reason for what uses such a fact as the string that it is not yet.
@@ -45,19 +60,32 @@ impl Rules<'_> {
             return Some(match kept {
                 Kept::LongKeys => format!("the long keys of `{}`", name(&global)),
                 Kept::WrittenLate => format!("`{}`, which is written on the user side", name(&global)),
+                Kept::Rewritten => format!("`{}`, which is changed by what it was", name(&global)),
             });
         }
         match op {
-            Op::Concat(..) => Some("joining strings".into()),
-            Op::Format(..) => Some("formatting into a string".into()),
+            Op::Concat(..) | Op::Format(..) if self.size == Size::Small => Some("making strings, for its size".into()),
+            Op::Intrinsic(intrinsic, _) if self.size == Size::Small && intrinsic.takes_text() => {
+                Some(format!("`{}`, for its size", intrinsic.signature().name.trim_start_matches('_')))
+            }
+            Op::Format(format, _) => self.denies_format(format),
             Op::Call(function, _) => {
                 Some(format!("the recursive function `{}`", self.unit.functions[function.0 as usize].name))
             }
-            Op::Intrinsic(intrinsic, _) if !intrinsic.signature().kernel => {
+            Op::Intrinsic(intrinsic, _)
+                if !intrinsic.signature().kernel || intrinsic.loops() && !self.capabilities.open_loops =>
+            {
                 Some(format!("`{}`", intrinsic.signature().name.trim_start_matches('_')))
             }
             Op::Iterate { global, .. } => Some(format!("`foreach` over `{}`", name(global))),
             Op::Advance(_) | Op::CursorKey(..) | Op::CursorValue(_) => Some("`foreach`".into()),
+            Op::Aggregate(global, _, function)
+                if self.capabilities.open_loops
+                    && *function != AggregateFn::Variance
+                    && !self.shared.contains(global) =>
+            {
+                self.denies_array(*global)
+            }
             Op::Aggregate(global, ..) | Op::Bucket(global, ..) | Op::HistogramText(global, ..) => {
                 Some(format!("reading the aggregate `{}`", name(global)))
             }
@@ -89,6 +117,20 @@ impl Rules<'_> {
             Op::Intrinsic(Intrinsic::Error, _) if context == Context::Caught => None,
             _ => Some(as_a_value(context)),
         }
+    }
+
+    /// Digits and padding are made in loops; memory, escapes and binary numbers are left to the user side.
+    fn denies_format(&self, format: &Format) -> Option<String> {
+        let refused = |piece: &Piece| match piece {
+            Piece::Text(_) => false,
+            Piece::Conversion(conversion) => match conversion.kind {
+                ConversionKind::Binary | ConversionKind::Memory | ConversionKind::MemoryHex => true,
+                ConversionKind::Character | ConversionKind::Text => conversion.alternate,
+                _ => false,
+            },
+        };
+        let refused = !self.capabilities.open_loops || format.pieces.iter().any(refused);
+        refused.then(|| "formatting into a string".into())
     }
 
     fn is_scalar(&self, global: GlobalId) -> bool {

@@ -14,12 +14,13 @@ mod defer;
 mod denied;
 mod matches;
 mod residence;
+mod rewritten;
 
 use std::collections::BTreeMap;
 
 use systap_diagnostics::Diagnostic;
 
-use self::denied::{Kept, Rules};
+use self::denied::{Kept, Rules, Size};
 use crate::flow::Flow;
 use crate::graph::{Body, Unit};
 use crate::inline::{inline_calls, recursive_functions};
@@ -29,17 +30,31 @@ use crate::program::Event;
 
 /// Divides a program for a kernel that can do this much.
 pub fn place(unit: &Unit, capabilities: &Capabilities) -> Result<Placed, Vec<Diagnostic>> {
-    // Some globals prove unfit for the kernel side only when the program has been divided; they are kept on the user side, and
+    place_within(unit, capabilities, Size::Full)
+}
+
+/// The same where the whole proved too long or too big for the kernel: what takes the most code and room, making strings, is
+/// left to the user side.
+pub fn place_small(unit: &Unit, capabilities: &Capabilities) -> Result<Placed, Vec<Diagnostic>> {
+    place_within(unit, capabilities, Size::Small)
+}
+
+fn place_within(unit: &Unit, capabilities: &Capabilities, size: Size) -> Result<Placed, Vec<Diagnostic>> {
+    // Some globals prove unfit for the kernel side, or for being read there, only when the program has been divided; they are kept on the user side, and
     // the program is divided anew. Each round keeps more of them, so there is a last one.
     let mut kept = BTreeMap::new();
+    let mut shared = residence::shared_aggregates(unit);
     loop {
-        let mut placed = divide(&Rules { unit, capabilities, kept: &kept })?;
+        let mut placed = divide(&Rules { unit, capabilities, size, shared: &shared, kept: &kept })?;
         let text = capacity::of(unit, &placed);
         placed.globals = residence::of(unit, &placed, &text);
         let long_keys = residence::long_keys(&placed).into_iter().map(|global| (global, Kept::LongKeys));
         let late = residence::written_late(&placed).into_iter().map(|global| (global, Kept::WrittenLate));
-        let unfit: Vec<_> = long_keys.chain(late).collect();
-        if unfit.is_empty() {
+        let rewritten = rewritten::rewritten(unit, &placed).into_iter().map(|global| (global, Kept::Rewritten));
+        let unfit: Vec<_> = long_keys.chain(late).chain(rewritten).collect();
+        let before = shared.len();
+        shared.extend(residence::read_and_written_late(&placed));
+        if unfit.is_empty() && shared.len() == before {
             for (handler, capacities) in placed.kernel.iter_mut().zip(text.kernel) {
                 handler.text = capacities;
             }

@@ -25,7 +25,7 @@ pub(super) fn of(unit: &Unit, placed: &Placed, text: &Text) -> Vec<(Global, Resi
             seen.touched = true;
             seen.shared |= match inst.op {
                 Op::ElementAdd(..) => inst.result.is_some(),
-                Op::Accumulate(..) | Op::Contains(..) | Op::ElementDelete(..) => false,
+                Op::Accumulate(..) | Op::Aggregate(..) | Op::Contains(..) | Op::ElementDelete(..) => false,
                 _ => true,
             };
         }
@@ -59,8 +59,24 @@ fn in_kernel(shape: &GlobalShape, seen: KernelUse, text: &GlobalText, next_word:
     }
 }
 
-/// Globals that a continuation writes, and that a kernel-side handler does more to than add.
-pub(super) fn written_late(placed: &Placed) -> Vec<GlobalId> {
+/// Aggregates that handlers of the user side, or functions, put values into or delete.
+pub(super) fn shared_aggregates(unit: &Unit) -> BTreeSet<GlobalId> {
+    let handlers = unit.handlers.iter().filter(|handler| super::runs_on_user_side(&handler.event));
+    let bodies = handlers.map(|handler| &handler.body).chain(unit.functions.iter().map(|function| &function.body));
+    let insts = bodies.flat_map(|body| &body.blocks).flat_map(|block| &block.insts);
+    insts.filter(|inst| writes(&inst.op)).filter_map(|inst| inst.op.global()).collect()
+}
+
+/// Aggregates that a kernel-side handler asks and a continuation changes.
+pub(super) fn read_and_written_late(placed: &Placed) -> Vec<GlobalId> {
+    let late = changed_late(placed);
+    let insts = placed.kernel.iter().flat_map(|handler| &handler.body.blocks).flat_map(|block| &block.insts);
+    let asked = insts.filter(|inst| matches!(inst.op, Op::Aggregate(..))).filter_map(|inst| inst.op.global());
+    asked.filter(|global| late.contains(global)).collect()
+}
+
+/// Globals that a continuation changes, the functions that it calls included.
+fn changed_late(placed: &Placed) -> BTreeSet<GlobalId> {
     let mut late = BTreeSet::new();
     let mut seen = vec![false; placed.functions.len()];
     let mut bodies: Vec<&Body> = placed.continuations.iter().map(|continuation| &continuation.body).collect();
@@ -76,6 +92,12 @@ pub(super) fn written_late(placed: &Placed) -> Vec<GlobalId> {
             }
         }
     }
+    late
+}
+
+/// Globals that a continuation writes, and that a kernel-side handler does more to than add.
+pub(super) fn written_late(placed: &Placed) -> Vec<GlobalId> {
+    let late = changed_late(placed);
     let insts = placed.kernel.iter().flat_map(|handler| &handler.body.blocks).flat_map(|block| &block.insts);
     let mut found: Vec<GlobalId> = insts
         .filter(|inst| order_matters(&inst.op, inst.result.is_some()))

@@ -55,4 +55,6 @@ fn stacks_are_addresses_or_symbols_as_asked() {
     let symbols: Vec<&str> = lines.collect();
     assert_eq!(symbols.len(), addresses.len());
     assert!(symbols.iter().any(|line| line.contains(" : do_syscall_64+0x")), "{symbols:?}");
+    // The probe itself is no part of what it probes.
+    assert!(symbols.iter().all(|line| !line.contains("bpf_prog_") && !line.contains("bpf_trace_run")), "{symbols:?}");
 }
