@@ -30,8 +30,63 @@ const HIDDEN: &[&str] = &[
     "__this_var8",
 ];
 
-static FILES: [Entry; 4] = [
+static FILES: [Entry; 9] = [
     Entry { name: "library/hidden.stp", text: include_str!("library/hidden.stp"), functions: &[], globals: HIDDEN },
+    Entry {
+        name: "library/context.stp",
+        text: include_str!("library/context.stp"),
+        functions: &["pgrp", "rcu_dereference", "sid"],
+        globals: &[],
+    },
+    Entry {
+        name: "library/inet.stp",
+        text: include_str!("library/inet.stp"),
+        functions: &["htonl", "htonll", "htons", "ntohl", "ntohll", "ntohs"],
+        globals: &[],
+    },
+    Entry {
+        name: "library/rlimit.stp",
+        text: include_str!("library/rlimit.stp"),
+        functions: &[
+            "task_max_file_handles",
+            "task_rlimit_as",
+            "task_rlimit_core",
+            "task_rlimit_cpu",
+            "task_rlimit_data",
+            "task_rlimit_fsize",
+            "task_rlimit_locks",
+            "task_rlimit_memlock",
+            "task_rlimit_msgqueue",
+            "task_rlimit_nice",
+            "task_rlimit_nofile",
+            "task_rlimit_nproc",
+            "task_rlimit_rss",
+            "task_rlimit_rtprio",
+            "task_rlimit_rttime",
+            "task_rlimit_sigpending",
+            "task_rlimit_stack",
+        ],
+        globals: &[],
+    },
+    Entry {
+        name: "library/task_time.stp",
+        text: include_str!("library/task_time.stp"),
+        functions: &[
+            "cputime_to_msecs",
+            "cputime_to_string",
+            "cputime_to_usecs",
+            "task_stime",
+            "task_time_string",
+            "task_utime",
+        ],
+        globals: &[],
+    },
+    Entry {
+        name: "library/proc_mem.stp",
+        text: include_str!("library/proc_mem.stp"),
+        functions: &["mem_page_size", "proc_mem_data", "proc_mem_size", "proc_mem_txt"],
+        globals: &[],
+    },
     Entry {
         name: "library/task.stp",
         text: include_str!("library/task.stp"),
