@@ -100,38 +100,43 @@ fn same_on_both_sides(statements: &str) {
 #[test]
 fn numbers_in_every_notation() {
     same_on_both_sides(
-        "println(sprintf(\"%d %i %u %x %X %o %p|%#x %#X %#o|%+d % d|%c%%\", n, n, n, n, n, n, n, n, n, n, n, n, 64 + (n & 31)))",
+        "u = sprintf(\"%d %i %u %x %X %o %p|%#x %#X %#o|%+d % d|%c%%\", n, n, n, n, n, n, n, n, n, n, n, n, 64 + (n & 31))
+        println(strlen(u), \" \", u)",
     );
 }
 
 #[test]
 fn numbers_in_fields() {
     same_on_both_sides(
-        "println(sprintf(\"[%8d][%-8d][%08d][%+08d][%.5d][%12.5d][%-12.5d][%012.5x]\", n, n, n, n, n, n, n, n),
-            sprintf(\"[%#18x][%-#18x][%#018x][%20p][%30o][%#.0o][%.0d][%3c]\", n, n, n, n, n, n, n, 65))",
+        "u = sprintf(\"[%8d][%-8d][%08d][%+8d][%.5d][%12.5d][%-12.5d][%012.5x]\", n, n, n, n, n, n, n, n)
+        w = sprintf(\"[%#18x][%-18x][%018x][%20p][%-20p][%020p][%30o][%#.0o][%.0d][%3c][%-3c]\", n, n, n, n, n, n, n, n, n, 65, 66)
+        println(strlen(u), \" \", u, strlen(w), \" \", w)",
     );
 }
 
 #[test]
 fn numbers_in_fields_of_widths_that_are_known_only_then() {
     same_on_both_sides(
-        "println(sprintf(\"[%*d][%-*d][%0*d][%.*d][%*.*x][%0*.*d][%#*o][%*c]\", m % 40, n, n % 40, m, m % 40, n, m % 30, n,
-            n % 40, m % 30, n, m % 40, n % 30, m, n % 30, m, n % 9, 66))",
+        "u = sprintf(\"[%*d][%-*d][%0*d][%.*d][%*.*x][%0*.*d][%#*o][%*c]\", m % 40, n, n % 40, m, m % 40, n, m % 30, n,
+            n % 40, m % 30, n, m % 40, n % 30, m, n % 30, m, n % 9, 66)
+        w = sprintf(\"[%*d][%.*d]\", n, 1, m, 2)
+        println(strlen(u), \" \", u, strlen(w), \" \", substr(w, 0, 50))",
     );
 }
 
 #[test]
 fn texts_in_fields() {
     same_on_both_sides(
-        "println(sprintf(\"<%s|%20s|%-20s|%.3s|%10.3s|%-10.3s>\", s, s, s, s, s, s),
-            sprintf(\"<%*s|%-*s|%.*s|%*.*s>\", n % 40, s, n % 40, s, m % 40, s, n % 40, m % 40, s))",
+        "u = sprintf(\"<%s|%20s|%-20s|%.3s|%10.3s|%-10.3s>\", s, s, s, s, s, s)
+        w = sprintf(\"<%*s|%-*s|%.*s|%*.*s>\", n % 40, s, n % 40, s, m % 40, s, n % 40, m % 40, s)
+        println(strlen(u), \" \", u, strlen(w), \" \", w)",
     );
 }
 
 #[test]
 fn a_character_0_ends_the_string() {
     same_on_both_sides(
-        "u = sprintf(\"%s%3c%s\", s, n & 255 & ~1, t); println(strlen(u), u, sprintf(\"%-3cx\", n & 1))",
+        "u = sprintf(\"%s%3c%s\", s, n & 255 & ~1, t); w = sprintf(\"%-3cx\", n & 1); println(strlen(u), u, strlen(w), w)",
     );
 }
 

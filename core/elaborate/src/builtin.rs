@@ -196,6 +196,11 @@ pub(crate) fn arities(name: &str) -> Vec<usize> {
     rows(name).map(|builtin| builtin.params().len()).collect()
 }
 
+/// Every row: a name, and what a call of it becomes.
+pub(crate) fn rows_of_all() -> impl Iterator<Item = (&'static str, Builtin)> {
+    TABLE.iter().map(|row| (row.0, row.1))
+}
+
 /// Every name.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.0)

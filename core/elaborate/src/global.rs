@@ -58,7 +58,7 @@ impl<'a> Elaboration<'a> {
         let id = GlobalId(self.globals.len() as u32);
         self.globals.push(GlobalState {
             declaration,
-            script: !self.names.in_library(declaration.name.span),
+            script: self.names.in_script(declaration.name.span),
             scalar_since: declaration.init.as_ref().map(|init| init.span),
             init,
             array: None,

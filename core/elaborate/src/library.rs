@@ -162,13 +162,30 @@ pub(crate) struct Library {
     files: [OnceCell<File>; FILES.len()],
     /// The first of them that was read.
     first: OnceCell<FileId>,
+    /// The files of tapsets, by number, each with its place among the sources.
+    tapsets: Vec<OnceCell<(FileId, File)>>,
 }
 
 impl Library {
+    /// Room for that many files of tapsets.
+    pub(crate) fn with_tapsets(count: usize) -> Self {
+        Library { tapsets: vec![OnceCell::new(); count], ..Library::default() }
+    }
+
+    /// Where a file of a tapset is kept.
+    pub(crate) fn tapset(&self, number: usize) -> Option<&OnceCell<(FileId, File)>> {
+        self.tapsets.get(number)
+    }
+
     /// Whether the library has a function of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
         names().any(|known| known == name)
     }
+}
+
+/// The files of the library: name and text.
+pub(crate) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().map(|file| (file.name, file.text))
 }
 
 /// The names of the functions of the library.
@@ -204,7 +221,7 @@ impl<'a> Elaboration<'a> {
         self.take_in(file);
     }
 
-    fn take_in(&mut self, file: &'a File) {
+    pub(crate) fn take_in(&mut self, file: &'a File) {
         let mut findings = vec![];
         self.names.add(file, false, &mut findings);
         findings.into_iter().for_each(|finding| self.report(finding));

@@ -24,12 +24,10 @@ enum Digits {
     Hex { upper: bool },
 }
 
-/// The space that a conversion has.
+/// The space that a conversion has; neither is below 0.
 #[derive(Clone, Copy, Default)]
 struct Field {
     width: Option<Src>,
-    /// The width as given was negative, where that is known only then: a register that is negative then.
-    left: Option<Reg>,
     precision: Option<Src>,
 }
 
@@ -61,12 +59,9 @@ impl Lower<'_, '_> {
                     }
                 },
                 Piece::Conversion(conversion) => {
-                    let (width, left) = self.width(conversion.width, &mut operands)?;
-                    let precision = match conversion.precision {
-                        Extent::Operand => Some(self.extent(&mut operands)?),
-                        other => fixed(other),
-                    };
-                    let field = Field { width, left, precision };
+                    let width = self.extent(conversion.width, &mut operands)?;
+                    let precision = self.extent(conversion.precision, &mut operands)?;
+                    let field = Field { width, precision };
                     let operand = operands.next().ok_or_else(|| self.malformed("a conversion without an operand"))?;
                     self.convert(text, conversion, field, operand, done)?;
                 }
@@ -78,32 +73,29 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
-    /// The next operand as a width or precision.
-    fn extent(&mut self, operands: &mut impl Iterator<Item = Value>) -> Result<Src, GenerateError> {
-        let operand = operands.next().ok_or_else(|| self.malformed("a `*` without an operand"))?;
-        if let Some(known) = self.constant(operand) {
-            return Ok(Src::Imm(known.clamp(-GREATEST_EXTENT, GREATEST_EXTENT) as i32));
-        }
-        let extent = self.copy(operand)?;
-        self.at_most(extent, GREATEST_EXTENT);
-        self.at_least(extent, -GREATEST_EXTENT);
-        Ok(Src::Reg(extent))
-    }
-
-    /// A width, never negative, and what tells that the operand asked for the left.
-    fn width(
+    /// A width or precision: at least 0, wherever it comes from.
+    fn extent(
         &mut self,
         extent: Extent,
         operands: &mut impl Iterator<Item = Value>,
-    ) -> Result<(Option<Src>, Option<Reg>), GenerateError> {
-        if extent != Extent::Operand {
-            return Ok((fixed(extent), None));
+    ) -> Result<Option<Src>, GenerateError> {
+        let known = match extent {
+            Extent::None => return Ok(None),
+            Extent::Fixed(extent) => Some(i64::from(extent)),
+            Extent::Operand => None,
+        };
+        let operand = match known {
+            Some(_) => None,
+            None => Some(operands.next().ok_or_else(|| self.malformed("a `*` without an operand"))?),
+        };
+        if let Some(known) = known.or(operand.and_then(|operand| self.constant(operand))) {
+            return Ok(Some(Src::Imm(known.clamp(0, GREATEST_EXTENT) as i32)));
         }
-        let given = self.extent(operands)?;
-        let given = self.em.fresh(given);
-        let width = self.em.fresh(Arg::Reg(given));
-        self.magnitude(width);
-        Ok((Some(Src::Reg(width)), Some(given)))
+        let Some(operand) = operand else { return Ok(None) };
+        let extent = self.copy(operand)?;
+        self.at_most(extent, GREATEST_EXTENT);
+        self.at_least(extent, 0);
+        Ok(Some(Src::Reg(extent)))
     }
 
     fn convert(
@@ -141,82 +133,42 @@ impl Lower<'_, '_> {
         let given = self.register(operand)?;
         let value = self.unknown(Src::Reg(given));
         let prefix = self.prefix(conversion, value);
-        // Zero, before the digits consume the value.
-        let precise = field.precision.filter(|precision| !matches!(precision, Src::Imm(..=-1)));
-        let octal = conversion.alternate && notation == Digits::Octal;
-        let original = (precise.is_some() || octal).then(|| self.em.fresh(Arg::Reg(value)));
         let start = self.digits(value, notation);
-        if let (Some(precision), Some(original)) = (precise, original) {
-            // As in C: no digits at all, if none are asked for and it is 0.
-            let some = self.em.label();
-            let precision = self.em.fresh(precision);
-            self.em.branch(Cond::Ne, original, Src::Imm(0), some);
-            self.em.branch(Cond::Ne, precision, Src::Imm(0), some);
-            self.em.mov(start, Arg::Imm(i64::from(DIGITS)));
-            self.em.place(some);
-        }
         let count = self.em.fresh(Arg::Imm(i64::from(DIGITS)));
         self.em.alu(AluOp::Sub, count, Src::Reg(start));
-        if field.width.is_none() && precise.is_none() && !octal {
-            if let Some(prefix) = prefix {
-                self.add_pair(text, prefix.bytes, Src::Reg(prefix.length));
+        let zeros = field.precision.map(|precision| {
+            let zeros = self.rest_of(precision, Src::Reg(count));
+            self.at_least(zeros, 0);
+            zeros
+        });
+        let spaces = field.width.map(|width| {
+            let spaces = self.rest_of(width, Src::Reg(count));
+            for taken in [zeros, prefix.map(|prefix| prefix.length)].into_iter().flatten() {
+                self.em.alu(AluOp::Sub, spaces, Src::Reg(taken));
             }
-            self.add_digits(text, start, count);
-            return Ok(());
-        }
-        let zeros = self.em.fresh(precise.unwrap_or(Src::Imm(0)));
-        self.em.alu(AluOp::Sub, zeros, Src::Reg(count));
-        self.at_least(zeros, 0);
-        if let Some(original) = original.filter(|_| octal) {
-            // The prefix of octals is one more zero, unless the digits are a zero already.
-            let has = self.em.label();
-            let needs = self.em.label();
-            self.em.branch(Cond::Ne, original, Src::Imm(0), needs);
-            self.em.branch(Cond::Ne, count, Src::Imm(0), has);
-            self.em.place(needs);
-            self.at_least(zeros, 1);
-            self.em.place(has);
-        }
-        let spaces = self.em.fresh(field.width.unwrap_or(Src::Imm(0)));
-        for taken in [Some(count), Some(zeros), prefix.map(|prefix| prefix.length)].into_iter().flatten() {
-            self.em.alu(AluOp::Sub, spaces, Src::Reg(taken));
-        }
-        self.at_least(spaces, 0);
-        if conversion.zero && !conversion.left {
-            // The space is filled with zeros, unless a precision was given or the left was asked for.
-            let keep = self.em.label();
-            match precise {
-                Some(Src::Imm(_)) => self.em.jump(keep),
-                Some(Src::Reg(precision)) => self.em.branch(Cond::SGe, precision, Src::Imm(0), keep),
-                None => {}
-            }
-            if let Some(left) = field.left {
-                self.em.branch(Cond::SLt, left, Src::Imm(0), keep);
-            }
-            if !matches!(precise, Some(Src::Imm(_))) {
-                self.em.alu(AluOp::Add, zeros, Src::Reg(spaces));
-                self.em.mov(spaces, Arg::Imm(0));
-            }
-            self.em.place(keep);
-        }
-        let width = field.width.is_some();
-        if width {
-            self.spaces_before(text, conversion, field, spaces);
+            spaces
+        });
+        // Where zeros fill the space, they stand between prefix and digits.
+        let filled = conversion.zero && !conversion.left;
+        if let Some(spaces) = spaces.filter(|_| !filled) {
+            self.spaces_before(text, conversion, spaces);
         }
         if let Some(prefix) = prefix {
             self.add_pair(text, prefix.bytes, Src::Reg(prefix.length));
         }
-        self.add_repeated(text, b'0', Src::Reg(zeros));
-        self.add_digits(text, start, count);
-        if width {
-            self.spaces_after(text, conversion, field, spaces);
+        for zeros in [spaces.filter(|_| filled), zeros].into_iter().flatten() {
+            self.add_repeated(text, b'0', Src::Reg(zeros));
+        }
+        let from = self.digit_place(start);
+        self.add_words(text, from, DIGITS / 8, count);
+        if let Some(spaces) = spaces {
+            self.spaces_after(text, conversion, spaces);
         }
         Ok(())
     }
 
     /// What comes before the digits. A signed value becomes its magnitude.
     fn prefix(&mut self, conversion: &Conversion, value: Reg) -> Option<Prefix> {
-        let pair = |bytes: &[u8; 2]| i64::from(u16::from_le_bytes(*bytes));
         match conversion.kind {
             ConversionKind::Signed => {
                 let sign = match (conversion.plus, conversion.space) {
@@ -234,22 +186,17 @@ impl Lower<'_, '_> {
                 self.em.place(positive);
                 Some(Prefix { bytes, length })
             }
-            ConversionKind::Pointer => {
-                let bytes = self.em.fresh(Arg::Imm(pair(b"0x")));
-                Some(Prefix { bytes, length: self.em.fresh(Arg::Imm(2)) })
-            }
-            ConversionKind::Hex | ConversionKind::HexUpper if conversion.alternate => {
-                let upper = conversion.kind == ConversionKind::HexUpper;
-                let bytes = self.em.fresh(Arg::Imm(pair(if upper { b"0X" } else { b"0x" })));
-                let length = self.em.fresh(Arg::Imm(0));
-                let none = self.em.label();
-                self.em.branch(Cond::Eq, value, Src::Imm(0), none);
-                self.em.mov(length, Arg::Imm(2));
-                self.em.place(none);
-                Some(Prefix { bytes, length })
-            }
+            ConversionKind::Pointer => Some(self.fixed_prefix(b"0x")),
+            ConversionKind::Hex if conversion.alternate => Some(self.fixed_prefix(b"0x")),
+            ConversionKind::HexUpper if conversion.alternate => Some(self.fixed_prefix(b"0X")),
+            ConversionKind::Octal if conversion.alternate => Some(self.fixed_prefix(b"0")),
             _ => None,
         }
+    }
+
+    fn fixed_prefix(&mut self, bytes: &[u8]) -> Prefix {
+        let word = bytes.iter().rev().fold(0, |word, byte| word << 8 | i64::from(*byte));
+        Prefix { bytes: self.em.fresh(Arg::Imm(word)), length: self.em.fresh(Arg::Imm(bytes.len() as i64)) }
     }
 
     /// Writes the digits of a value, which is lost, to the end of the scratch space for them, NULs behind; gives the index
@@ -310,11 +257,6 @@ impl Lower<'_, '_> {
         self.indexed_place(space, at, DIGITS.next_power_of_two())
     }
 
-    fn add_digits(&mut self, text: Composition, start: Reg, count: Reg) {
-        let from = self.digit_place(start);
-        self.add_words(text, from, DIGITS / 8, count);
-    }
-
     // --- characters and texts
 
     fn character(
@@ -329,13 +271,13 @@ impl Lower<'_, '_> {
         self.em.alu(AluOp::And, byte, Src::Imm(255));
         let spaces = field.width.map(|width| self.rest_of(width, Src::Imm(1)));
         if let Some(spaces) = spaces {
-            self.spaces_before(text, conversion, field, spaces);
+            self.spaces_before(text, conversion, spaces);
         }
         // A NUL ends the text.
         self.em.branch(Cond::Eq, byte, Src::Imm(0), done);
         self.add_byte(text, Src::Reg(byte));
         if let Some(spaces) = spaces {
-            self.spaces_after(text, conversion, field, spaces);
+            self.spaces_after(text, conversion, spaces);
         }
         Ok(())
     }
@@ -348,19 +290,7 @@ impl Lower<'_, '_> {
         operand: Value,
     ) -> Result<(), GenerateError> {
         let source = self.text(operand)?;
-        let most = match field.precision {
-            Some(Src::Reg(precision)) => {
-                // A negative precision is none.
-                let most = self.em.fresh(Arg::Reg(precision));
-                let given = self.em.label();
-                self.em.branch(Cond::SGe, most, Src::Imm(0), given);
-                self.em.mov(most, Arg::Imm(GREATEST_EXTENT));
-                self.em.place(given);
-                Some(Src::Reg(most))
-            }
-            Some(Src::Imm(..=-1)) | None => None,
-            known => known,
-        };
+        let most = field.precision;
         let Some(width) = field.width else {
             self.add_text(text, &source, most);
             return Ok(());
@@ -373,9 +303,9 @@ impl Lower<'_, '_> {
             self.em.place(cut);
         }
         let spaces = self.rest_of(width, Src::Reg(length));
-        self.spaces_before(text, conversion, field, spaces);
+        self.spaces_before(text, conversion, spaces);
         self.add_text(text, &source, most);
-        self.spaces_after(text, conversion, field, spaces);
+        self.spaces_after(text, conversion, spaces);
         Ok(())
     }
 
@@ -386,27 +316,16 @@ impl Lower<'_, '_> {
         rest
     }
 
-    fn spaces_before(&mut self, text: Composition, conversion: &Conversion, field: Field, spaces: Reg) {
-        if conversion.left {
-            return;
+    fn spaces_before(&mut self, text: Composition, conversion: &Conversion, spaces: Reg) {
+        if !conversion.left {
+            self.add_repeated(text, b' ', Src::Reg(spaces));
         }
-        let none = self.em.label();
-        if let Some(left) = field.left {
-            self.em.branch(Cond::SLt, left, Src::Imm(0), none);
-        }
-        self.add_repeated(text, b' ', Src::Reg(spaces));
-        self.em.place(none);
     }
 
-    fn spaces_after(&mut self, text: Composition, conversion: &Conversion, field: Field, spaces: Reg) {
-        let none = self.em.label();
-        match field.left {
-            _ if conversion.left => {}
-            Some(left) => self.em.branch(Cond::SGe, left, Src::Imm(0), none),
-            None => return,
+    fn spaces_after(&mut self, text: Composition, conversion: &Conversion, spaces: Reg) {
+        if conversion.left {
+            self.add_repeated(text, b' ', Src::Reg(spaces));
         }
-        self.add_repeated(text, b' ', Src::Reg(spaces));
-        self.em.place(none);
     }
 
     /// How long a text is, in a register of its own.
@@ -415,13 +334,5 @@ impl Lower<'_, '_> {
             TextSource::Literal(bytes) => self.em.fresh(Arg::Imm(bytes.len() as i64)),
             TextSource::Memory(mem, size) => self.length_in(*mem, *size),
         }
-    }
-}
-
-/// A width or precision that is known.
-fn fixed(extent: Extent) -> Option<Src> {
-    match extent {
-        Extent::Fixed(extent) => Some(Src::Imm(i64::from(extent).min(GREATEST_EXTENT) as i32)),
-        Extent::None | Extent::Operand => None,
     }
 }

@@ -374,7 +374,10 @@ impl<'a, 's> Lower<'a, 's> {
         self.forget_present(&inst.op);
         match &inst.op {
             Op::Long(value) => self.define(result, Held::Constant(*value)),
-            Op::Text(bytes) => self.define(result, Held::Literal(bytes.clone())),
+            Op::Text(bytes) => {
+                let most = (self.shared.placed.limits.string as usize).saturating_sub(1);
+                self.define(result, Held::Literal(bytes[..bytes.len().min(most)].to_vec()));
+            }
             Op::Unary(op, value) => self.unary(result, *op, *value)?,
             Op::Binary(op, left, right) => self.binary(result, *op, *left, *right)?,
             Op::Compare(..) => self.compare(result, &inst.op)?,

@@ -40,7 +40,7 @@ impl<'a> Elaboration<'a> {
     /// script's hand on to them.
     pub(super) fn overloads(&mut self, name: &str, arity: usize) -> Vec<&'a Function> {
         let mut found = self.names.overloads(name, arity);
-        let of_script = |this: &Self, function: &Function| !this.names.in_library(function.name.span);
+        let of_script = |this: &Self, function: &Function| this.names.in_script(function.name.span);
         let Some(last) = found.iter().rfind(|function| of_script(self, function)) else { return found };
         if matches!(&last.body, FunctionBody::Block(body) if says_next(body)) {
             self.read_library(name);

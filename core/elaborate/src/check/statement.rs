@@ -44,7 +44,7 @@ impl<'a> Elaboration<'a> {
         let kind = match &statement.kind {
             Kind::Empty => return,
             Kind::Expr(e) => {
-                if !super::unread::has_effect(e) && e.kind != ast::ExprKind::Missing && !self.names.in_library(span) {
+                if !super::unread::has_effect(e) && e.kind != ast::ExprKind::Missing && self.names.in_script(span) {
                     self.report(Diagnostic::warning("no-effect", span, "this statement does nothing"));
                 }
                 StmtKind::Expr(self.expr(scope, e, false).expr)

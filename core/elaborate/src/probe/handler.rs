@@ -21,6 +21,7 @@ impl<'a> Elaboration<'a> {
             assigned: point.words().assigned,
             written: crate::scan::words([point.body]).assigned,
         };
+        self.list(point, &facts);
         let condition = self.condition(point, filter);
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)), Body::Handler(self.probes.len()));
         let mut body = self.settable(&mut scope, point.span);

@@ -63,6 +63,8 @@ impl<'a> Script<'a> {
         let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
             files: &[parsed.file],
             sources: &mut sources,
+            list: false,
+            tapsets: None,
             kernel,
             programs: &systap_binary::Programs::default(),
             target: None,
