@@ -16,154 +16,27 @@ struct Entry {
     globals: &'static [&'static str],
 }
 
-/// Globals that no script declares.
-const HIDDEN: &[&str] = &[
-    "__entry_text",
-    "__entry_value",
-    "__this_var1",
-    "__this_var2",
-    "__this_var3",
-    "__this_var4",
-    "__this_var5",
-    "__this_var6",
-    "__this_var7",
-    "__this_var8",
-];
-
-static FILES: [Entry; 9] = [
-    Entry { name: "library/hidden.stp", text: include_str!("library/hidden.stp"), functions: &[], globals: HIDDEN },
-    Entry {
-        name: "library/context.stp",
-        text: include_str!("library/context.stp"),
-        functions: &["pgrp", "rcu_dereference", "sid"],
-        globals: &[],
-    },
-    Entry {
-        name: "library/inet.stp",
-        text: include_str!("library/inet.stp"),
-        functions: &["htonl", "htonll", "htons", "ntohl", "ntohll", "ntohs"],
-        globals: &[],
-    },
-    Entry {
-        name: "library/rlimit.stp",
-        text: include_str!("library/rlimit.stp"),
-        functions: &[
-            "task_max_file_handles",
-            "task_rlimit_as",
-            "task_rlimit_core",
-            "task_rlimit_cpu",
-            "task_rlimit_data",
-            "task_rlimit_fsize",
-            "task_rlimit_locks",
-            "task_rlimit_memlock",
-            "task_rlimit_msgqueue",
-            "task_rlimit_nice",
-            "task_rlimit_nofile",
-            "task_rlimit_nproc",
-            "task_rlimit_rss",
-            "task_rlimit_rtprio",
-            "task_rlimit_rttime",
-            "task_rlimit_sigpending",
-            "task_rlimit_stack",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/task_time.stp",
-        text: include_str!("library/task_time.stp"),
-        functions: &[
-            "cputime_to_msecs",
-            "cputime_to_string",
-            "cputime_to_usecs",
-            "task_stime",
-            "task_time_string",
-            "task_utime",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/proc_mem.stp",
-        text: include_str!("library/proc_mem.stp"),
-        functions: &["mem_page_size", "proc_mem_data", "proc_mem_size", "proc_mem_txt"],
-        globals: &[],
-    },
-    Entry {
-        name: "library/task.stp",
-        text: include_str!("library/task.stp"),
-        functions: &[
-            "pexecname",
-            "task_cpu",
-            "task_egid",
-            "task_euid",
-            "task_execname",
-            "task_gid",
-            "task_nice",
-            "task_parent",
-            "task_pid",
-            "task_prio",
-            "task_state",
-            "task_tid",
-            "task_uid",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/memory.stp",
-        text: include_str!("library/memory.stp"),
-        functions: &[
-            "user_char",
-            "user_char_warn",
-            "user_int",
-            "user_int16",
-            "user_int32",
-            "user_int64",
-            "user_int8",
-            "user_int_warn",
-            "user_long",
-            "user_long_warn",
-            "user_short",
-            "user_short_warn",
-            "user_string_warn",
-            "user_uint16",
-            "user_uint32",
-            "user_uint64",
-            "user_uint8",
-            "user_ulong",
-            "user_ushort",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/text.stp",
-        text: include_str!("library/text.stp"),
-        functions: &[
-            "assert",
-            "bytes_to_string",
-            "isdigit",
-            "matched_str",
-            "msecs_to_string",
-            "nsecs_to_string",
-            "sprint_backtrace",
-            "string_quoted",
-            "text_str",
-            "tokenize",
-            "usecs_to_string",
-        ],
-        globals: &[],
-    },
-];
+/// Every file, by name; made by build.rs from what is in `library/`.
+static FILES: [Entry; COUNT] = include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
 /// How many files the library has.
-pub(crate) const COUNT: usize = FILES.len();
+pub(crate) const COUNT: usize = include!(concat!(env!("OUT_DIR"), "/library_count.rs"));
 
 /// The files that have been parsed; they live as long as an elaboration does.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Library {
-    files: [OnceCell<File>; FILES.len()],
+    files: [OnceCell<File>; COUNT],
     /// The first of them that was read.
     first: OnceCell<FileId>,
     /// The files of tapsets, by number, each with its place among the sources.
     tapsets: Vec<OnceCell<(FileId, File)>>,
+}
+
+impl Default for Library {
+    fn default() -> Self {
+        let files = [const { OnceCell::new() }; COUNT];
+        Library { files, first: OnceCell::new(), tapsets: vec![] }
+    }
 }
 
 impl Library {
@@ -244,6 +117,8 @@ mod tests {
             let (mut functions, mut globals): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
             for item in &parsed.file.items {
                 match item {
+                    Item::Function(function) if function.private => {}
+                    Item::Global(global) if global.private => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
                     other => panic!("{} has something else: {other:?}", entry.name),
