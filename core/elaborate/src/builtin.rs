@@ -79,6 +79,7 @@ const NS_S: i64 = 1_000_000_000;
 /// `kernel_*` reads and `user_*_error` reads end in a run-time error if the memory cannot be read; the `user_*` reads
 /// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
 static TABLE: &[(&str, Builtin)] = &[
+    ("__load_average", Run(Intrinsic::LoadAverage)),
     ("__user_readable1", Readable(User, W1)),
     ("__user_readable2", Readable(User, W2)),
     ("__user_readable4", Readable(User, W4)),
@@ -150,6 +151,7 @@ static TABLE: &[(&str, Builtin)] = &[
     ("symdata", Run(Intrinsic::Symdata)),
     ("symname", Run(Intrinsic::Symname)),
     ("syscall_name", Run(Intrinsic::SyscallName)),
+    ("syscall_num", Run(Intrinsic::SyscallNumber)),
     ("target", Builtin::Context(Context::Target)),
     ("task_current", Builtin::Context(Context::TaskCurrent)),
     ("text_strn", Run(Intrinsic::TextStrn)),
