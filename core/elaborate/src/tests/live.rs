@@ -5,6 +5,8 @@ use std::time::Instant;
 use systap_diagnostics::Sources;
 use systap_ir::program::{Event, Program};
 use systap_kernel::Kernel;
+use systap_syntax::ast::{Function, Item, TypeName};
+use systap_syntax::{ParseOptions, parse};
 
 /// The program of a script for the running kernel; `None` if that kernel shows no types.
 fn program(script: &str) -> Option<Program> {
@@ -42,17 +44,20 @@ fn every_system_call_and_its_arguments() {
 
 #[test]
 fn every_function_of_the_library() {
-    let calls: Vec<String> = crate::library::names()
-        .map(|name| match name {
-            "assert" => "assert(1)".to_string(),
-            "matched_str" | "pexecname" | "sprint_backtrace" | "pgrp" | "sid" | "task_stime" | "task_utime"
-            | "task_time_string" | "mem_page_size" | "proc_mem_data" | "proc_mem_size" | "proc_mem_txt" => {
-                format!("println({name}())")
-            }
-            "isdigit" | "string_quoted" | "text_str" | "tokenize" => format!("println({name}(\"a\"))"),
-            _ => format!("println({name}(1))"),
-        })
-        .collect();
+    // Each as it is declared: once for each number of parameters, with the types that it states.
+    let mut calls = vec![];
+    for (name, text) in crate::library::texts() {
+        let mut sources = Sources::default();
+        let id = sources.add(name, text);
+        for item in parse(&mut sources, id, &ParseOptions::default()).file.items {
+            let Item::Function(Function { name, private: false, params, returns, .. }) = item else { continue };
+            let args: Vec<&str> =
+                params.iter().map(|(_, ty)| if *ty == Some(TypeName::String) { "\"a\"" } else { "1" }).collect();
+            let call = format!("{}({})", name.text, args.join(", "));
+            calls.push(if returns.is_some() { format!("println({call})") } else { call });
+        }
+    }
+    assert!(calls.len() >= crate::library::names().count(), "{calls:?}");
     program(&format!("probe begin {{ {} }}", calls.join(" ")));
 }
 
