@@ -80,6 +80,7 @@ const NS_S: i64 = 1_000_000_000;
 /// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
 static TABLE: &[(&str, Builtin)] = &[
     ("__load_average", Run(Intrinsic::LoadAverage)),
+    ("__pid_namespace", Builtin::Context(Context::PidNamespace)),
     ("__user_readable1", Readable(User, W1)),
     ("__user_readable2", Readable(User, W2)),
     ("__user_readable4", Readable(User, W4)),
