@@ -26,6 +26,7 @@ mod listing;
 mod macros;
 mod names;
 mod probe;
+mod registers;
 mod scan;
 mod scope;
 mod settle;

@@ -69,11 +69,12 @@ fn annotated(ty: TypeName) -> &'static str {
 fn returns(builtin: Builtin) -> Option<Type> {
     match builtin {
         Builtin::Context(fact) => Some(fact.ty()),
-        Builtin::Intrinsic(intrinsic) => intrinsic.signature().returns,
+        Builtin::Intrinsic(intrinsic) | Builtin::OfProcess(intrinsic) => intrinsic.signature().returns,
         Builtin::Scaled(..) | Builtin::ScaledOfCpu(..) | Builtin::Read(..) | Builtin::Readable(..) => Some(Type::Long),
-        Builtin::Text { .. } | Builtin::Quoted(_) | Builtin::CtimeNow => Some(Type::Text),
+        Builtin::IsReturn | Builtin::Registers | Builtin::Register | Builtin::EventArgument => Some(Type::Long),
+        Builtin::Text { .. } | Builtin::CtimeNow => Some(Type::Text),
         Builtin::ThreadIndent | Builtin::Indent | Builtin::Pp | Builtin::Pn => Some(Type::Text),
-        Builtin::Log | Builtin::PrintBacktrace | Builtin::PrintStack => None,
+        Builtin::Log | Builtin::PrintBacktrace | Builtin::PrintStack | Builtin::PrintUserStack => None,
     }
 }
 

@@ -153,7 +153,6 @@ impl<'a> Elaboration<'a> {
                 let read = ReadText { address, limit, space, fallback };
                 build::expr(span, Type::Text, ExprKind::ReadText(Box::new(read)))
             }
-            Builtin::Quoted(space) => build::quoted(span, build::read_text(span, next(), space, Some("<unknown>"))),
             Builtin::CtimeNow => return run(span, Intrinsic::Ctime, vec![scaled(Context::RealtimeNs, 1_000_000_000)]),
             Builtin::ThreadIndent => {
                 let facts = vec![next(), context(Context::Tid), context(Context::Execname)];
@@ -169,6 +168,15 @@ impl<'a> Elaboration<'a> {
                 return line(span, run(span, Intrinsic::StackText, vec![context(Context::Stack)]).expr, false);
             }
             Builtin::PrintStack => return line(span, run(span, Intrinsic::StackText, vec![next()]).expr, false),
+            Builtin::OfProcess(intrinsic) => return run(span, intrinsic, vec![next(), context(Context::Pid)]),
+            Builtin::PrintUserStack => {
+                let text = run(span, Intrinsic::UserStackText, vec![next(), context(Context::Pid)]);
+                return line(span, text.expr, false);
+            }
+            Builtin::IsReturn => build::long(span, scope.event().is_some_and(|facts| facts.returns).into()),
+            Builtin::Registers => build::long(span, crate::registers::source(scope) as i64),
+            Builtin::Register => self.register_at(scope, span, &next()),
+            Builtin::EventArgument => self.argument_at(scope, span, &next()),
             Builtin::Pp | Builtin::Pn => return self.probe_point(scope, span, builtin == Builtin::Pp),
         };
         Typed::new(expr)

@@ -42,6 +42,9 @@ pub(super) fn divide(
         }
     }
     if !diagnostics.is_empty() {
+        // The reads of one call are one mistake, wherever it is divided.
+        let mut places = std::collections::HashSet::new();
+        diagnostics.retain(|finding: &Diagnostic| places.insert((finding.code, finding.span)));
         return Err(diagnostics);
     }
     install(body, bridges);
