@@ -55,11 +55,7 @@ static FILES: [Entry; 14] = [
     Entry {
         name: "library/atomic.stp",
         text: include_str!("library/atomic.stp"),
-        functions: &[
-            "atomic_long_read",
-            "atomic_read",
-            "rcu_dereference",
-        ],
+        functions: &["atomic_long_read", "atomic_read", "rcu_dereference"],
         globals: &[],
     },
     Entry {
@@ -85,15 +81,7 @@ static FILES: [Entry; 14] = [
     Entry {
         name: "library/device.stp",
         text: include_str!("library/device.stp"),
-        functions: &[
-            "MAJOR",
-            "MINOR",
-            "MKDEV",
-            "bdev_partno",
-            "bdevname",
-            "disk_name",
-            "usrdev2kerndev",
-        ],
+        functions: &["MAJOR", "MINOR", "MKDEV", "bdev_partno", "bdevname", "disk_name", "usrdev2kerndev"],
         globals: &[],
     },
     Entry {
@@ -143,9 +131,7 @@ static FILES: [Entry; 14] = [
     Entry {
         name: "library/rlimit.stp",
         text: include_str!("library/rlimit.stp"),
-        functions: &[
-            "rlimit_from_str",
-        ],
+        functions: &["rlimit_from_str"],
         globals: &[],
     },
     Entry {
@@ -220,13 +206,7 @@ static FILES: [Entry; 14] = [
     Entry {
         name: "library/probed.stp",
         text: include_str!("library/probed.stp"),
-        functions: &[
-            "modname",
-            "named",
-            "ppfunc",
-            "probefunc",
-            "probemod",
-        ],
+        functions: &["modname", "named", "ppfunc", "probefunc", "probemod"],
         globals: &[],
     },
     Entry {

@@ -51,7 +51,9 @@ impl Context {
     /// What it gives.
     pub fn ty(self) -> Type {
         match self {
-            Context::Execname | Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => Type::Text,
+            Context::Execname | Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => {
+                Type::Text
+            }
             _ => Type::Long,
         }
     }

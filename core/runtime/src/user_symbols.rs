@@ -22,8 +22,11 @@ const MOST: usize = 256;
 pub(crate) struct UserSymbols {
     processes: HashMap<i64, (Instant, Vec<Mapping>)>,
     /// By path, device and inode; `None`: it is no program that can be read.
-    files: HashMap<(PathBuf, String), Option<Rc<Binary>>>,
+    files: HashMap<(PathBuf, String), Option<Rc<Functions>>>,
 }
+
+/// The functions of a file: where in the file they begin, ascending, and their names.
+type Functions = Vec<(u64, String)>;
 
 /// A line of `/proc/PID/maps` that maps a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,28 +60,38 @@ impl UserSymbols {
         mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&address)).cloned()
     }
 
-    fn file(&mut self, process: i64, mapping: &Mapping) -> Option<Rc<Binary>> {
+    fn file(&mut self, process: i64, mapping: &Mapping) -> Option<Rc<Functions>> {
         let key = (PathBuf::from(&mapping.path), mapping.file.clone());
         if let Some(known) = self.files.get(&key) {
             return known.clone();
         }
         // As the process sees it, and otherwise by its name.
-        let inside = Path::new("/proc").join(process.to_string()).join("root").join(mapping.path.trim_start_matches('/'));
-        let opened = Binary::open(&inside).or_else(|_| Binary::open(Path::new(&mapping.path))).ok().map(Rc::new);
-        self.files.insert(key, opened.clone());
-        opened
+        let inside =
+            Path::new("/proc").join(process.to_string()).join("root").join(mapping.path.trim_start_matches('/'));
+        let opened = Binary::open(&inside).or_else(|_| Binary::open(Path::new(&mapping.path)));
+        let functions = opened.ok().as_ref().and_then(functions).map(Rc::new);
+        self.files.insert(key, functions.clone());
+        functions
     }
 }
 
+/// The functions of a file in the order of their places; of several names of one place that
+/// which is least the implementation's own.
+fn functions(file: &Binary) -> Option<Functions> {
+    let mut found: Functions =
+        file.functions().ok()?.iter().map(|function| (function.offset, function.name.clone())).collect();
+    found.sort_by_key(|(offset, name)| (*offset, name.len() - name.trim_start_matches('_').len()));
+    found.dedup_by_key(|(offset, _)| *offset);
+    Some(found)
+}
+
 /// The function of a file that covers an address of a process.
-fn symbol(file: &Binary, mapping: &Mapping, address: u64) -> Option<Symbol> {
+fn symbol(functions: &Functions, mapping: &Mapping, address: u64) -> Option<Symbol> {
     let place = (address - mapping.start).checked_add(mapping.offset)?;
-    let functions = file.functions().ok()?;
-    // By address in the file's headers; offsets in one mapping are in the same order.
-    let found = functions.iter().filter(|function| function.offset <= place).max_by_key(|function| function.offset)?;
-    let next = functions.iter().map(|function| function.offset).filter(|offset| *offset > found.offset).min();
-    let size = next.map_or(0, |next| next - found.offset);
-    Some(Symbol { name: found.name.clone(), offset: place - found.offset, size, module: Some(mapping.path.clone()) })
+    let next = functions.partition_point(|(offset, _)| *offset <= place);
+    let (start, name) = functions.get(next.checked_sub(1)?)?;
+    let size = functions.get(next).map_or(0, |(offset, _)| offset - start);
+    Some(Symbol { name: name.clone(), offset: place - start, size, module: Some(mapping.path.clone()) })
 }
 
 impl Mapping {

@@ -93,7 +93,9 @@ impl Interpreter<'_> {
             }
             Intrinsic::UserModname => match host.user_symbol(long(1), long(0).cast_unsigned()) {
                 Some(place) => self.clipped(place.path.as_bytes()),
-                None => return Err(ErrorKind::Message(Text::from(&b"user module at this address not found"[..])).into()),
+                None => {
+                    return Err(ErrorKind::Message(Text::from(&b"user module at this address not found"[..])).into());
+                }
             },
             Intrinsic::StackAddress => {
                 let found = usize::try_from(long(1)).ok().and_then(|at| stack::parse(&text(0)).get(at).copied());
