@@ -20,6 +20,7 @@ mod constant;
 mod elaboration;
 mod format;
 mod global;
+mod guru;
 mod library;
 pub mod limits;
 mod listing;

@@ -16,254 +16,27 @@ struct Entry {
     globals: &'static [&'static str],
 }
 
-/// Globals that no script declares.
-const HIDDEN: &[&str] = &[
-    "__entry_text",
-    "__entry_value",
-    "__this_var1",
-    "__this_var2",
-    "__this_var3",
-    "__this_var4",
-    "__this_var5",
-    "__this_var6",
-    "__this_var7",
-    "__this_var8",
-];
-
-static FILES: [Entry; 14] = [
-    Entry { name: "library/hidden.stp", text: include_str!("library/hidden.stp"), functions: &[], globals: HIDDEN },
-    Entry {
-        name: "library/task.stp",
-        text: include_str!("library/task.stp"),
-        functions: &[
-            "pexecname",
-            "task_cpu",
-            "task_egid",
-            "task_euid",
-            "task_execname",
-            "task_gid",
-            "task_nice",
-            "task_parent",
-            "task_pid",
-            "task_prio",
-            "task_state",
-            "task_tid",
-            "task_uid",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/atomic.stp",
-        text: include_str!("library/atomic.stp"),
-        functions: &["atomic_long_read", "atomic_read", "rcu_dereference"],
-        globals: &[],
-    },
-    Entry {
-        name: "library/dentry.stp",
-        text: include_str!("library/dentry.stp"),
-        functions: &[
-            "d_name",
-            "d_path",
-            "first_entry",
-            "fullpath_struct_file",
-            "fullpath_struct_nameidata",
-            "fullpath_struct_path",
-            "inode_name",
-            "inode_path",
-            "prepend",
-            "real_mount",
-            "reverse_path_walk",
-            "task_dentry_path",
-            "unmounted",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/device.stp",
-        text: include_str!("library/device.stp"),
-        functions: &["MAJOR", "MINOR", "MKDEV", "bdev_partno", "bdevname", "disk_name", "usrdev2kerndev"],
-        globals: &[],
-    },
-    Entry {
-        name: "library/memory.stp",
-        text: include_str!("library/memory.stp"),
-        functions: &[
-            "user_char",
-            "user_char_warn",
-            "user_int",
-            "user_int16",
-            "user_int32",
-            "user_int64",
-            "user_int8",
-            "user_int_warn",
-            "user_long",
-            "user_long_warn",
-            "user_short",
-            "user_short_warn",
-            "user_uint16",
-            "user_uint32",
-            "user_uint64",
-            "user_uint8",
-            "user_ulong",
-            "user_ulong_warn",
-            "user_ushort",
-            "user_ushort_warn",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/quoted.stp",
-        text: include_str!("library/quoted.stp"),
-        functions: &[
-            "escaped",
-            "kernel_buffer_quoted",
-            "kernel_buffer_quoted_error",
-            "kernel_or_user_string_quoted",
-            "kernel_string_quoted",
-            "user_buffer_quoted",
-            "user_buffer_quoted_error",
-            "user_string_n2_quoted",
-            "user_string_n_quoted",
-            "user_string_quoted",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/rlimit.stp",
-        text: include_str!("library/rlimit.stp"),
-        functions: &["rlimit_from_str"],
-        globals: &[],
-    },
-    Entry {
-        name: "library/user_text.stp",
-        text: include_str!("library/user_text.stp"),
-        functions: &[
-            "user_string2_n_warn",
-            "user_string2_warn",
-            "user_string_n_nofault",
-            "user_string_n_warn",
-            "user_string_nofault",
-            "user_string_warn",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/wide.stp",
-        text: include_str!("library/wide.stp"),
-        functions: &[
-            "kernel_or_user_string_quoted_utf16",
-            "kernel_or_user_string_quoted_utf32",
-            "kernel_string2_utf16",
-            "kernel_string2_utf32",
-            "kernel_string_quoted_utf16",
-            "kernel_string_quoted_utf32",
-            "kernel_string_utf16",
-            "kernel_string_utf32",
-            "user_string2_utf16",
-            "user_string2_utf32",
-            "user_string_quoted_utf16",
-            "user_string_quoted_utf32",
-            "user_string_utf16",
-            "user_string_utf32",
-            "utf8",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/registers.stp",
-        text: include_str!("library/registers.stp"),
-        functions: &[
-            "addr",
-            "argument",
-            "asmlinkage",
-            "fastcall",
-            "half",
-            "int_arg",
-            "long_arg",
-            "longlong_arg",
-            "place",
-            "pointer_arg",
-            "present",
-            "print_regs",
-            "register",
-            "registers_valid",
-            "regparm",
-            "returnval",
-            "s32_arg",
-            "s64_arg",
-            "u32_arg",
-            "u64_arg",
-            "u_register",
-            "uaddr",
-            "uint_arg",
-            "ulong_arg",
-            "ulonglong_arg",
-            "user_mode",
-            "word",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/probed.stp",
-        text: include_str!("library/probed.stp"),
-        functions: &["modname", "named", "ppfunc", "probefunc", "probemod"],
-        globals: &[],
-    },
-    Entry {
-        name: "library/stack.stp",
-        text: include_str!("library/stack.stp"),
-        functions: &[
-            "caller",
-            "caller_addr",
-            "callers",
-            "print_backtrace_fileline",
-            "print_ubacktrace",
-            "print_ubacktrace_brief",
-            "print_ubacktrace_fileline",
-            "sprint_backtrace",
-            "sprint_ubacktrace",
-            "stack",
-            "symfile",
-            "symfileline",
-            "symline",
-            "ucallers",
-            "ustack",
-            "usymfile",
-            "usymfileline",
-            "usymline",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/text.stp",
-        text: include_str!("library/text.stp"),
-        functions: &[
-            "assert",
-            "bytes_to_string",
-            "isdigit",
-            "matched_str",
-            "msecs_to_string",
-            "nsecs_to_string",
-            "string_quoted",
-            "text_str",
-            "tokenize",
-            "usecs_to_string",
-        ],
-        globals: &[],
-    },
-];
+/// Every file, by name; made by build.rs from what is in `library/`.
+static FILES: [Entry; COUNT] = include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
 /// How many files the library has.
-pub(crate) const COUNT: usize = FILES.len();
+pub(crate) const COUNT: usize = include!(concat!(env!("OUT_DIR"), "/library_count.rs"));
 
 /// The files that have been parsed; they live as long as an elaboration does.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Library {
-    files: [OnceCell<File>; FILES.len()],
+    files: [OnceCell<File>; COUNT],
     /// The first of them that was read.
     first: OnceCell<FileId>,
     /// The files of tapsets, by number, each with its place among the sources.
     tapsets: Vec<OnceCell<(FileId, File)>>,
+}
+
+impl Default for Library {
+    fn default() -> Self {
+        let files = [const { OnceCell::new() }; COUNT];
+        Library { files, first: OnceCell::new(), tapsets: vec![] }
+    }
 }
 
 impl Library {
@@ -344,6 +117,8 @@ mod tests {
             let (mut functions, mut globals): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
             for item in &parsed.file.items {
                 match item {
+                    Item::Function(function) if function.private => {}
+                    Item::Global(global) if global.private => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
                     other => panic!("{} has something else: {other:?}", entry.name),
