@@ -44,6 +44,9 @@ pub fn signatures() -> Vec<Signature> {
         let id = sources.add(name, text);
         for item in parse(&mut sources, id, &ParseOptions::default()).file.items {
             let Item::Function(function) = item else { continue };
+            if function.private {
+                continue;
+            }
             let params = function.params.iter().map(|(name, ty)| (name.text.clone(), ty.map(annotated))).collect();
             found.push(Signature { name: function.name.text, params, returns: function.returns.map(annotated) });
         }
