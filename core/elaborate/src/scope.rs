@@ -92,6 +92,8 @@ pub(crate) struct ProbeFacts<'a> {
     /// What `pn()` gives: the point as the script has it.
     pub(crate) name: String,
     pub(crate) event: EventFacts,
+    /// It is a return, of something that has been entered.
+    pub(crate) returns: bool,
     /// The names that the handler itself gives values to.
     pub(crate) assigned: HashSet<&'a str>,
     /// Those that the probe's own body gives values to, aliases aside: what `@probewrite` asks.

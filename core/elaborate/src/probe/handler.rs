@@ -9,7 +9,7 @@ use crate::types::Ty;
 use std::rc::Rc;
 use systap_diagnostics::Span;
 use systap_ir::intrinsic::Intrinsic;
-use systap_ir::program::{Expr, ExprKind, Place, Probe, Stmt, Type};
+use systap_ir::program::{Event, Expr, ExprKind, Place, Probe, Stmt, Type};
 
 impl<'a> Elaboration<'a> {
     pub(super) fn handler(&mut self, point: &Point<'a>, resolved: Resolved) {
@@ -18,6 +18,13 @@ impl<'a> Elaboration<'a> {
             point: resolved.clone(),
             name: point.name.clone(),
             event: facts,
+            returns: matches!(
+                event,
+                Event::SyscallReturn(_)
+                    | Event::KernelFunction { returns: true, .. }
+                    | Event::KernelCode { returns: true, .. }
+                    | Event::UserCode { returns: true, .. }
+            ),
             assigned: point.words().assigned,
             written: crate::scan::words([point.body]).assigned,
         };
