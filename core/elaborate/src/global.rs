@@ -46,7 +46,7 @@ impl<'a> Elaboration<'a> {
         if let Some(id) = self.names.used_global(name) {
             return Some(id);
         }
-        if name.starts_with("__") && self.names.global(name).is_none() {
+        if crate::library::has_global(name) && self.names.global(name).is_none() {
             self.read_library(name);
         }
         let declaration = self.names.global(name)?;
