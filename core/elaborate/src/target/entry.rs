@@ -9,7 +9,7 @@ use crate::build;
 use crate::check::Typed;
 use crate::elaboration::{Elaboration, ProbeState};
 use crate::probe::Point;
-use crate::scope::{EventFacts, ProbeFacts, Scope, Site, SyscallFacts};
+use crate::scope::{EventFacts, FunctionFacts, ProbeFacts, Scope, Site, SyscallFacts};
 use crate::types::Ty;
 use std::rc::Rc;
 use systap_diagnostics::{Diagnostic, Span};
@@ -46,9 +46,15 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
         EventFacts::Syscall(SyscallFacts { calls, returns: true }) => {
             EventFacts::Syscall(SyscallFacts { calls: calls.clone(), returns: false })
         }
+        EventFacts::Function(FunctionFacts { params, .. }) => {
+            EventFacts::Function(FunctionFacts { params: params.clone(), returned: None })
+        }
+        // What it offers is of the moment of the return.
+        EventFacts::Plain | EventFacts::Values(_) => EventFacts::Plain,
         _ => return None,
     };
-    let point = facts.point.trim_end_matches(".return").to_string();
+    // Words such as `maxactive(5)` may stand behind it.
+    let point = facts.point.get(..facts.point.rfind(".return")?)?.to_string();
     Some(ProbeFacts {
         point,
         name: facts.name.clone(),
@@ -56,6 +62,20 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
         assigned: Default::default(),
         written: Default::default(),
     })
+}
+
+/// The entry that belongs to a return; `None` if it is none.
+fn entry_of(event: &Event) -> Option<Event> {
+    let mut entry = match event {
+        Event::SyscallReturn(set) => return Some(Event::SyscallEntry(set.clone())),
+        event => event.clone(),
+    };
+    match &mut entry {
+        Event::KernelFunction { returns, .. } | Event::KernelCode { returns, .. } | Event::UserCode { returns, .. } => {
+            std::mem::take(returns).then_some(entry)
+        }
+        _ => None,
+    }
 }
 
 impl<'a> Elaboration<'a> {
@@ -131,7 +151,7 @@ impl<'a> Elaboration<'a> {
     ) -> Vec<Stmt> {
         let Some(companion) = scope.companion.take() else { return body };
         let Companion { scope: entry, kept } = *companion;
-        let Event::SyscallReturn(set) = event else { return body };
+        let Some(entry_event) = entry_of(event) else { return body };
         if kept.is_empty() {
             return body;
         }
@@ -151,7 +171,7 @@ impl<'a> Elaboration<'a> {
         let probe = Probe {
             span: point.span,
             point: facts.map_or(String::new(), |facts| facts.point.clone()),
-            event: Event::SyscallEntry(set.clone()),
+            event: entry_event,
             condition: condition.cloned(),
             locals: vec![],
             body: keep,
