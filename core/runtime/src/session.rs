@@ -288,7 +288,8 @@ impl<'a> Session<'a> {
                 _ => vec![],
             },
             Value::Stack(addresses) => {
-                let addresses: Vec<u64> = addresses.iter().collect();
+                // Where frame pointers end, a program's stack may have a zero.
+                let addresses: Vec<u64> = addresses.iter().take_while(|address| *address != 0).collect();
                 text::stack::hex(&addresses).into_bytes()
             }
             Value::Syscall(call) => {

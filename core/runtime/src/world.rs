@@ -15,7 +15,8 @@ use crate::kernel_memory::KernelMemory;
 use crate::output::Output;
 use crate::sink::{Notice, Step};
 use crate::text::indent::Indents;
-use crate::user::{Datum, Host, Symbol};
+use crate::user::{Datum, Host, Symbol, UserPlace};
+use crate::user_symbols::UserSymbols;
 
 /// How long a handler may keep looping after the run was told to end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,6 +35,7 @@ pub(crate) struct World<'a> {
     indents: Indents,
     process: OnceCell<Process>,
     symbols_refused: bool,
+    programs: UserSymbols,
     /// The way to the kernel's memory, once it was asked for; `None` within: there is none.
     memory: OnceCell<Option<KernelMemory>>,
     /// When a looping handler last looked whether to go on.
@@ -106,6 +108,7 @@ impl<'a> World<'a> {
             indents: Indents::default(),
             process: OnceCell::new(),
             symbols_refused: false,
+            programs: UserSymbols::default(),
             memory: OnceCell::new(),
             looked: Instant::now(),
         }
@@ -151,7 +154,9 @@ impl Host for World<'_> {
             Context::RealtimeNs => clock::realtime_ns().cast_signed(),
             Context::Jiffies => jiffies(clock::monotonic_ns(), self.hz),
             Context::Target => i64::from(self.target),
-            Context::Stack | Context::Caught | Context::SyscallArguments => return Datum::from(""),
+            Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => {
+                return Datum::from("");
+            }
         })
     }
 
@@ -178,6 +183,10 @@ impl Host for World<'_> {
                 None
             }
         }
+    }
+
+    fn user_symbol(&mut self, process: i64, address: u64) -> Option<UserPlace> {
+        self.programs.place(process, address)
     }
 
     fn kernel_memory(&mut self, address: u64, into: &mut [u8]) -> Option<bool> {

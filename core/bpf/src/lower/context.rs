@@ -66,7 +66,7 @@ impl Lower<'_, '_> {
                 self.em.load(Size::B8, place)
             }
             Context::Caught => return self.caught(result),
-            Context::Stack | Context::SyscallArguments => {
+            Context::Stack | Context::UserStack | Context::SyscallArguments => {
                 self.hold(result, Held::Later(context));
                 return Ok(());
             }

@@ -59,6 +59,8 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
         point,
         name: facts.name.clone(),
         event,
+        registers: facts.registers,
+        returns: false,
         assigned: Default::default(),
         written: Default::default(),
     })
