@@ -98,6 +98,7 @@ const NS_S: i64 = 1_000_000_000;
 static TABLE: &[(&str, Builtin)] = &[
     ("__event_argument", Builtin::EventArgument),
     ("__kernel_readable1", Readable(Kernel, W1)),
+    ("__load_average", Run(Intrinsic::LoadAverage)),
     ("__register", Builtin::Register),
     ("__registers", Builtin::Registers),
     ("__stack_address", Run(Intrinsic::StackAddress)),
@@ -177,6 +178,7 @@ static TABLE: &[(&str, Builtin)] = &[
     ("symdata", Run(Intrinsic::Symdata)),
     ("symname", Run(Intrinsic::Symname)),
     ("syscall_name", Run(Intrinsic::SyscallName)),
+    ("syscall_num", Run(Intrinsic::SyscallNumber)),
     ("target", Builtin::Context(Context::Target)),
     ("task_current", Builtin::Context(Context::TaskCurrent)),
     ("text_strn", Run(Intrinsic::TextStrn)),

@@ -99,6 +99,10 @@ pub enum Intrinsic {
     Error,
     /// `syscall_name(number)`: as the kernel's table has it; `"syscall_N"` if it has none.
     SyscallName,
+    /// `syscall_num(name)`: its number; -1 if the kernel's table has no such name.
+    SyscallNumber,
+    /// `__load_average(index)`: the load's average over 1, 5 or 15 minutes (0, 1, 2), in hundredths; an error for another index.
+    LoadAverage,
     /// `warn(message)`: `WARNING: message` on standard error.
     Warn,
     /// `abort()`: ends at once, without running `end`.
@@ -162,6 +166,8 @@ impl Intrinsic {
         Intrinsic::Exit,
         Intrinsic::Error,
         Intrinsic::SyscallName,
+        Intrinsic::SyscallNumber,
+        Intrinsic::LoadAverage,
         Intrinsic::Warn,
         Intrinsic::Abort,
         Intrinsic::Strlen,
@@ -208,6 +214,8 @@ impl Intrinsic {
             Intrinsic::Exit => ("exit", &[], None, true),
             Intrinsic::Error => ("error", &[Text], None, true),
             Intrinsic::SyscallName => ("syscall_name", &[Long], Some(Text), true),
+            Intrinsic::SyscallNumber => ("syscall_num", &[Text], Some(Long), false),
+            Intrinsic::LoadAverage => ("__load_average", &[Long], Some(Long), false),
             Intrinsic::Warn => ("warn", &[Text], None, false),
             Intrinsic::Abort => ("abort", &[], None, false),
             Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),

@@ -233,7 +233,9 @@ impl<'a> Session<'a> {
                 let continuation = placed.continuations.get(*rest as usize).ok_or(malformed)?;
                 let args = self.data(fields)?;
                 let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
+                self.world.after_hit = true;
                 self.run_body(&continuation.body, &args, point);
+                self.world.after_hit = false;
             }
             SiteKind::Exit => self.world.ending.exit = true,
             SiteKind::Error(fault) => {

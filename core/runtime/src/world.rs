@@ -3,6 +3,8 @@
 //! It must never run a handler, nor touch a global.
 
 use std::cell::OnceCell;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use systap_ir::intrinsic::Context;
@@ -38,6 +40,10 @@ pub(crate) struct World<'a> {
     programs: UserSymbols,
     /// The way to the kernel's memory, once it was asked for; `None` within: there is none.
     memory: OnceCell<Option<KernelMemory>>,
+    /// What runs is the rest of a handler that the kernel side began.
+    pub(crate) after_hit: bool,
+    /// The memory of systap's own process, once it was asked for.
+    own_memory: OnceCell<Option<File>>,
     /// When a looping handler last looked whether to go on.
     looked: Instant,
 }
@@ -110,6 +116,8 @@ impl<'a> World<'a> {
             symbols_refused: false,
             programs: UserSymbols::default(),
             memory: OnceCell::new(),
+            after_hit: false,
+            own_memory: OnceCell::new(),
             looked: Instant::now(),
         }
     }
@@ -193,6 +201,18 @@ impl Host for World<'_> {
         self.memory().map(|memory| memory.read(address, into))
     }
 
+    fn own_memory(&mut self, address: u64, into: &mut [u8]) -> Option<bool> {
+        if self.after_hit {
+            return None;
+        }
+        let file = self.own_memory.get_or_init(|| File::open("/proc/self/mem").ok()).as_ref()?;
+        Some(file.read_exact_at(into, address).is_ok())
+    }
+
+    fn load_averages(&mut self) -> Option<[i64; 3]> {
+        load_averages(&fs::read_to_string("/proc/loadavg").ok()?)
+    }
+
     fn indents(&mut self) -> &mut Indents {
         &mut self.indents
     }
@@ -257,9 +277,25 @@ fn current_cpu() -> i64 {
     after_name.split_whitespace().nth(39 - 3).and_then(|cpu| cpu.parse().ok()).unwrap_or(0)
 }
 
+/// What `/proc/loadavg` begins with: three numbers with two decimals each.
+fn load_averages(text: &str) -> Option<[i64; 3]> {
+    let mut numbers = text.split_whitespace().map(|number| {
+        let (whole, hundredths) = number.split_once('.')?;
+        Some(whole.parse::<i64>().ok()? * 100 + hundredths.parse::<i64>().ok()?)
+    });
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn averages_of_the_load_are_hundredths() {
+        assert_eq!(load_averages("0.05 12.30 1.00 2/345 6789\n"), Some([5, 1230, 100]));
+        assert_eq!(load_averages("0.05 12.30"), None);
+        assert_eq!(load_averages(""), None);
+    }
 
     #[test]
     fn facts_of_this_process_are_what_the_system_says() {

@@ -57,6 +57,17 @@ pub trait Host {
         None
     }
 
+    /// Reads the memory of systap's own process, if that is the current one: the rest of a handler that another process hit has
+    /// no current process any more. `None`: there is no way to it; false: nothing can be read there.
+    fn own_memory(&mut self, _address: u64, _into: &mut [u8]) -> Option<bool> {
+        None
+    }
+
+    /// The load's averages over 1, 5 and 15 minutes, in hundredths.
+    fn load_averages(&mut self) -> Option<[i64; 3]> {
+        None
+    }
+
     /// What `thread_indent` and `indent` remember between calls.
     fn indents(&mut self) -> &mut Indents;
 

@@ -34,6 +34,14 @@ impl Interpreter<'_> {
             }
             Intrinsic::Abort => return Err(Stop::Abort),
             Intrinsic::SyscallName => self.clipped(syscall::name(long(0)).as_bytes()),
+            Intrinsic::SyscallNumber => Datum::Long(syscall::number(&text(0))),
+            Intrinsic::LoadAverage => {
+                let load = usize::try_from(long(0)).ok().and_then(|index| host.load_averages()?.get(index).copied());
+                let none = || {
+                    ErrorKind::Message(Text::from(format!("there is no average {} of the load", long(0)).as_bytes()))
+                };
+                Datum::Long(load.ok_or_else(none)?)
+            }
             Intrinsic::Strlen => Datum::Long(text(0).len() as i64),
             Intrinsic::Substr => Datum::text(substr(&text(0), long(1), long(2))),
             Intrinsic::Stringat => {
