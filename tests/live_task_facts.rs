@@ -2,7 +2,9 @@
 
 mod systap;
 
-use systap::{can_trace, run};
+use std::process::Command;
+
+use systap::{binary, can_trace, run};
 
 #[test]
 fn facts_of_a_task_are_those_of_proc() {
@@ -59,4 +61,30 @@ fn the_command_line_environment_and_files_are_those_of_the_process() {
     let (said, told) = (outcome.text(), outcome.complaints());
     assert!(!said.is_empty(), "{}", outcome.all());
     assert_eq!(said, told, "{}", outcome.all());
+}
+
+#[test]
+fn numbers_in_a_namespace_are_those_that_systap_sees_there() {
+    if !can_trace() {
+        return;
+    }
+    let text = "probe begin { printf(\"begin %d\\n\", ns_pid()) }
+        probe syscall.nanosleep, syscall.clock_nanosleep {
+          if (execname() == \"sleep\" && @cast(task_current(), \"task_struct\", \"kernel\")->thread_pid->level > 0) {
+            printf(\"sleep %d %d %d %d\\n\", ns_pid(), ns_tid(), ns_ppid(), ns_uid())
+            exit()
+          }
+        }";
+    // systap is the first process of its namespace; what it starts says itself which it is.
+    let mut within = Command::new("unshare");
+    within.args(["--pid", "--fork"]).arg(binary()).args(["run", "-T", "10"]);
+    let outcome = within.args(["-c", "echo $$ >&2; exec sleep 0.3", "-e", text]).output().unwrap();
+    if String::from_utf8_lossy(&outcome.stderr).contains("unshare failed") {
+        eprintln!("skipped: no namespace of processes can be made");
+        return;
+    }
+    let number = String::from_utf8_lossy(&outcome.stderr).trim().to_owned();
+    let expected = format!("begin 1\nsleep {number} {number} 1 0\n");
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), expected, "{outcome:?}");
+    assert!(number.parse().is_ok_and(|number: u32| (2..20).contains(&number)), "{outcome:?}");
 }

@@ -99,6 +99,7 @@ static TABLE: &[(&str, Builtin)] = &[
     ("__event_argument", Builtin::EventArgument),
     ("__kernel_readable1", Readable(Kernel, W1)),
     ("__load_average", Run(Intrinsic::LoadAverage)),
+    ("__pid_namespace", Builtin::Context(Context::PidNamespace)),
     ("__register", Builtin::Register),
     ("__registers", Builtin::Registers),
     ("__stack_address", Run(Intrinsic::StackAddress)),

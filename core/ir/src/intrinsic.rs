@@ -36,6 +36,8 @@ pub enum Context {
     Jiffies,
     /// The process of `-x` or `-c`; 0 if neither was given. Constant in a run.
     Target,
+    /// Inode number of the namespace of processes that systap runs in (`/proc/self/ns/pid`). Constant in a run.
+    PidNamespace,
     /// The kernel stack, as hexadecimal addresses separated by spaces. Rendered on the user side.
     Stack,
     /// The stack of the program that the current task runs, likewise, as far as it has frame pointers.
@@ -64,6 +66,11 @@ impl Context {
         matches!(self, Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments)
     }
 
+    /// It is the same throughout a run.
+    pub fn is_constant(self) -> bool {
+        matches!(self, Context::Target | Context::PidNamespace)
+    }
+
     /// As it is written in the text form.
     pub fn name(self) -> &'static str {
         match self {
@@ -82,6 +89,7 @@ impl Context {
             Context::RealtimeNs => "realtime_ns",
             Context::Jiffies => "jiffies",
             Context::Target => "target",
+            Context::PidNamespace => "pid_namespace",
             Context::Stack => "stack",
             Context::UserStack => "user_stack",
             Context::Caught => "caught",

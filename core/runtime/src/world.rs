@@ -4,7 +4,7 @@
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
 use systap_ir::intrinsic::Context;
@@ -162,6 +162,7 @@ impl Host for World<'_> {
             Context::RealtimeNs => clock::realtime_ns().cast_signed(),
             Context::Jiffies => jiffies(clock::monotonic_ns(), self.hz),
             Context::Target => i64::from(self.target),
+            Context::PidNamespace => pid_namespace(),
             Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => {
                 return Datum::from("");
             }
@@ -277,6 +278,11 @@ fn current_cpu() -> i64 {
     after_name.split_whitespace().nth(39 - 3).and_then(|cpu| cpu.parse().ok()).unwrap_or(0)
 }
 
+/// Inode number of the namespace of processes that systap runs in; 0 if `/proc` does not tell.
+pub(crate) fn pid_namespace() -> i64 {
+    fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino().cast_signed())
+}
+
 /// What `/proc/loadavg` begins with: three numbers with two decimals each.
 fn load_averages(text: &str) -> Option<[i64; 3]> {
     let mut numbers = text.split_whitespace().map(|number| {
@@ -302,7 +308,6 @@ mod tests {
         let own = Process::own();
         assert_eq!(own.parent, i64::from(std::os::unix::process::parent_id()));
         let metadata = std::fs::metadata("/proc/self").unwrap();
-        use std::os::unix::fs::MetadataExt;
         assert_eq!((own.euid, own.egid), (i64::from(metadata.uid()), i64::from(metadata.gid())));
         assert_eq!(format!("{}\n", own.name), std::fs::read_to_string("/proc/self/comm").unwrap());
         assert!((0..systap_sys::cpu::possible_cpus().unwrap() as i64).contains(&current_cpu()));

@@ -72,7 +72,7 @@ fn functions_of_the_runtimes() {
 
 #[test]
 fn every_function_is_there() {
-    // Each gives a value of the type that its signature names.
+    // Each gives a value of the type that its signature names. 2 is something to all of them.
     for which in Intrinsic::ALL {
         let signature = which.signature();
         let (mut b, _) = Builder::new(&[]);
