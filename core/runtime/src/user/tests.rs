@@ -16,7 +16,7 @@ use systap_ir::intrinsic::Context;
 use systap_ir::program::{AggregateShape, Constant, Element, FunctionId, Global, GlobalId, GlobalShape, Limits, Type};
 use systap_regex::Regex;
 
-use super::{Datum, Host, Interpreter, MemoryStore, RuntimeError, Symbol, UserPlace};
+use super::{Datum, Host, Interpreter, MemoryStore, RuntimeError, Symbol};
 use crate::text::indent::Indents;
 
 /// A place that says which instruction it is: the `at`th of its kind in a test.
@@ -128,10 +128,6 @@ impl Host for Record {
     fn symbol(&mut self, address: u64) -> Option<Symbol> {
         let offset = address.checked_sub(0xffff_0000)?;
         Some(Symbol { name: "do_exit".to_owned(), offset, size: 0x800, module: None })
-    }
-
-    fn user_symbol(&mut self, _process: i64, _address: u64) -> Option<UserPlace> {
-        Some(UserPlace { path: "/bin/true".to_owned(), symbol: None })
     }
 
     fn load_averages(&mut self) -> Option<[i64; 3]> {
