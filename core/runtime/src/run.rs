@@ -78,8 +78,7 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     session.world.ending.deadline = deadline(plan);
     session.run_ordered(
         |event| if let Event::Begin(order) = event { Some(*order) } else { None },
-        // `exit()` ends the run after them all.
-        |session| matches!(session.end(), None | Some(End::Exit)),
+        |session| session.end().is_none(),
     );
     session.world.output.flush();
     session.world.take_signals();

@@ -42,6 +42,8 @@ pub(crate) struct Session<'a> {
     pub(crate) malformed: u64,
     /// Records that came after the run was given up.
     pub(crate) abandoned: u64,
+    /// A continuation has ended the run: what was hit after it does not count any more.
+    ended_late: bool,
     pub(crate) target_ended: bool,
     watchdog: Watchdog,
     /// What there is too much of.
@@ -76,6 +78,7 @@ impl<'a> Session<'a> {
             skipped: vec![0; placed.user.len()],
             malformed: 0,
             abandoned: 0,
+            ended_late: false,
             target_ended: false,
             watchdog,
             excess: None,
@@ -211,7 +214,9 @@ impl<'a> Session<'a> {
 
     /// Does what a record asks for.
     pub(crate) fn deliver(&mut self, bytes: &[u8]) {
-        if self.is_given_up() {
+        if self.ended_late {
+            // Hits from after the end that a continuation asked for: they would not have happened, had it run at its hit.
+        } else if self.is_given_up() {
             self.abandoned += 1;
         } else if let Err(error) = self.try_deliver(bytes) {
             self.malformed += 1;
@@ -236,6 +241,8 @@ impl<'a> Session<'a> {
                 self.world.after_hit = true;
                 self.run_body(&continuation.body, &args, point);
                 self.world.after_hit = false;
+                let ending = &self.world.ending;
+                self.ended_late = ending.exit || ending.abort || self.has_failed();
             }
             SiteKind::Exit => self.world.ending.exit = true,
             SiteKind::Error(fault) => {

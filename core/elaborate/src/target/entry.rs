@@ -2,7 +2,8 @@
 //!
 //! The handler gets a companion that runs at the entry and keeps the value in a hidden array by place and thread; the
 //! handler takes it from there before anything else. A function may enter itself, so how deep each thread is in it is kept
-//! too, and tells the values of one level from those of another. Must never keep a value that no return will take: the
+//! too, and tells the values of one level from those of another. A return whose entry was before the run is passed over, as a
+//! probe of returns that was set later would not see it. Must never keep a value that no return will take: the
 //! companion is armed under the same conditions, and what it keeps is deleted when it is taken.
 
 use crate::autocast::Body;
@@ -164,6 +165,9 @@ impl<'a> Elaboration<'a> {
             keep.push(build::assign(span, place.clone(), local(span, deeper)));
             let left = scope.hidden("depth", span, Ty::LONG);
             first.push(build::assign(span, Place::Local(left), depth()));
+            let entered =
+                ExprKind::Compare(CompareOp::Greater, Box::new(local(span, left)), Box::new(build::long(span, 0)));
+            first.push(next_unless(span, entered));
             let higher = build::binary(span, BinaryOp::Subtract, local(span, left), build::long(span, 1));
             let compared =
                 ExprKind::Compare(CompareOp::Greater, Box::new(local(span, left)), Box::new(build::long(span, 1)));
@@ -175,7 +179,7 @@ impl<'a> Elaboration<'a> {
             last.push(Stmt { span, kind });
             levels = Some((deeper, left));
         }
-        for kept in kept {
+        for (index, kept) in kept.into_iter().enumerate() {
             let Kept { number, local: taken, global, span, value, ty, .. } = kept;
             let keys = |level: Option<LocalId>| {
                 let tid = build::expr(span, Type::Long, ExprKind::Context(Context::Tid));
@@ -183,6 +187,10 @@ impl<'a> Elaboration<'a> {
                 vec![level.map_or(number.clone(), |level| at_level(span, number, level)), tid]
             };
             let keys_of_return = keys(levels.map(|(_, left)| left));
+            if levels.is_none() && index == 0 {
+                let keys = keys_of_return.iter().cloned().map(Some).collect();
+                first.push(next_unless(span, ExprKind::Contains { global, keys }));
+            }
             let read = ExprKind::Read(Place::Element(global, keys_of_return.clone()));
             first.push(build::assign(span, Place::Local(taken), build::expr(span, ty, read)));
             first.push(Stmt { span, kind: StmtKind::Delete { global, keys: keys_of_return } });
@@ -201,6 +209,13 @@ impl<'a> Elaboration<'a> {
         self.probes.push(ProbeState { probe, locals: entry.locals });
         first.into_iter().chain(last).chain(body).collect()
     }
+}
+
+/// Leaves the handler of a return whose entry was before the run: there is nothing to take.
+fn next_unless(span: Span, entered: ExprKind) -> Stmt {
+    let next = Stmt { span, kind: StmtKind::Next };
+    let condition = build::expr(span, Type::Long, entered);
+    Stmt { span, kind: StmtKind::If { condition, then: vec![], otherwise: vec![next] } }
 }
 
 fn local(span: Span, local: LocalId) -> Expr {
