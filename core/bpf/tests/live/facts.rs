@@ -16,7 +16,7 @@ use crate::harness::*;
 const YIELD: u32 = 24;
 
 fn options(typed: bool) -> Options<'static> {
-    Options { typed, own_filter: false, ..Options::default() }
+    Options { typed, own_filter: false, ..Options::for_kernel(&Kernel::running()) }
 }
 
 /// A graph whose further instructions run for this thread only.
