@@ -15,7 +15,8 @@ use crate::terminal;
 
 /// Checks every script; all are checked even if one is wrong.
 pub(crate) fn check(options: &CheckOptions) -> Status {
-    let settings = match Settings::new(&options.script, options.args.clone()) {
+    let kernel = Kernel::running();
+    let settings = match Settings::new(&options.script, options.args.clone(), &kernel) {
         // The one who checks a script wants to hear what the one who runs it need not.
         Ok(settings) => Settings { advice: true, ..settings },
         Err(sentence) => {
@@ -35,10 +36,10 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
     for path in &options.files {
         files.push(script::read(path, &mut sources));
     }
-    let kernel = Kernel::running();
+    let more: Vec<FileId> = script::more(&options.script.more, &mut sources);
     for file in files {
         let status = match file {
-            Ok(file) => check_one(file, options, &settings, &kernel, &mut sources),
+            Ok(file) => check_one(&[&[file], more.as_slice()].concat(), options, &settings, &kernel, &mut sources),
             Err(Unreadable(sentence)) => {
                 terminal::complain(&sentence);
                 Status::ScriptError
@@ -52,7 +53,7 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
 }
 
 fn check_one(
-    file: FileId,
+    files: &[FileId],
     options: &CheckOptions,
     settings: &Settings,
     kernel: &Kernel,
@@ -60,7 +61,7 @@ fn check_one(
 ) -> Status {
     let done = on_deep_stack(|| {
         let mut compilation = Compilation::new(sources, settings, kernel);
-        let shown = show_stages(&mut compilation, file, options);
+        let shown = show_stages(&mut compilation, files, options);
         (shown, compilation.diagnostics)
     });
     let Some((shown, diagnostics)) = done else { return Status::Internal };
@@ -80,16 +81,16 @@ fn check_one(
 }
 
 /// Goes as far as asked; gives what is to be shown.
-fn show_stages(compilation: &mut Compilation<'_>, file: FileId, options: &CheckOptions) -> Result<String, Stop> {
+fn show_stages(compilation: &mut Compilation<'_>, files: &[FileId], options: &CheckOptions) -> Result<String, Stop> {
     let wanted = |form: Form| options.print == Some(form);
-    let tree = compilation.parse(file)?;
+    let trees = compilation.parse(files)?;
     if wanted(Form::Ast) {
-        return Ok(systap_syntax::print(&tree, compilation.sources));
+        return Ok(trees.iter().map(|tree| systap_syntax::print(tree, compilation.sources)).collect());
     }
     if options.until == Stage::Parse && options.print.is_none() {
         return Ok(String::new());
     }
-    let program = compilation.elaborate(tree)?;
+    let program = compilation.elaborate(&trees)?;
     if wanted(Form::Program) {
         return Ok(text::program(&program));
     }

@@ -21,14 +21,52 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Say what is wrong with scripts, or show what becomes of them; needs no privilege
     Check(CheckOptions),
+    /// SystemTap's own command line: `systap stap -p2 FILE`; a link called `stap` does the same
+    Stap(StapOptions),
+    /// What an error or a warning means, and how to mend it; all of them without a name
+    Explain(ExplainOptions),
+}
+
+/// `systap stap`
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+pub(crate) struct StapOptions {
+    /// SystemTap's options, a script and its arguments; `systap stap --help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION OR FILE")]
+    pub(crate) words: Vec<OsString>,
+}
+
+/// `systap explain`
+#[derive(Args, Debug)]
+pub(crate) struct ExplainOptions {
+    /// As it stands in the brackets of a message: `error[type-mismatch]`
+    pub(crate) name: Option<String>,
 }
 
 /// Where a script comes from and what it is given.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct ScriptOptions {
     /// The script itself, instead of a file
     #[arg(short = 'e', value_name = "TEXT")]
     pub(crate) text: Option<String>,
+    /// More script text, besides the script itself; can be repeated
+    #[arg(short = 'E', value_name = "TEXT")]
+    pub(crate) more: Vec<String>,
+    /// Look there for functions, macros and aliases that the script lacks; can be repeated
+    #[arg(short = 'I', value_name = "DIR")]
+    pub(crate) tapsets: Vec<PathBuf>,
+    /// No warnings
+    #[arg(short = 'w')]
+    pub(crate) no_warnings: bool,
+    /// A script with a warning is wrong
+    #[arg(short = 'W')]
+    pub(crate) strict_warnings: bool,
+    /// Drop nothing for being unused, so that its types must be right too
+    #[arg(short = 'u')]
+    pub(crate) unoptimized: bool,
+    /// Taken for SystemTap's sake: there is no temporary directory to keep
+    #[arg(short = 'k', hide = true)]
+    pub(crate) keep: bool,
     /// Set a global variable before the script starts
     #[arg(short = 'G', value_name = "NAME=VALUE")]
     pub(crate) globals: Vec<String>,
@@ -51,7 +89,7 @@ pub(crate) struct ScriptOptions {
 }
 
 /// `systap run`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
@@ -145,9 +183,10 @@ pub(crate) enum Form {
 }
 
 /// When to colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     /// On a terminal, unless NO_COLOR is set
+    #[default]
     Auto,
     /// In any case
     Always,
@@ -156,18 +195,26 @@ pub(crate) enum Colour {
 }
 
 /// What output looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people
+    #[default]
     Text,
     /// An object a line
     Json,
 }
 
+/// Whether the program was started under SystemTap's name.
+pub(crate) fn is_stap(program: &std::ffi::OsStr) -> bool {
+    std::path::Path::new(program).file_name().is_some_and(|name| name == "stap")
+}
+
 /// Puts `run` before the name of a script that stands where a verb could.
 pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    let known = |word: &OsString| ["run", "check", "--help", "-h", "--version", "-V"].iter().any(|known| word == known);
+    let known = |word: &OsString| {
+        ["run", "check", "stap", "explain", "--help", "-h", "--version", "-V"].iter().any(|known| word == known)
+    };
     if args.get(1).is_some_and(|first| !known(first)) {
         args.insert(1, "run".into());
     }

@@ -12,8 +12,17 @@ pub(crate) fn target(command: &str) -> Target {
 }
 
 /// The program that the command runs, if it is clear which.
-pub(crate) fn program(command: &str) -> Option<String> {
+fn program(command: &str) -> Option<String> {
     plain_program(command)?.into_iter().next()?.into_string().ok()
+}
+
+/// The program that the target runs: that of the command, or the process'.
+pub(crate) fn target_program(command: Option<&str>, process: Option<u32>) -> Option<String> {
+    match (command, process) {
+        (Some(command), _) => program(command),
+        (None, Some(process)) => Some(format!("/proc/{process}/exe")),
+        (None, None) => None,
+    }
 }
 
 /// Path and arguments, if the command is words of harmless letters of which the first is a program on the path.

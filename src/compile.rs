@@ -7,16 +7,18 @@ use systap_binary::Programs;
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
+use systap_elaborate::Tapsets;
 use systap_elaborate::limits;
 use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::syscall::{ArgKind, SyscallTable};
 use systap_kernel::{Kernel, KernelError};
-use systap_syntax::{ParseOptions, ast};
+use systap_syntax::{Macros, ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
-use crate::facts::Running;
+use crate::facts::{self, Dialect, Running};
+use crate::tapset::TapsetDirectories;
 use crate::terminal;
 
 /// Bytes of the ring between kernel and user side, unless the user says.
@@ -38,6 +40,9 @@ const MAX_DEPTH: usize = 1000;
 /// never touched cost nothing.
 const STACK: usize = 128 << 20;
 
+/// Mistakes that the parser sees and that cost it nothing of the tree.
+const LEAVES_TREE_WHOLE: &[&str] = &["outside-a-function", "outside-a-loop", "array-initialized", "alias-blocks"];
+
 /// Runs part of the road on a stack that holds any script; `None` if systap failed at it, which has been told.
 pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     std::thread::scope(|scope| {
@@ -56,9 +61,15 @@ pub(crate) struct Settings {
     pub(crate) ring_bytes: Option<u32>,
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
-    pub(crate) guru: bool,
+    pub(crate) dialect: Dialect,
+    pub(crate) warnings: Warnings,
+    pub(crate) tapset: TapsetDirectories,
+    /// Whether to say what points offer.
+    pub(crate) list: bool,
     /// A target variable that is not there is 0.
     pub(crate) skip_badvars: bool,
+    /// Whether what nothing uses must be right too.
+    pub(crate) unoptimized: bool,
     /// Where programs without a path are looked for.
     pub(crate) search: Vec<PathBuf>,
     /// The program that the target runs.
@@ -67,6 +78,18 @@ pub(crate) struct Settings {
     pub(crate) advice: bool,
     /// What is to be said of the options, and whether in any case or for `-v` only.
     pub(crate) remarks: Vec<(String, bool)>,
+}
+
+/// What becomes of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Warnings {
+    /// They are shown.
+    #[default]
+    Shown,
+    /// Nobody hears of them.
+    Silent,
+    /// A script with one does not run.
+    Errors,
 }
 
 /// What is to be said of a `-D` that has no effect.
@@ -87,24 +110,53 @@ impl Settings {
         self.remarks.iter().filter(|(_, always)| *always || verbose).for_each(|(text, _)| terminal::warn(text));
     }
 
-    /// Reads `-G` and `-D`; a sentence if one of them makes no sense.
-    pub(crate) fn new(options: &ScriptOptions, args: Vec<String>) -> Result<Self, String> {
-        let search = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
-        let hz = systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ);
-        let (guru, skip_badvars) = (options.guru, options.skip_badvars);
-        let mut settings = Settings { args, hz, guru, skip_badvars, search, ..Settings::default() };
+    /// Sets a limit (`-D`).
+    pub(crate) fn limit(&mut self, definition: &str) -> Result<(), limits::LimitError> {
+        let outcome = limits::set(&mut self.limits, definition)?;
+        self.remarks.extend(remark(definition, &outcome));
+        Ok(())
+    }
+
+    /// Reads `-G`, `-D` and their kin; a sentence if one of them makes no sense.
+    pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
+        let mut settings = Settings { args, hz: ticks_per_second(), search: search_path(), ..Settings::default() };
+        settings.dialect.guru = options.guru;
+        settings.unoptimized = options.unoptimized;
+        settings.skip_badvars = options.skip_badvars;
+        settings.warnings = match (options.no_warnings, options.strict_warnings) {
+            (true, _) => Warnings::Silent,
+            (false, true) => Warnings::Errors,
+            (false, false) => Warnings::Shown,
+        };
         for definition in &options.limits {
-            let outcome =
-                limits::set(&mut settings.limits, definition).map_err(|error| format!("-D {definition}: {error}"))?;
-            settings.remarks.extend(remark(definition, &outcome));
+            settings.limit(definition).map_err(|error| format!("-D {definition}: {error}"))?;
         }
         for definition in &options.globals {
             let (name, value) =
                 definition.split_once('=').ok_or_else(|| format!("-G {definition}: expected NAME=VALUE"))?;
             settings.globals.push((name.to_owned(), value.to_owned()));
         }
+        if let Some(missing) = options.tapsets.iter().find(|directory| !directory.is_dir()) {
+            return Err(format!("-I {}: there is no such directory", missing.display()));
+        }
+        settings.tapset = tapset_directories(options.tapsets.clone(), kernel);
         Ok(settings)
     }
+}
+
+/// The directories of programs.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// The kernel's ticks a second, as far as it can be told.
+pub(crate) fn ticks_per_second() -> u32 {
+    systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ)
+}
+
+/// Tapset directories as they are searched for that kernel.
+pub(crate) fn tapset_directories(roots: Vec<PathBuf>, kernel: &Kernel) -> TapsetDirectories {
+    TapsetDirectories::new(roots, kernel.release().unwrap_or_default(), facts::architecture(kernel))
 }
 
 /// Why compilation ended early.
@@ -128,58 +180,148 @@ pub(crate) struct Compilation<'a> {
     pub(crate) small: bool,
     settings: &'a Settings,
     kernel: &'a Kernel,
+    /// Those that every script finds.
+    macros: Macros,
 }
 
 impl<'a> Compilation<'a> {
     pub(crate) fn new(sources: &'a mut Sources, settings: &'a Settings, kernel: &'a Kernel) -> Self {
-        Compilation { sources, diagnostics: vec![], small: false, settings, kernel }
+        let macros = Macros::default();
+        Compilation { sources, diagnostics: vec![], small: false, settings, kernel, macros }
     }
 
-    fn unless_wrong<T>(&self, made: T) -> Result<T, Stop> {
-        if self.diagnostics.iter().any(|found| found.severity == Severity::Error) {
-            Err(Stop::Script)
-        } else {
-            Ok(made)
+    /// What was made, unless something is wrong so far.
+    pub(crate) fn unless_wrong<T>(&mut self, made: T) -> Result<T, Stop> {
+        if self.settings.warnings == Warnings::Silent {
+            self.diagnostics.retain(|found| found.severity == Severity::Error);
+        }
+        let fatal =
+            |found: &Diagnostic| found.severity == Severity::Error || self.settings.warnings == Warnings::Errors;
+        if self.diagnostics.iter().any(fatal) { Err(Stop::Script) } else { Ok(made) }
+    }
+
+    /// Texts to trees. All are parsed, even if one is wrong. Trees that a mistake has left whole are given all the same, so that
+    /// what else is wrong with them is told together; elaborating them ends in an error.
+    pub(crate) fn parse(&mut self, files: &[FileId]) -> Result<Vec<ast::File>, Stop> {
+        let settings = self.settings;
+        let facts = Running::new(self.kernel, &settings.dialect);
+        self.macros = self.library_macros(files, &facts);
+        let options = ParseOptions {
+            args: settings.args.clone(),
+            // With several files, each may use some.
+            warn_unused_args: files.len() == 1,
+            facts: Some(&facts),
+            library: Some(&self.macros),
+            max_depth: MAX_DEPTH,
+            privileged: settings.dialect.guru,
+        };
+        let mut trees = vec![];
+        let mut found = vec![];
+        for file in files {
+            let parsed = systap_syntax::parse(self.sources, *file, &options);
+            if parsed.file.items.is_empty() && !parsed.has_errors() {
+                let name = &self.sources.file(*file).name;
+                let said = format!("`{name}` declares nothing");
+                let finding = Diagnostic::error_without_place("empty-script", said)
+                    .with_help("write a probe: `probe begin { println(\"hello\") exit() }`");
+                found.push(finding);
+            }
+            found.extend(parsed.diagnostics);
+            trees.push(parsed.file);
+        }
+        let mut errors = found.iter().filter(|found| found.severity == Severity::Error).peekable();
+        let whole = errors.peek().is_some() && errors.all(|error| LEAVES_TREE_WHOLE.contains(&error.code));
+        self.diagnostics.extend(found);
+        match self.unless_wrong(()) {
+            Err(stop) if !whole => Err(stop),
+            _ => Ok(trees),
         }
     }
 
-    /// Text to tree.
-    pub(crate) fn parse(&mut self, file: FileId) -> Result<ast::File, Stop> {
-        let facts = Running::new(self.kernel, self.settings.guru);
-        let (library, findings) = systap_elaborate::macros(self.sources, file);
-        self.diagnostics.extend(findings);
+    /// The macros that scripts find without defining them: those of tapsets, then the library's. A file of a tapset that has an
+    /// error gives none.
+    fn library_macros(&mut self, files: &[FileId], facts: &Running<'_>) -> Macros {
+        let mut macros = Macros::default();
+        let settings = self.settings;
         let options = ParseOptions {
-            args: self.settings.args.clone(),
-            facts: Some(&facts),
-            library: library.as_ref(),
+            args: settings.args.clone(),
+            facts: Some(facts),
             max_depth: MAX_DEPTH,
-            privileged: self.settings.guru,
+            privileged: true,
             ..ParseOptions::default()
         };
-        let parsed = systap_syntax::parse(self.sources, file, &options);
-        self.diagnostics.extend(parsed.diagnostics);
-        self.unless_wrong(parsed.file)
+        for file in settings.tapset.macros() {
+            let id = self.sources.add(file.name.as_str(), file.text);
+            let (found, diagnostics) = systap_syntax::parse_macros(self.sources, id, &options);
+            match diagnostics.into_iter().find(|finding| finding.severity == Severity::Error) {
+                Some(finding) => {
+                    let said = format!("the macros of `{}` are left out: {}", file.name, finding.message);
+                    let left_out = Diagnostic { severity: Severity::Warning, message: said, ..finding };
+                    self.diagnostics.push(Diagnostic { code: "tapset-left-out", ..left_out });
+                }
+                None => _ = macros.merge(found),
+            }
+        }
+        // What a tapset's file uses is known only once it is needed.
+        if settings.tapset.is_empty() {
+            for file in files {
+                let (found, findings) = systap_elaborate::macros(self.sources, *file);
+                self.diagnostics.extend(findings);
+                macros.extend(found.unwrap_or_default());
+            }
+        } else {
+            let (found, findings) = systap_elaborate::all_macros(self.sources);
+            self.diagnostics.extend(findings);
+            macros.extend(found);
+        }
+        macros
     }
 
-    /// Tree to typed program.
-    pub(crate) fn elaborate(&mut self, file: ast::File) -> Result<Program, Stop> {
-        let programs = Programs::new(self.settings.search.clone());
-        let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
-            files: &[file],
+    /// Trees to typed program.
+    pub(crate) fn elaborate(&mut self, files: &[ast::File]) -> Result<Program, Stop> {
+        let elaborated = self.elaborate_with(files, systap_elaborate::elaborate);
+        let known = |found: &Diagnostic| {
+            self.diagnostics.iter().any(|known| (known.code, known.span) == (found.code, found.span))
+        };
+        let new: Vec<Diagnostic> = elaborated.diagnostics.into_iter().filter(|found| !known(found)).collect();
+        self.diagnostics.extend(new);
+        self.diagnostics.sort_by_key(|found| (found.span.is_none(), found.span));
+        self.unless_wrong(elaborated.program)
+    }
+
+    /// Elaborates in the manner of `how`.
+    pub(crate) fn elaborate_with<T>(
+        &mut self,
+        files: &[ast::File],
+        how: impl FnOnce(systap_elaborate::Input<'_>) -> T,
+    ) -> T {
+        let settings = self.settings;
+        let facts = Running::new(self.kernel, &settings.dialect);
+        let parse = ParseOptions {
+            args: settings.args.clone(),
+            warn_unused_args: false,
+            facts: Some(&facts),
+            library: Some(&self.macros),
+            max_depth: MAX_DEPTH,
+            privileged: true,
+        };
+        let programs = Programs::new(settings.search.clone());
+        how(systap_elaborate::Input {
+            files,
             sources: self.sources,
+            list: settings.list,
+            tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),
             kernel: self.kernel,
             programs: &programs,
-            target: self.settings.target.clone(),
-            limits: self.settings.limits,
-            globals_override: self.settings.globals.clone(),
-            hz: self.settings.hz,
-            guru: self.settings.guru,
-            skip_badvars: self.settings.skip_badvars,
-            unoptimized: false,
-            advice: self.settings.advice,
-        });
-        self.diagnostics.extend(elaborated.diagnostics);
-        self.unless_wrong(elaborated.program)
+            target: settings.target.clone(),
+            limits: settings.limits,
+            globals_override: settings.globals.clone(),
+            hz: settings.hz,
+            guru: settings.dialect.guru,
+            skip_badvars: settings.skip_badvars,
+            unoptimized: settings.unoptimized,
+            advice: settings.advice,
+        })
     }
 
     /// Program to graphs, optimized.
@@ -245,9 +387,9 @@ impl<'a> Compilation<'a> {
     }
 
     /// The whole road.
-    pub(crate) fn compile(&mut self, file: FileId) -> Result<(Placed, Option<Artifact>), Stop> {
-        let tree = self.parse(file)?;
-        let program = self.elaborate(tree)?;
+    pub(crate) fn compile(&mut self, files: &[FileId]) -> Result<(Placed, Option<Artifact>), Stop> {
+        let trees = self.parse(files)?;
+        let program = self.elaborate(&trees)?;
         let unit = self.lower(&program)?;
         self.divide(&unit)
     }

@@ -8,19 +8,38 @@ use systap_syntax::{Fact, Facts};
 
 use crate::terminal;
 
-/// The version of SystemTap's language that scripts may count on, where they ask for `systemtap_v`.
-const LANGUAGE: &str = "5.5";
+/// What a script is told about the language and who runs it, rather than about the kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialect {
+    /// `systemtap_v`: the version of SystemTap's language that scripts may count on.
+    pub(crate) version: String,
+    /// `runtime`.
+    pub(crate) runtime: &'static str,
+    /// `systemtap_privilege`.
+    pub(crate) privilege: &'static str,
+    /// `guru_mode`.
+    pub(crate) guru: bool,
+}
+
+/// The newest version of SystemTap's language that is known here.
+pub(crate) const LANGUAGE: &str = "5.6";
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Dialect { version: LANGUAGE.to_owned(), runtime: "bpf", privilege: "stapdev", guru: false }
+    }
+}
 
 /// The running kernel, and its configuration once somebody asks.
 pub(crate) struct Running<'a> {
     kernel: &'a Kernel,
-    guru: bool,
+    dialect: &'a Dialect,
     configuration: OnceCell<String>,
 }
 
 impl<'a> Running<'a> {
-    pub(crate) fn new(kernel: &'a Kernel, guru: bool) -> Self {
-        Running { kernel, guru, configuration: OnceCell::new() }
+    pub(crate) fn new(kernel: &'a Kernel, dialect: &'a Dialect) -> Self {
+        Running { kernel, dialect, configuration: OnceCell::new() }
     }
 }
 
@@ -32,19 +51,23 @@ impl Facts for Running<'_> {
                 version.unwrap_or_default()
             }
             Fact::KernelRelease => self.kernel.release().unwrap_or_default().to_owned(),
-            Fact::Architecture => match self.kernel.arch() {
-                Arch::X86_64 => "x86_64",
-                Arch::Aarch64 => "arm64",
-                Arch::Riscv64 => "riscv",
-                _ => std::env::consts::ARCH,
-            }
-            .to_owned(),
-            Fact::LanguageVersion => LANGUAGE.to_owned(),
-            Fact::Runtime => "bpf".to_owned(),
-            Fact::Privilege => "stapdev".to_owned(),
-            Fact::Guru => u8::from(self.guru).to_string(),
+            Fact::Architecture => architecture(self.kernel).to_owned(),
+            Fact::LanguageVersion => self.dialect.version.clone(),
+            Fact::Runtime => self.dialect.runtime.to_owned(),
+            Fact::Privilege => self.dialect.privilege.to_owned(),
+            Fact::Guru => u8::from(self.dialect.guru).to_string(),
             Fact::Config(option) => self.config(option),
         }
+    }
+}
+
+/// The kernel's architecture in SystemTap's words.
+pub(crate) fn architecture(kernel: &Kernel) -> &'static str {
+    match kernel.arch() {
+        Arch::X86_64 => "x86_64",
+        Arch::Aarch64 => "arm64",
+        Arch::Riscv64 => "riscv",
+        _ => std::env::consts::ARCH,
     }
 }
 

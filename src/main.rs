@@ -7,12 +7,16 @@ mod check;
 mod cli;
 mod command;
 mod compile;
+mod examples;
+mod explain;
 mod facts;
 mod outcome;
 mod run;
 mod script;
 mod sink;
+mod stap;
 mod summary;
+mod tapset;
 mod terminal;
 
 use std::process::ExitCode;
@@ -22,10 +26,16 @@ use clap::Parser;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    if words.next().is_some_and(|program| cli::is_stap(&program)) {
+        return stap::stap(words.collect());
+    }
     let cli = Cli::parse_from(cli::with_default_verb(std::env::args_os()));
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::Stap(options) => return stap::stap(options.words),
+        Command::Explain(options) => explain::explain(&options),
     };
     outcome.into()
 }

@@ -22,20 +22,21 @@ use crate::{summary, terminal};
 /// Runs a script.
 pub(crate) fn run(options: &RunOptions) -> Status {
     let mut sources = Sources::default();
-    let (file, settings, time_limit) = match prepare(options, &mut sources) {
+    let kernel = Kernel::running();
+    let prepared = match prepare(options, &mut sources, &kernel) {
         Ok(prepared) => prepared,
         Err((status, sentence)) => {
             terminal::complain(&sentence);
             return status;
         }
     };
-    let kernel = Kernel::running();
+    let Prepared { files, settings, time_limit } = prepared;
     let start = Instant::now();
     let compile = |sources: &mut Sources, small: bool| {
         let compiled = on_deep_stack(|| {
             let mut compilation = Compilation::new(sources, &settings, &kernel);
             compilation.small = small;
-            let compiled = compilation.compile(file);
+            let compiled = compilation.compile(&files);
             (compiled, compilation.diagnostics)
         });
         let Some((compiled, mut diagnostics)) = compiled else { return Err(Status::Internal) };
@@ -49,48 +50,82 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         }
         Ok((placed, artifact))
     };
-    let (mut placed, mut artifact) = match compile(&mut sources, false) {
+    let compiled = match compile(&mut sources, false) {
         Ok(compiled) => compiled,
         Err(status) => return status,
     };
     if options.verbose {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
+    let scene = Scene { kernel: &kernel, hz: settings.hz, time_limit, options, sources: &sources };
+    execute(&scene, compiled, || compile(&mut sources.clone(), true).ok()).status
+}
+
+/// What runs: the divided program, and its kernel part if there is one.
+pub(crate) type Compiled = (Placed, Option<Artifact>);
+
+/// How a run ended.
+pub(crate) struct Outcome {
+    pub(crate) status: Status,
+    /// How the command of `-c` did, if it ended.
+    pub(crate) command: Option<Exit>,
+}
+
+impl From<Status> for Outcome {
+    fn from(status: Status) -> Self {
+        Outcome { status, command: None }
+    }
+}
+
+/// What a run needs besides its program.
+pub(crate) struct Scene<'a> {
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) hz: u32,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) sources: &'a Sources,
+}
+
+/// Runs what has been compiled; what `smaller` gives if the verifier gives up on it.
+pub(crate) fn execute(scene: &Scene<'_>, compiled: Compiled, smaller: impl FnOnce() -> Option<Compiled>) -> Outcome {
+    let Scene { options, sources, kernel, hz, time_limit } = *scene;
     let destination = match &options.output {
         None => Destination::Stdout(std::io::stdout()),
         Some(path) => match File::create(path) {
             Ok(file) => Destination::File(file),
             Err(error) => {
                 terminal::complain(&format!("cannot write to `{}`: {error}", path.display()));
-                return Status::Usage;
+                return Status::Usage.into();
             }
         },
     };
     let form = (options.script.format, options.script.color);
-    let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), &sources);
-    let mut attempt = |placed: &Placed, artifact: &Option<Artifact>| {
-        let artifact = artifact.as_ref();
-        let (kernel, target, hz) = (&kernel, target(options), settings.hz);
-        systap_runtime::run(&Plan { placed, artifact, kernel, target, time_limit, hz }, &mut voice)
+    let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), sources);
+    let mut attempt = |(placed, artifact): &Compiled| {
+        let plan = Plan { placed, artifact: artifact.as_ref(), kernel, target: target(options), time_limit, hz };
+        systap_runtime::run(&plan, &mut voice)
     };
-    let mut outcome = attempt(&placed, &artifact);
-    if let Err(RunError::Load(LoadError::TooLong { .. })) = outcome {
-        // The verifier gave up on it: less of it in the kernel may do.
-        if let Ok(smaller) = compile(&mut sources.clone(), true) {
-            (placed, artifact) = smaller;
-            outcome = attempt(&placed, &artifact);
-        }
+    let mut outcome = attempt(&compiled);
+    if let Err(RunError::Load(LoadError::TooLong { .. })) = outcome
+        // Less of it in the kernel may do.
+        && let Some(smaller) = smaller()
+    {
+        outcome = attempt(&smaller);
     }
     match outcome {
-        Ok(report) => finish(&report, options, &mut voice, &sources),
-        Err(error) => explain_failure(&error),
+        Ok(report) => Outcome { status: finish(&report, options, &mut voice, sources), command: report.target },
+        Err(error) => explain_failure(&error).into(),
     }
 }
 
-type Prepared = (FileId, Settings, Option<Duration>);
+struct Prepared {
+    files: Vec<FileId>,
+    settings: Settings,
+    time_limit: Option<Duration>,
+}
 
 /// Reads the script and the options that go with it.
-fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Status, String)> {
+fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Result<Prepared, (Status, String)> {
     let usage = |sentence: String| (Status::Usage, sentence);
     let words = |words: &[OsString]| -> Result<Vec<String>, (Status, String)> {
         let word = |word: &OsString| {
@@ -106,7 +141,8 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
         }
         (None, None) => return Err(usage("nothing to run: name a script, or give one with -e".to_owned())),
     };
-    let mut settings = Settings::new(&options.script, args).map_err(usage)?;
+    let mut settings = Settings::new(&options.script, args, kernel).map_err(usage)?;
+    let files = std::iter::once(file).chain(script::more(&options.script.more, sources)).collect();
     if options.suppress_time_limits && !options.script.guru {
         return Err(usage("--suppress-time-limits needs guru mode (-g)".to_owned()));
     }
@@ -116,16 +152,12 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
     if options.suppress_handler_errors {
         settings.limits.suppress_errors();
     }
-    if !options.quiet {
+    if !options.quiet && !options.script.no_warnings {
         settings.remark(options.verbose);
     }
     settings.count_hits = options.summary || options.script.format == Format::Json;
     settings.ring_bytes = options.kernel_buffer;
-    settings.target = match (&options.command, options.process) {
-        (Some(command), _) => crate::command::program(command),
-        (None, Some(process)) => Some(format!("/proc/{process}/exe")),
-        (None, None) => None,
-    };
+    settings.target = crate::command::target_program(options.command.as_deref(), options.process);
     let time_limit = match options.seconds {
         Some(seconds) => {
             let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
@@ -133,7 +165,7 @@ fn prepare(options: &RunOptions, sources: &mut Sources) -> Result<Prepared, (Sta
         }
         None => None,
     };
-    Ok((file, settings, time_limit))
+    Ok(Prepared { files, settings, time_limit })
 }
 
 fn target(options: &RunOptions) -> Target {

@@ -36,6 +36,12 @@ pub(crate) fn from_text(text: &str, sources: &mut Sources) -> FileId {
     sources.add("<command line>", text)
 }
 
+/// Takes more text from the command line (`-E`), a file each.
+pub(crate) fn more(texts: &[String], sources: &mut Sources) -> Vec<FileId> {
+    let name = |number: usize| format!("<command line, -E {}>", number + 1);
+    texts.iter().enumerate().map(|(number, text)| sources.add(name(number), text)).collect()
+}
+
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),

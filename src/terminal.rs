@@ -30,6 +30,12 @@ pub(crate) fn show(diagnostics: &[Diagnostic], sources: &Sources, format: Format
             text.push('\n');
         }
     }
+    let first = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error);
+    if let Some(error) = first.filter(|error| format == Format::Text && crate::explain::page(error.code).is_some())
+        && std::io::stderr().is_terminal()
+    {
+        text += &format!("`systap explain {}` tells more\n", error.code);
+    }
     write_to_stderr(text.as_bytes());
     diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

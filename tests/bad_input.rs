@@ -27,7 +27,7 @@ fn what_is_no_script_is_said_in_a_sentence() {
     unreadable("/dev/zero".as_ref(), "cannot read `/dev/zero`");
     let empty = folder.path().join("empty.stp");
     std::fs::write(&empty, "").expect("a file can be written");
-    unreadable(&empty, "the script probes nothing");
+    unreadable(&empty, "empty.stp` declares nothing");
 }
 
 /// Checks a script of a file with this text; it must end with a status of its own, and not fill the screen.

@@ -309,3 +309,18 @@ fn a_handler_too_big_for_the_kernel_makes_its_strings_on_the_user_side() {
     leaves_the_kernel(&text);
     script_over_calls(&text, "getpgrp 2").prints(&format!("94s1111111alls{}\n", "1".repeat(85)));
 }
+
+#[test]
+fn a_recursive_function_sees_the_moment_of_the_hit() {
+    if !can_trace() {
+        return;
+    }
+    // Such a function runs when the record has arrived; what it asks of the task is that of the hit all the same.
+    let text = "function down(n) { if (n <= 0) return pid() return down(n - 1) }
+        function even(n) { if (n <= 0) return execname() . sprintf(\" %d\", tid() == 0) return odd(n) }
+        function odd(n) { return even(n - 1) }
+        function both(n) { return sprint(even(n), \" \", down(n) == target()) }
+        probe syscall.getpgrp { if (pid() == target()) println(down(3) == target(), \" \", even(2), \" \", both(1)) }";
+    leaves_the_kernel(text);
+    script_over_calls(text, "getpgrp 2").prints("1 calls 0 calls 0 1\n1 calls 0 calls 0 1\n");
+}

@@ -451,9 +451,9 @@ fn a_script_without_probes_has_nothing_to_do() {
     refused(
         "",
         str![[r#"
-error[no-probes]: the script probes nothing
+error[empty-script]: `<command line>` declares nothing
  |
- = help: write one: `probe begin { println("hello") exit() }`
+ = help: write a probe: `probe begin { println("hello") exit() }`
 
 "#]],
     );
@@ -469,9 +469,9 @@ error[no-probes]: the script probes nothing
     refused(
         "   \n\n# only a comment\n",
         str![[r#"
-error[no-probes]: the script probes nothing
+error[empty-script]: `<command line>` declares nothing
  |
- = help: write one: `probe begin { println("hello") exit() }`
+ = help: write a probe: `probe begin { println("hello") exit() }`
 
 "#]],
     );

@@ -1,10 +1,11 @@
-//! The project's own chores: `cargo xtask test`, `cargo xtask lint` and `cargo xtask lab`.
+//! The project's own chores: `cargo xtask test`, `cargo xtask lint`, `cargo xtask fuzz` and `cargo xtask lab`.
 //!
 //! Each installs what it needs by package name, so that a fresh machine with Rust needs nothing else; each can be run again and
 //! then installs nothing. This program never touches the product's sources.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
+mod fuzz;
 mod install;
 mod lab;
 mod lint;
@@ -16,10 +17,11 @@ fn main() -> ExitCode {
     let chore = std::env::args().nth(1);
     let outcome = match chore.as_deref() {
         Some("test") => test::test(&std::env::args().skip(2).collect::<Vec<_>>()),
+        Some("fuzz") => fuzz::fuzz(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("lint") => lint::lint(),
         Some("lab") => lab::lab(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => {
-            eprintln!("usage: cargo xtask test [ARG of cargo test]... | lint | lab SERIES COMMAND...");
+            eprintln!("usage: cargo xtask test [ARG of cargo test]... | lint | fuzz [N] | lab SERIES COMMAND...");
             return ExitCode::from(2);
         }
     };

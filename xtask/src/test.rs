@@ -29,7 +29,7 @@ pub(crate) fn test(args: &[String]) -> Outcome {
     // A choice of tests is the running kernel's alone.
     let mut failures = vec![];
     if args.is_empty() {
-        failures = lab::run_suites(|line| {
+        failures = lab::run_suites(&lab::SERIES, |line| {
             totals.count(line);
             println!("{line}");
         });

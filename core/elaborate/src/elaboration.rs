@@ -2,8 +2,6 @@
 //!
 //! Must never report the same finding twice: a handler is elaborated once for each point that it is resolved to.
 
-use crate::Elaborated;
-use crate::Input;
 use crate::autocast::{Autocast, Body, MOST_ROUNDS};
 use crate::check::function::FunctionState;
 use crate::check::modified::CallInLoop;
@@ -13,12 +11,13 @@ use crate::names::Names;
 use crate::scope::{LocalState, Scope, Site};
 use crate::settle;
 use crate::types::{Ty, Types};
+use crate::{Elaborated, Input, Listed};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
-use systap_kernel::{Kernel, KernelError, TypeId};
+use systap_kernel::{Kernel, KernelError, Tracepoint, TypeId};
 use systap_regex::Regex;
 use systap_syntax::ast::{FunctionBody, Item};
 
@@ -42,6 +41,9 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) hz: u32,
     /// Guru mode.
     pub(crate) guru: bool,
+    /// Somebody lists what points offer.
+    pub(crate) list: bool,
+    pub(crate) listed: Vec<Listed>,
     /// A target variable that is not there is 0.
     pub(crate) skip_badvars: bool,
     /// What nothing uses is held to the same rules as the rest.
@@ -59,6 +61,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) points: usize,
     /// Some point could not be resolved, so that its handler was not looked at.
     pub(crate) handler_left_out: bool,
+    /// Tracepoints that have been looked up, by subsystem and name.
+    pub(crate) tracepoints: HashMap<(Option<String>, String), Option<Tracepoint>>,
     /// Types of the kernel that have been looked up by bare name.
     pub(crate) structs: HashMap<String, TypeId>,
     /// Which of the library's files this elaboration has taken in.
@@ -108,6 +112,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
     let Input {
         files,
         sources,
+        list,
+        tapsets,
         kernel,
         programs,
         target,
@@ -128,6 +134,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         limits: *limits,
         hz: (*hz).max(1),
         guru: *guru,
+        list: *list,
+        listed: vec![],
         skip_badvars: *skip_badvars,
         unoptimized: *unoptimized,
         advice: *advice,
@@ -139,6 +147,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         probes: vec![],
         points: 0,
         handler_left_out: false,
+        tracepoints: HashMap::new(),
         structs: HashMap::new(),
         library_read: [false; crate::library::COUNT],
         entries: 0,
@@ -160,6 +169,9 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         elaboration.names.add(file, true, &mut findings);
     }
     findings.into_iter().for_each(|finding| elaboration.report(finding));
+    if let Some(tapsets) = &tapsets {
+        elaboration.read_tapsets(tapsets, files);
+    }
     for item in files.iter().flat_map(|file| &file.items) {
         if let Item::Embedded(code) = item {
             elaboration.embedded(code);
@@ -291,7 +303,8 @@ impl<'a> Elaboration<'a> {
         let left_out = too_many(&mut self.diagnostics);
         self.diagnostics.extend(left_out);
         self.diagnostics.sort_by_key(|finding| (finding.span.is_none(), finding.span));
-        (Elaborated { program, diagnostics: self.diagnostics }, self.autocast)
+        let listed = std::mem::take(&mut self.listed);
+        (Elaborated { program, diagnostics: self.diagnostics, listed }, self.autocast)
     }
 
     /// The final types of a body's locals, of which the first `params` are parameters.

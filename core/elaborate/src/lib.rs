@@ -5,7 +5,7 @@
 //! - `autocast`: the C types that pointers keep in variables.
 //! - `check`: statements and expressions, with inference of types as they are met.
 //! - `target`: target variables, by the kernel's BTF.
-//! - `builtin`, `library`: the functions that scripts find without defining them.
+//! - `builtin`, `library`: the functions that scripts find without defining them; `tapset`: the user's own collections.
 //! - `macros`: the macros that they find, `constant`: the constants of C headers.
 //! - `settle`: the types that are known only at the end, written into the program.
 //!
@@ -20,26 +20,36 @@ mod constant;
 mod elaboration;
 mod format;
 mod global;
+mod guru;
 mod library;
 pub mod limits;
+mod listing;
 mod macros;
 mod names;
 mod probe;
+mod registers;
 mod scan;
 mod scope;
 mod settle;
+mod signatures;
+mod tapset;
 mod target;
 #[cfg(test)]
 mod tests;
 mod types;
 
-pub use macros::macros;
+pub use macros::{all_macros, macros};
 
 use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Sources};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::Kernel;
 use systap_syntax::ast;
+
+pub use listing::Listed;
+pub use probe::probe_types;
+pub use signatures::{Signature, signatures};
+pub use tapset::{TapsetFile, TapsetSource, Tapsets};
 
 /// What there is to elaborate.
 #[derive(Debug)]
@@ -48,6 +58,10 @@ pub struct Input<'a> {
     pub files: &'a [ast::File],
     /// Where their text is; the library's files are added when a script needs them.
     pub sources: &'a mut Sources,
+    /// Whether to say what each point offers its handler: [`Elaborated::listed`].
+    pub list: bool,
+    /// Where definitions are looked for that the script lacks, besides the library.
+    pub tapsets: Option<Tapsets<'a>>,
     /// The kernel that the program is for.
     pub kernel: &'a Kernel,
     /// The programs and libraries that it may probe.
@@ -81,10 +95,13 @@ pub struct Elaborated {
     pub program: Program,
     /// Findings, errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// The points of the program's probes and what they offer, in the same order, if [`Input::list`] asks.
+    pub listed: Vec<Listed>,
 }
 
 /// Elaborates a script.
 pub fn elaborate(input: Input<'_>) -> Elaborated {
-    let library = library::Library::default();
+    let count = input.tapsets.as_ref().map_or(0, |tapsets| tapsets.source.files().len());
+    let library = library::Library::with_tapsets(count);
     elaboration::run(input, &library)
 }

@@ -16,104 +16,54 @@ struct Entry {
     globals: &'static [&'static str],
 }
 
-/// Globals that no script declares.
-const HIDDEN: &[&str] = &[
-    "__entry_text",
-    "__entry_value",
-    "__this_var1",
-    "__this_var2",
-    "__this_var3",
-    "__this_var4",
-    "__this_var5",
-    "__this_var6",
-    "__this_var7",
-    "__this_var8",
-];
-
-static FILES: [Entry; 4] = [
-    Entry { name: "library/hidden.stp", text: include_str!("library/hidden.stp"), functions: &[], globals: HIDDEN },
-    Entry {
-        name: "library/task.stp",
-        text: include_str!("library/task.stp"),
-        functions: &[
-            "pexecname",
-            "task_cpu",
-            "task_egid",
-            "task_euid",
-            "task_execname",
-            "task_gid",
-            "task_nice",
-            "task_parent",
-            "task_pid",
-            "task_prio",
-            "task_state",
-            "task_tid",
-            "task_uid",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/memory.stp",
-        text: include_str!("library/memory.stp"),
-        functions: &[
-            "user_char",
-            "user_char_warn",
-            "user_int",
-            "user_int16",
-            "user_int32",
-            "user_int64",
-            "user_int8",
-            "user_int_warn",
-            "user_long",
-            "user_long_warn",
-            "user_short",
-            "user_short_warn",
-            "user_string_warn",
-            "user_uint16",
-            "user_uint32",
-            "user_uint64",
-            "user_uint8",
-            "user_ulong",
-            "user_ushort",
-        ],
-        globals: &[],
-    },
-    Entry {
-        name: "library/text.stp",
-        text: include_str!("library/text.stp"),
-        functions: &[
-            "assert",
-            "bytes_to_string",
-            "isdigit",
-            "matched_str",
-            "msecs_to_string",
-            "nsecs_to_string",
-            "sprint_backtrace",
-            "string_quoted",
-            "text_str",
-            "tokenize",
-            "usecs_to_string",
-        ],
-        globals: &[],
-    },
-];
+/// Every file, by name; made by build.rs from what is in `library/`.
+static FILES: [Entry; COUNT] = include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
 /// How many files the library has.
-pub(crate) const COUNT: usize = FILES.len();
+pub(crate) const COUNT: usize = include!(concat!(env!("OUT_DIR"), "/library_count.rs"));
 
 /// The files that have been parsed; they live as long as an elaboration does.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Library {
-    files: [OnceCell<File>; FILES.len()],
+    files: [OnceCell<File>; COUNT],
     /// The first of them that was read.
     first: OnceCell<FileId>,
+    /// The files of tapsets, by number, each with its place among the sources.
+    tapsets: Vec<OnceCell<(FileId, File)>>,
+}
+
+impl Default for Library {
+    fn default() -> Self {
+        let files = [const { OnceCell::new() }; COUNT];
+        Library { files, first: OnceCell::new(), tapsets: vec![] }
+    }
 }
 
 impl Library {
+    /// Room for that many files of tapsets.
+    pub(crate) fn with_tapsets(count: usize) -> Self {
+        Library { tapsets: vec![OnceCell::new(); count], ..Library::default() }
+    }
+
+    /// Where a file of a tapset is kept.
+    pub(crate) fn tapset(&self, number: usize) -> Option<&OnceCell<(FileId, File)>> {
+        self.tapsets.get(number)
+    }
+
     /// Whether the library has a function of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
         names().any(|known| known == name)
     }
+}
+
+/// The files of the library: name and text.
+pub(crate) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().map(|file| (file.name, file.text))
+}
+
+/// Whether the library has a global of that name for scripts and their macros.
+pub(crate) fn has_global(name: &str) -> bool {
+    FILES.iter().any(|file| file.globals.binary_search(&name).is_ok())
 }
 
 /// The names of the functions of the library.
@@ -149,7 +99,7 @@ impl<'a> Elaboration<'a> {
         self.take_in(file);
     }
 
-    fn take_in(&mut self, file: &'a File) {
+    pub(crate) fn take_in(&mut self, file: &'a File) {
         let mut findings = vec![];
         self.names.add(file, false, &mut findings);
         findings.into_iter().for_each(|finding| self.report(finding));
@@ -172,6 +122,8 @@ mod tests {
             let (mut functions, mut globals): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
             for item in &parsed.file.items {
                 match item {
+                    Item::Function(function) if function.private => {}
+                    Item::Global(global) if global.private => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
                     other => panic!("{} has something else: {other:?}", entry.name),

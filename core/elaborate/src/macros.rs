@@ -17,9 +17,14 @@ pub fn macros(sources: &mut Sources, file: FileId) -> (Option<Macros>, Vec<Diagn
     if !names().any(|name| script.contains(&format!("@{name}"))) {
         return (None, vec![]);
     }
-    let file = sources.add(NAME, TEXT);
-    let (macros, findings) = parse_macros(sources, file, &ParseOptions::default());
+    let (macros, findings) = all_macros(sources);
     (Some(macros), findings)
+}
+
+/// The library's macros, whoever uses them.
+pub fn all_macros(sources: &mut Sources) -> (Macros, Vec<Diagnostic>) {
+    let file = sources.add(NAME, TEXT);
+    parse_macros(sources, file, &ParseOptions::default())
 }
 
 /// What they are called.

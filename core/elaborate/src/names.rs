@@ -58,6 +58,8 @@ pub(crate) struct Names<'a> {
     aggregates: HashMap<&'a str, Vec<(Origin, Span)>>,
     /// The first file of the library, once one has been read: it and all after it are the library's.
     pub(crate) library_from: Option<FileId>,
+    /// The same of the user's tapsets, which are read before the library.
+    pub(crate) tapsets_from: Option<FileId>,
     /// Where the blocks of probes, aliases and functions stand.
     origins: HashMap<*const Block, Origin>,
     files: Origin,
@@ -212,6 +214,11 @@ impl<'a> Names<'a> {
 
     pub(crate) fn function_names(&self) -> impl Iterator<Item = &'a str> {
         self.functions.keys().copied()
+    }
+
+    /// Whether a place is in a file of the user's own.
+    pub(crate) fn in_script(&self, span: Span) -> bool {
+        !self.in_library(span) && self.tapsets_from.is_none_or(|first| span.file < first)
     }
 
     /// Whether a place is in a file of the library.

@@ -21,6 +21,8 @@ fn unit_of(script: &str) -> Unit {
     let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
         files: &[parsed.file],
         sources: &mut sources,
+        list: false,
+        tapsets: None,
         kernel: &Kernel::running(),
         programs: &systap_binary::Programs::default(),
         target: None,

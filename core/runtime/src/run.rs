@@ -116,6 +116,7 @@ fn set_control_words(words: Option<&SharedWords>, target: u32) -> Result<(), Sys
     if let Some(words) = words {
         words.store(control::TARGET as usize, i64::from(target));
         words.store(control::OWN as usize, i64::from(std::process::id()));
+        words.store(control::PID_NAMESPACE as usize, crate::world::pid_namespace());
         let offset = clock::tai_offset_seconds()?.saturating_mul(1_000_000_000);
         words.store(control::TAI_OFFSET as usize, offset);
     }

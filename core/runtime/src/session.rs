@@ -233,7 +233,9 @@ impl<'a> Session<'a> {
                 let continuation = placed.continuations.get(*rest as usize).ok_or(malformed)?;
                 let args = self.data(fields)?;
                 let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
+                self.world.after_hit = true;
                 self.run_body(&continuation.body, &args, point);
+                self.world.after_hit = false;
             }
             SiteKind::Exit => self.world.ending.exit = true,
             SiteKind::Error(fault) => {
@@ -288,7 +290,8 @@ impl<'a> Session<'a> {
                 _ => vec![],
             },
             Value::Stack(addresses) => {
-                let addresses: Vec<u64> = addresses.iter().collect();
+                // Where frame pointers end, a program's stack may have a zero.
+                let addresses: Vec<u64> = addresses.iter().take_while(|address| *address != 0).collect();
                 text::stack::hex(&addresses).into_bytes()
             }
             Value::Syscall(call) => {

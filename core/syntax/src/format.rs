@@ -106,7 +106,11 @@ fn conversion(text: &[u8], start: usize) -> Result<(Conversion, usize), FormatEr
     if LETTERS.contains(&letter) {
         return Ok((Conversion { flag, width, precision, letter }, at + 1));
     }
-    let shown = String::from_utf8_lossy(&text[start..=at]).into_owned();
+    // A letter beyond ASCII is of several bytes, and none of them alone.
+    let rest = text.get(at + 1..).unwrap_or(&[]).iter();
+    let behind = if letter.is_ascii() { 0 } else { rest.take_while(|byte| (0x80..0xc0).contains(*byte)).count() };
+    let end = at + 1 + behind;
+    let shown = String::from_utf8_lossy(&text[start..end]).into_owned();
     let message = match letter {
         b'l' => format!("`{shown}` has more than one `l`, and needs none: every number has 64 bits"),
         _ if flag.is_some() && is_flag(letter) && at == start + 2 => {
@@ -114,7 +118,7 @@ fn conversion(text: &[u8], start: usize) -> Result<(Conversion, usize), FormatEr
         }
         _ => format!("`{shown}` is not a conversion: d i u o x X p c s b m M are"),
     };
-    Err(FormatError { range: start..at + 1, message })
+    Err(FormatError { range: start..end, message })
 }
 
 fn extent(text: &[u8], at: &mut usize) -> Extent {
@@ -155,6 +159,13 @@ mod tests {
             ]
         );
         assert_eq!(parse(b"").unwrap(), []);
+    }
+
+    #[test]
+    fn a_letter_of_several_bytes_is_shown_whole() {
+        let error = parse("é%é!".as_bytes()).unwrap_err();
+        assert_eq!(error.range, 2..5);
+        assert!(error.message.starts_with("`%é` is not"), "{}", error.message);
     }
 
     #[test]

@@ -33,8 +33,19 @@ const BOOTS: u32 = 4;
 
 /// Runs a command on another kernel; its output is shown, its status is the chore's.
 pub(crate) fn lab(args: &[String]) -> Outcome {
+    if let [tests] | [tests, _] = args
+        && tests == "tests"
+    {
+        let series: Vec<&str> =
+            SERIES.into_iter().filter(|series| args.get(1).is_none_or(|only| only == series)).collect();
+        let failures = run_suites(&series, |line| println!("{line}"));
+        return if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) };
+    }
     let Some((series, command)) = args.split_first().filter(|(_, command)| !command.is_empty()) else {
-        return Err(format!("usage: cargo xtask lab {} [--] COMMAND [ARG]...", SERIES.join("|")));
+        return Err(format!(
+            "usage: cargo xtask lab {} [--] COMMAND [ARG]..., or lab tests [SERIES]",
+            SERIES.join("|")
+        ));
     };
     let command = command.strip_prefix(&["--".to_owned()]).unwrap_or(command);
     // One word is a line for the shell; several are a program and its arguments as they are.

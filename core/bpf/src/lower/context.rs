@@ -61,12 +61,13 @@ impl Lower<'_, '_> {
                 self.em.alu(AluOp::Sub, jiffies, Src::Reg(start));
                 jiffies
             }
-            Context::Target => {
-                let place = self.word(control::TARGET);
+            Context::Target | Context::PidNamespace => {
+                let place =
+                    self.word(if context == Context::Target { control::TARGET } else { control::PID_NAMESPACE });
                 self.em.load(Size::B8, place)
             }
             Context::Caught => return self.caught(result),
-            Context::Stack | Context::SyscallArguments => {
+            Context::Stack | Context::UserStack | Context::SyscallArguments => {
                 self.hold(result, Held::Later(context));
                 return Ok(());
             }

@@ -325,7 +325,9 @@ fn an_error_ends_its_handler_only() {
 #[test]
 fn more_values_than_the_stack_holds() {
     if can_load("more_values_than_the_stack_holds") {
-        for operations in [60, 90, 150] {
+        // The verifier of Linux 6.1 needs more than its million instructions for the longer ones.
+        let most = if can_loop("150 operations, 90 operations") { 150 } else { 60 };
+        for operations in [60, 90, 150].into_iter().filter(|operations| *operations <= most) {
             try_graphs(operations as u64, 3, operations, true, &untyped());
         }
     }

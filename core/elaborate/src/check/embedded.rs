@@ -38,7 +38,7 @@ impl<'a> Elaboration<'a> {
         op: Option<ast::BinaryOp>,
         value: Typed,
     ) -> Typed {
-        if !self.guru && !self.names.in_library(target.span) {
+        if !self.guru && self.names.in_script(target.span) {
             self.report(
                 Diagnostic::error("needs-guru", target.span, "writing a target variable is for guru mode only")
                     .with_help("run with -g, if you know what it does"),

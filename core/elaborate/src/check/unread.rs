@@ -44,7 +44,7 @@ impl<'a> Elaboration<'a> {
             }
         }
         for (name, at) in assigned {
-            if unread.contains(name) && !self.names.in_library(at) {
+            if unread.contains(name) && self.names.in_script(at) {
                 let message = format!("nothing reads the local variable `{name}`");
                 self.report(Diagnostic::warning("unused-variable", at, message));
             }

@@ -6,6 +6,7 @@ mod begin;
 mod counter;
 mod data;
 mod elsewhere;
+mod forms;
 mod function;
 mod grammar;
 mod handler;
@@ -18,6 +19,8 @@ mod program;
 mod syscall;
 mod timer;
 mod tracepoint;
+
+pub use forms::probe_types;
 
 use crate::elaboration::Elaboration;
 use crate::scan::Words;
@@ -56,6 +59,12 @@ impl<'a> Point<'a> {
     /// The words of all of them.
     pub(crate) fn words(&self) -> Words<'a> {
         crate::scan::words(self.blocks())
+    }
+
+    /// What a list calls the point: the alias that the script names, with what follows it, or else what it resolved to.
+    pub(crate) fn list_name(&self, resolved: &str) -> String {
+        let Some(name) = self.through.first().and_then(|alias| alias.names.first()) else { return resolved.to_owned() };
+        text_of(&name.components)
     }
 
     /// The component at an index.

@@ -37,6 +37,11 @@ fn exact(
     subsystem: Option<&str>,
     name: &str,
 ) -> Result<Vec<Tracepoint>, KernelError> {
+    // Many probes of one tracepoint need one look-up.
+    let key = (subsystem.map(str::to_owned), name.to_owned());
+    if let Some(known) = this.tracepoints.get(&key) {
+        return Ok(known.iter().cloned().collect());
+    }
     let found = match this.kernel.tracepoint(subsystem, name) {
         Err(error @ KernelError::Tracefs { .. }) => {
             let by_name = this.kernel.tracepoint(None, name)?;
@@ -48,6 +53,7 @@ fn exact(
         }
         found => found?,
     };
+    this.tracepoints.insert(key, found.clone());
     Ok(found.into_iter().collect())
 }
 

@@ -26,7 +26,8 @@ fn within<'a>(btf: &'a Btf, composite: TypeId, name: &str, depth: usize) -> Resu
         return Err(BtfError::TooDeep(id));
     }
     let in_union = matches!(ty, Type::Union { .. });
-    for member in btf.members(id)? {
+    for member in btf.each_member(id)? {
+        let member = member?;
         if member.name == name {
             return Ok(Some(Found { member, in_union }));
         }

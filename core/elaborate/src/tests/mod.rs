@@ -52,6 +52,8 @@ fn run_files(
     let mut elaborated = elaborate(Input {
         files: &files,
         sources,
+        list: false,
+        tapsets: None,
         kernel,
         programs: &Programs::new(vec!["/usr/bin".into(), "/bin".into()]),
         target: None,

@@ -57,6 +57,8 @@ fn damaged_scripts_end_without_a_panic() {
         let input = Input {
             files: &files,
             sources: &mut sources,
+            list: false,
+            tapsets: None,
             kernel: &kernel,
             programs: &systap_binary::Programs::default(),
             target: None,

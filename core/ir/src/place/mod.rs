@@ -9,6 +9,7 @@
 //! reads or sets in the kernel would break that; such a global is kept on the user side, where records arrive in order.
 
 mod capacity;
+mod carried;
 mod caught;
 mod defer;
 mod denied;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 
 use systap_diagnostics::Diagnostic;
 
+use self::carried::Carriers;
 use self::denied::{Kept, Rules, Size};
 use crate::flow::Flow;
 use crate::graph::{Body, Unit};
@@ -40,12 +42,14 @@ pub fn place_small(unit: &Unit, capabilities: &Capabilities) -> Result<Placed, V
 }
 
 fn place_within(unit: &Unit, capabilities: &Capabilities, size: Size) -> Result<Placed, Vec<Diagnostic>> {
-    // Some globals prove unfit for the kernel side, or for being read there, only when the program has been divided; they are kept on the user side, and
-    // the program is divided anew. Each round keeps more of them, so there is a last one.
+    let (unit, carriers) = carried::carriers(unit);
+    let unit = &*unit;
+    // Some globals prove unfit for the kernel side, or for being read there, only when the program has been divided; they are
+    // kept on the user side, and the program is divided anew. Each round keeps more of them, so there is a last one.
     let mut kept = BTreeMap::new();
     let mut shared = residence::shared_aggregates(unit);
     loop {
-        let mut placed = divide(&Rules { unit, capabilities, size, shared: &shared, kept: &kept })?;
+        let mut placed = divide(&Rules { unit, capabilities, size, shared: &shared, kept: &kept }, &carriers)?;
         let text = capacity::of(unit, &placed);
         placed.globals = residence::of(unit, &placed, &text);
         let long_keys = residence::long_keys(&placed).into_iter().map(|global| (global, Kept::LongKeys));
@@ -64,7 +68,7 @@ fn place_within(unit: &Unit, capabilities: &Capabilities, size: Size) -> Result<
     }
 }
 
-fn divide(rules: &Rules<'_>) -> Result<Placed, Vec<Diagnostic>> {
+fn divide(rules: &Rules<'_>, carriers: &Carriers) -> Result<Placed, Vec<Diagnostic>> {
     let unit = rules.unit;
     let recursive = recursive_functions(&unit.functions);
     let mut placed = Placed { functions: unit.functions.clone(), limits: unit.limits, ..Placed::default() };
@@ -85,6 +89,7 @@ fn divide(rules: &Rules<'_>) -> Result<Placed, Vec<Diagnostic>> {
         }
         let mut body = handler.body.clone();
         inline_calls(&mut body, &unit.functions, &recursive);
+        carried::call_copies(&mut body, carriers);
         if noted {
             matches::carry(&mut body);
         }

@@ -29,8 +29,13 @@ impl Btf {
     /// The members of a struct or union, in the order of the source, anonymous ones as they stand. Typedefs and
     /// qualifiers in front of the struct are looked through.
     pub fn members(&self, id: TypeId) -> Result<Vec<Member<'_>>, BtfError> {
+        self.each_member(id)?.collect()
+    }
+
+    /// The same one after another, for who stops at the one that was meant.
+    pub fn each_member(&self, id: TypeId) -> Result<impl Iterator<Item = Result<Member<'_>, BtfError>>, BtfError> {
         let record = self.composite(id)?;
-        record.body.chunks_exact(12).map(|part| self.decode_member(&record, part)).collect()
+        Ok(record.body.chunks_exact(12).map(move |part| self.decode_member(&record, part)))
     }
 
     /// The member of that name, also where it is a member of an anonymous struct or union among the members. Typedefs

@@ -72,6 +72,8 @@ impl<'a> Script<'a> {
         let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
             files: &[parsed.file],
             sources: &mut sources,
+            list: false,
+            tapsets: None,
             kernel,
             programs: &systap_binary::Programs::default(),
             target: None,
@@ -86,7 +88,8 @@ impl<'a> Script<'a> {
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");
         systap_ir::optimize(&mut unit);
-        let placed = systap_ir::place(&unit, &Capabilities { open_loops: Options::for_kernel(kernel).may_goto }).expect("it is placed");
+        let placed = systap_ir::place(&unit, &Capabilities { open_loops: Options::for_kernel(kernel).may_goto })
+            .expect("it is placed");
         if placed.kernel.is_empty() {
             return (placed, None);
         }

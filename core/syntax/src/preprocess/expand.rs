@@ -108,17 +108,22 @@ impl<'a> Expansion<'a> {
         if self.stopped {
             return true;
         }
-        let said = if depth > self.options.max_depth {
-            format!("macros and conditionals nest more than {} deep", self.options.max_depth)
+        if depth > self.options.max_depth {
+            self.too_deep(token);
         } else if self.left == 0 {
-            format!("macros expand to more than {EXPANSION_LIMIT} tokens")
+            self.stopped = true;
+            self.error("nested-too-deep", token, format!("macros expand to more than {EXPANSION_LIMIT} tokens"));
         } else {
             self.left -= 1;
             return false;
-        };
-        self.stopped = true;
-        self.error("nested-too-deep", token, said);
+        }
         true
+    }
+
+    fn too_deep(&mut self, token: &Token) {
+        self.stopped = true;
+        let said = format!("macros and conditionals nest more than {} deep", self.options.max_depth);
+        self.error("nested-too-deep", token, said);
     }
 
     fn text(&self, token: &Token) -> &'a str {
@@ -228,7 +233,7 @@ impl<'a> Expansion<'a> {
             self.error("preprocessor", place, "expected `%(` and the macro's body".to_owned());
             return next;
         };
-        let parts = Parts::find(tokens, next);
+        let parts = Parts::find(tokens, next, usize::MAX);
         let Some(close) = parts.close else {
             self.error("preprocessor", open, "the macro's body has no closing `%)`".to_owned());
             return tokens.len();
@@ -275,7 +280,11 @@ impl<'a> Expansion<'a> {
         out: &mut Vec<Token>,
     ) -> usize {
         let Some(open) = tokens.get(at) else { return at + 1 };
-        let parts = Parts::find(tokens, at);
+        let parts = Parts::find(tokens, at, self.options.max_depth.saturating_sub(depth));
+        if parts.too_deep {
+            self.too_deep(open);
+            return tokens.len();
+        }
         let Some(close) = parts.close else {
             self.error("preprocessor", open, "the conditional has no closing `%)`".to_owned());
             return tokens.len();
@@ -317,15 +326,22 @@ pub(crate) struct Parts {
     pub(crate) then: Option<usize>,
     pub(crate) otherwise: Option<usize>,
     pub(crate) close: Option<usize>,
+    /// Others nest deeper within than was allowed; the search ended there.
+    pub(crate) too_deep: bool,
 }
 
 impl Parts {
-    /// The marks that belong to the `%(` at `open`.
-    pub(crate) fn find(tokens: &[Token], open: usize) -> Parts {
+    /// The marks that belong to the `%(` at `open`. Each level of a nest searches all of it, so the search ends where the
+    /// nest is deeper than `deepest`.
+    pub(crate) fn find(tokens: &[Token], open: usize, deepest: usize) -> Parts {
         let mut parts = Parts::default();
         let mut inner = 0usize;
         for (at, token) in tokens.iter().enumerate().skip(open + 1) {
             match token.kind {
+                SyntaxKind::ConditionOpen if inner >= deepest => {
+                    parts.too_deep = true;
+                    return parts;
+                }
                 SyntaxKind::ConditionOpen => inner += 1,
                 SyntaxKind::ConditionClose if inner > 0 => inner -= 1,
                 SyntaxKind::ConditionClose => {

@@ -14,6 +14,7 @@ use systap_diagnostics::{FileId, Sources};
 pub use arguments::ArgumentUse;
 pub use condition::{Fact, Facts};
 pub(crate) use structure::Structure;
+pub use version::compare as compare_versions;
 
 use crate::ParseOptions;
 use crate::findings::Findings;
@@ -35,6 +36,13 @@ impl Macros {
     /// Their names, in no particular order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)
+    }
+
+    /// Takes in those of another file whose names are free.
+    pub fn extend(&mut self, other: Macros) {
+        for (name, body) in other.by_name {
+            self.by_name.entry(name).or_insert(body);
+        }
     }
 
     /// Takes in those of another file. Of a name that both define neither is kept, as no order among files says which is

@@ -26,7 +26,7 @@ impl Structure {
             match token.kind {
                 SyntaxKind::AtWord if sources.text(token.text) == "@define" => at = definition_end(raw, at),
                 SyntaxKind::ConditionOpen => {
-                    let parts = Parts::find(raw, at);
+                    let parts = Parts::find(raw, at, usize::MAX);
                     match (parts.then, parts.close) {
                         (Some(then), Some(close)) if branches.len() < crate::DEFAULT_MAX_DEPTH => {
                             branches.push((parts.otherwise.unwrap_or(close), close + 1));
@@ -55,7 +55,9 @@ fn definition_end(raw: &[Token], at: usize) -> usize {
     let mut next = at + 1;
     while let Some(token) = raw.get(next) {
         match token.kind {
-            SyntaxKind::ConditionOpen => return Parts::find(raw, next).close.map_or(at + 1, |close| close + 1),
+            SyntaxKind::ConditionOpen => {
+                return Parts::find(raw, next, usize::MAX).close.map_or(at + 1, |close| close + 1);
+            }
             SyntaxKind::Ident | SyntaxKind::Comma | SyntaxKind::LeftParen | SyntaxKind::RightParen => next += 1,
             keyword if keyword.is_keyword() && next < at + 64 => next += 1,
             _ => return at + 1,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// The order of two version strings: that of glibc's `strverscmp(3)`, in which runs of digits compare as numbers, and
 /// those with leading zeros as fractions, before those without.
-pub(super) fn compare(left: &str, right: &str) -> Ordering {
+pub fn compare(left: &str, right: &str) -> Ordering {
     let (left, right) = (left.as_bytes(), right.as_bytes());
     let same = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     if same == left.len() && same == right.len() {

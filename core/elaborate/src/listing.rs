@@ -1,0 +1,74 @@
+//! What a probe point offers its handler, for whoever lists points rather than runs them.
+//!
+//! Must never cost a run that does not list.
+
+use crate::elaboration::Elaboration;
+use crate::probe::Point;
+use crate::scope::{EventFacts, OfferedValue, ProbeFacts, SyscallFacts};
+use systap_ir::program::Type;
+use systap_kernel::TypeId;
+
+/// A resolved point, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The point: an alias by its own name, anything else as `pp()` says it.
+    pub name: String,
+    /// What the handler can read beside globals, `name:type` each; the types are C's for `$` names, the language's for
+    /// others.
+    pub variables: Vec<String>,
+}
+
+impl Elaboration<'_> {
+    /// Notes what a handler is about to be elaborated for, if somebody lists.
+    pub(crate) fn list(&mut self, point: &Point<'_>, facts: &ProbeFacts<'_>) {
+        if !self.list {
+            return;
+        }
+        let variables = match &facts.event {
+            EventFacts::Tracepoint { tracepoint, .. } => {
+                let describe = |param: &systap_kernel::Param| format!("${}:{}", param.name, self.described(param.ty));
+                tracepoint.params.iter().map(describe).collect()
+            }
+            EventFacts::Syscall(facts) => of_syscall(facts),
+            EventFacts::Function(facts) => {
+                let named = facts.params.iter().filter(|param| !param.name.is_empty());
+                let params = named.map(|param| format!("${}:{}", param.name, self.described(param.ty)));
+                let returned = facts.returned.iter().map(|param| format!("$return:{}", self.described(param.ty)));
+                params.chain(returned).collect()
+            }
+            EventFacts::Values(values) => values.iter().map(|each| self.of_value(each)).collect(),
+            EventFacts::Plain => vec![],
+        };
+        self.listed.push(Listed { name: point.list_name(&facts.point), variables });
+    }
+
+    /// A type in the words of C.
+    fn described(&self, ty: TypeId) -> String {
+        self.kernel.btf().map(|btf| btf.describe(ty)).unwrap_or_default()
+    }
+
+    fn of_value(&self, value: &OfferedValue) -> String {
+        let ty = match (value.pointee, value.value.ty) {
+            (Some(pointee), _) => format!("{} *", self.described(pointee)),
+            (None, Type::Long) => "long".to_owned(),
+            (None, Type::Text) => "string".to_owned(),
+        };
+        format!("{}:{ty}", value.name)
+    }
+}
+
+fn of_syscall(facts: &SyscallFacts) -> Vec<String> {
+    let mut variables = vec!["name:string".to_owned()];
+    if facts.returns {
+        variables.extend(["retval:long", "retstr:string"].map(str::to_owned));
+        return variables;
+    }
+    variables.push("argstr:string".to_owned());
+    let Some(call) = facts.single() else { return variables };
+    for arg in call.args {
+        let ty = if arg.kind == systap_kernel::syscall::ArgKind::UserString { "string" } else { "long" };
+        variables.push(format!("{}:{ty}", arg.name));
+    }
+    variables.extend(call.args.iter().map(|arg| format!("${}:{}", arg.name, arg.c_type)));
+    variables
+}

@@ -1,0 +1,39 @@
+//! The example scripts, which every copy of the command has in it.
+
+/// Name and text.
+static EXAMPLES: &[(&str, &str)] = &[
+    ("context-switches.stp", include_str!("../examples/context-switches.stp")),
+    ("forks.stp", include_str!("../examples/forks.stp")),
+    ("opens.stp", include_str!("../examples/opens.stp")),
+    ("profile.stp", include_str!("../examples/profile.stp")),
+    ("syscall-latency.stp", include_str!("../examples/syscall-latency.stp")),
+    ("syscalls-by-process.stp", include_str!("../examples/syscalls-by-process.stp")),
+];
+
+/// The example of that name, with or without `.stp`: its whole name and its text.
+pub(crate) fn find(name: &str) -> Option<(&'static str, &'static str)> {
+    EXAMPLES.iter().copied().find(|(known, _)| *known == name || known.strip_suffix(".stp") == Some(name))
+}
+
+/// All names, for a sentence.
+pub(crate) fn names() -> String {
+    EXAMPLES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_example_is_left_out() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let entries = std::fs::read_dir(folder).expect("the examples are there");
+        let mut there: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".stp"))
+            .collect();
+        there.sort();
+        assert_eq!(names(), there.join(", "));
+        assert!(find("forks").is_some() && find("forks.stp").is_some() && find("none").is_none());
+    }
+}
