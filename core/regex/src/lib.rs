@@ -41,7 +41,7 @@ impl Regex {
     /// Compiles a pattern: the value of the literal, its escapes resolved.
     ///
     /// # Errors
-    /// Where the pattern is malformed, or needs a program of more than [`program::MOST_INSTRUCTIONS`] instructions.
+    /// Where the pattern is malformed, or needs a program of more than `program::MOST_INSTRUCTIONS` instructions.
     pub fn new(pattern: &[u8]) -> Result<Regex, RegexError> {
         let parsed = parse::parse(pattern)?;
         let program =
