@@ -81,6 +81,7 @@ impl Known<'_> {
                 self.block(&mut foreach.body);
             }
             StmtKind::Break | StmtKind::Continue | StmtKind::Next | StmtKind::Embedded => {}
+            StmtKind::DeleteLocal(_) => {}
             StmtKind::Return(value) => value.iter_mut().for_each(|e| self.expr(e)),
             StmtKind::Delete { keys, .. } => keys.iter_mut().for_each(|e| self.expr(e)),
             StmtKind::DeleteSlice { slice, .. } => slice.iter_mut().flatten().for_each(|e| self.expr(e)),

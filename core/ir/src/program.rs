@@ -331,6 +331,8 @@ pub enum StmtKind {
     Return(Option<Expr>),
     /// `delete` of an element, or of a whole global (`keys` empty).
     Delete { global: GlobalId, keys: Vec<Expr> },
+    /// `delete` of a local: it becomes 0 or "".
+    DeleteLocal(LocalId),
     /// `delete a[k, *]`: every entry that the slice matches.
     DeleteSlice { global: GlobalId, slice: Vec<Option<Expr>> },
     /// `try`/`catch`

@@ -180,9 +180,11 @@ impl<'a> Elaboration<'a> {
     fn delete(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Option<StmtKind> {
         match &e.kind {
             ast::ExprKind::Name(name) => {
-                if scope.find(name).is_none()
-                    && let Some(global) = self.global(name)
-                {
+                if let Some(local) = scope.find(name) {
+                    scope.local(local).assigned = true;
+                    return Some(StmtKind::DeleteLocal(local));
+                }
+                if let Some(global) = self.global(name) {
                     // All of an array may go while a `foreach` goes over it: that has its own picture of the entries.
                     self.state(global).written = true;
                     return Some(StmtKind::Delete { global, keys: vec![] });
@@ -204,7 +206,7 @@ impl<'a> Elaboration<'a> {
             }
             ast::ExprKind::Missing => None,
             _ => {
-                let message = "only a global, an array's element or a slice of an array can be deleted";
+                let message = "only a variable, an array's element or a slice of an array can be deleted";
                 self.report(Diagnostic::error("not-deletable", e.span, message));
                 None
             }

@@ -34,6 +34,7 @@ fn in_statement(statement: &Stmt, found: &mut Locals) {
         StmtKind::Break | StmtKind::Continue | StmtKind::Next | StmtKind::Embedded => {}
         StmtKind::Return(value) => value.iter().for_each(|expr| in_expression(expr, found)),
         StmtKind::Delete { keys, .. } => keys.iter().for_each(|expr| in_expression(expr, found)),
+        StmtKind::DeleteLocal(local) => found.extend([*local]),
         StmtKind::DeleteSlice { slice, .. } => slice.iter().flatten().for_each(|expr| in_expression(expr, found)),
         StmtKind::Try { body, message, handler } => {
             found.extend(message);

@@ -56,6 +56,10 @@ impl Builder {
                 self.span = statement.span;
                 self.emit_effect(if keys.is_empty() { Op::Clear(*global) } else { Op::ElementDelete(*global, keys) });
             }
+            StmtKind::DeleteLocal(local) => {
+                let ty = self.body.ty(self.locals[local.0 as usize]);
+                self.locals[local.0 as usize] = self.zero(ty);
+            }
             StmtKind::DeleteSlice { global, slice } => {
                 let slice = slice.iter().map(|key| key.as_ref().map(|key| self.expression(key))).collect();
                 self.span = statement.span;

@@ -93,6 +93,7 @@ impl Printer<'_> {
             StmtKind::Return(None) => "return".to_owned(),
             StmtKind::Return(Some(value)) => format!("return {}", self.expr(value)),
             StmtKind::Delete { global, keys } => format!("delete {}", self.element(*global, keys)),
+            StmtKind::DeleteLocal(local) => format!("delete {}", self.local(*local)),
             StmtKind::DeleteSlice { global, slice } => {
                 format!("delete {}[{}]", self.global(*global), self.slice(slice))
             }
