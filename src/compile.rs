@@ -13,7 +13,7 @@ use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::syscall::{ArgKind, SyscallTable};
-use systap_kernel::{Kernel, KernelError, Version};
+use systap_kernel::{Kernel, KernelError};
 use systap_syntax::{Macros, ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
@@ -352,7 +352,7 @@ impl<'a> Compilation<'a> {
 
     /// Graphs to a divided program.
     fn place(&mut self, unit: &Unit) -> Result<Placed, Stop> {
-        let capabilities = Capabilities { open_loops: self.kernel_is_at_least(6, 9) };
+        let capabilities = Capabilities { open_loops: Options::for_kernel(self.kernel).may_goto };
         let place = if self.small { systap_ir::place_small } else { systap_ir::place };
         place(unit, &capabilities).map_err(|found| {
             self.diagnostics.extend(found);
@@ -371,13 +371,11 @@ impl<'a> Compilation<'a> {
         let options = Options {
             ring_bytes: self.settings.ring_bytes.unwrap_or(DEFAULT_RING),
             count_hits: self.settings.count_hits,
-            may_goto: self.kernel_is_at_least(6, 9),
-            version_4: self.kernel_is_at_least(6, 6),
             syscall_names: &names,
             string_arguments: &string_arguments(table),
             cpus: systap_sys::cpu::possible_cpus().map_or(1, |cpus| cpus as u32),
             hz: self.settings.hz,
-            ..Options::default()
+            ..Options::for_kernel(self.kernel)
         };
         let mut artifact = systap_bpf::generate(placed, &layout, &options).map_err(Stop::Internal)?;
         if self.settings.ring_bytes.is_none() && !speaks(&artifact) {
@@ -394,11 +392,6 @@ impl<'a> Compilation<'a> {
         let program = self.elaborate(&trees)?;
         let unit = self.lower(&program)?;
         self.divide(&unit)
-    }
-
-    fn kernel_is_at_least(&self, major: u32, minor: u32) -> bool {
-        let wanted = Version { major, minor, patch: 0 };
-        self.kernel.version().is_ok_and(|version| version >= wanted)
     }
 }
 

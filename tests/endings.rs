@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use systap::{can_trace, command, ended_by, eventually, run, script, start, systap};
+use systap::{can_trace, command, ended_by, eventually, run, script, script_over_calls, start, systap};
 
 /// A script that says when it is armed, and that it has come to its end.
 const FROM_READY_TO_END: &str = "probe begin { println(\"ready\") } probe end { println(\"end\") }
@@ -28,7 +28,7 @@ fn armed(args: &[&str], folder: &tempfile::TempDir) -> (systap::Running, std::pa
 #[test]
 fn exit_ends_the_run_after_the_handler() {
     script("probe begin { println(\"a\") exit() println(\"b\") } probe begin { println(\"c\") } probe end { println(\"d\") }")
-        .prints("a\nb\nc\nd\n");
+        .prints("a\nb\nd\n");
 }
 
 #[test]
@@ -281,4 +281,19 @@ fn exists(program: u32) -> bool {
 fn is_alive(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
+
+#[test]
+fn what_is_hit_after_an_exit_on_the_user_side_is_not_heard() {
+    if !can_trace() {
+        return;
+    }
+    // The stack is told on the user side, and so is the exit, when thousands of other hits are on their way already.
+    let text = "probe syscall.getpgrp { if (pid() == target()) { println(\"hit\") print_backtrace() exit() } }";
+    let outcome = script_over_calls(text, "getpgrp 20000");
+    outcome.exits(0);
+    assert_eq!(outcome.text().lines().filter(|line| *line == "hit").count(), 1, "{}", outcome.all());
+    let text = "probe syscall.getpgrp { if (pid() == target()) { print_backtrace() error(\"once\") } }";
+    let outcome = script_over_calls(text, "getpgrp 20000");
+    outcome.exits(1).complains(&["Number of errors: 1,"]);
 }

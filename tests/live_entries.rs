@@ -54,3 +54,16 @@ fn threads_do_not_mix_their_entries_up() {
     outcome.is_quiet();
     assert_eq!(outcome.text(), "100 1\n300 1\n500 1\n", "{}", outcome.all());
 }
+
+#[test]
+fn a_return_whose_entry_was_before_the_run_is_passed_over() {
+    if !can_trace() {
+        return;
+    }
+    let mut sleep = std::process::Command::new("sleep").arg("1").spawn().expect("there is a `sleep`");
+    let pid = sleep.id().to_string();
+    let text = "probe syscall.clock_nanosleep.return { if (pid() == target()) println(@entry(pid())) }";
+    let outcome = run(["run", "-x", &pid, "-e", text]);
+    _ = sleep.wait();
+    outcome.prints("");
+}

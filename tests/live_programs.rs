@@ -10,11 +10,16 @@ use std::process::Command;
 
 use systap::{can_trace, run};
 
-/// A program that calls `twice` five times, with a static probe at each, and prints 30. What `sys/sdt.h` would make of the probe is
+/// A program that calls `twice` five times, with a static probe at each, then `fact` of 4, which calls itself, and prints 30. What `sys/sdt.h` would make of the probe is
 /// written out.
 const PROGRAM: &str = r#"
 #include <stdio.h>
 __attribute__((noinline)) int twice(int x) { __asm__ volatile(""); return 2 * x; }
+__attribute__((noinline)) long fact(long n) {
+    long below = n < 2 ? 1 : fact(n - 1);
+    __asm__ volatile("" ::: "memory");
+    return n * below;
+}
 #define MARK(name, a, b) __asm__ volatile( \
     "990: nop\n.pushsection .note.stapsdt,\"?\",\"note\"\n.balign 4\n" \
     ".4byte 992f-991f, 994f-993f, 3\n991: .asciz \"stapsdt\"\n992: .balign 4\n" \
@@ -31,7 +36,7 @@ int main(void) {
         MARK("tick", -i, i * 10000000000);
     }
     printf("%d\n", sum);
-    return 0;
+    return fact(4) != 24;
 }
 "#;
 
@@ -88,6 +93,14 @@ fn functions_and_their_returns() {
         expected.push(format!("out {}", 2 * call));
     }
     assert_eq!(built.lines(script), expected);
+}
+
+#[test]
+fn values_from_the_entry_of_a_function_that_calls_itself() {
+    let Some(built) = build() else { return };
+    let script = "global n
+        probe process(\"SHOP\").function(\"fact\").return { println(@entry(n++), \" \", @entry(execname()), \" \", $return) }";
+    assert_eq!(built.lines(script), ["3 shop 1", "2 shop 2", "1 shop 6", "0 shop 24"]);
 }
 
 #[test]

@@ -87,8 +87,9 @@ fn beginnings_and_ends_come_in_order() {
         probe end { println(\"end\") }
         probe begin(-3) { println(\"begin -3\") }
         probe begin { println(\"begin, first\") }
-        probe begin { println(\"begin, second\") exit() }
+        probe begin { println(\"begin, second\") }
         probe begin(1) { println(\"begin 1\") }
+        probe begin(9) { exit() }
         probe end(-9) { println(\"end -9\") }
         probe error { println(\"error\") }
         probe never { println(\"never\") }

@@ -1,4 +1,13 @@
-//! What the generator may use of a kernel and what it is told about the run. Plain data; must never be asked for here.
+//! What the generator may use of a kernel and what it is told about the run. Plain data; must never be asked for here, except of
+//! the kernel that the caller names.
+
+use systap_kernel::{Kernel, Version};
+
+/// The first kernel with `may_goto` (commit 011832b97b31).
+const MAY_GOTO: Version = Version { major: 6, minor: 9, patch: 0 };
+
+/// The first kernel whose programs may use version 4 of the instruction set (commit 1f1e864b6555 and those after it).
+const VERSION_4: Version = Version { major: 6, minor: 6, patch: 0 };
 
 /// Choices of a generation.
 #[derive(Clone, Debug)]
@@ -23,6 +32,14 @@ pub struct Options<'a> {
     pub cpus: u32,
     /// Ticks a second of the kernel's jiffies (CONFIG_HZ).
     pub hz: u32,
+}
+
+impl Options<'static> {
+    /// The usual choices for a kernel: what it can do is used. What cannot be told of it is taken as lacking.
+    pub fn for_kernel(kernel: &Kernel) -> Options<'static> {
+        let is_at_least = |wanted| kernel.version().is_ok_and(|version| version >= wanted);
+        Options { may_goto: is_at_least(MAY_GOTO), version_4: is_at_least(VERSION_4), ..Options::default() }
+    }
 }
 
 impl Default for Options<'_> {

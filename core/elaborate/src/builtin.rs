@@ -23,8 +23,6 @@ pub(crate) enum Builtin {
     /// A string in memory: its address, then perhaps its greatest length, then perhaps what to give if it cannot be
     /// read.
     Text { space: Space, limited: bool, fallback: bool },
-    /// A string in memory, quoted.
-    Quoted(Space),
     /// `ctime()`: of now.
     CtimeNow,
     /// `thread_indent(delta)`
@@ -37,27 +35,46 @@ pub(crate) enum Builtin {
     PrintBacktrace,
     /// `print_stack(addresses)`
     PrintStack,
+    /// A function of the runtimes that takes the process besides.
+    OfProcess(Intrinsic),
+    /// `print_ustack(addresses)`
+    PrintUserStack,
     /// `pp()`: the resolved probe point.
     Pp,
     /// `pn()`: the probe point as the script has it.
     Pn,
+    /// `is_return()`: whether the point is the return of something.
+    IsReturn,
+    /// Where the registers are, for the library: see [`crate::scope::Registers`], by number.
+    Registers,
+    /// A register by its place in `struct pt_regs`, a constant, for the library; 0 where there are none.
+    Register,
+    /// The event's argument at that place, a constant, for the library; 0 where there are none.
+    EventArgument,
 }
 
 impl Builtin {
+    /// Whether it depends on the handler that it is called from.
+    pub(crate) fn asks_for_event(self) -> bool {
+        use Builtin::{EventArgument, IsReturn, Pn, Pp, Register, Registers};
+        matches!(self, Pp | Pn | IsReturn | Registers | Register | EventArgument)
+    }
+
     /// The types of its parameters.
     pub(crate) fn params(self) -> &'static [Type] {
         use Type::{Long, Text};
         match self {
             Builtin::Intrinsic(intrinsic) => intrinsic.signature().params,
-            Builtin::Read(..) | Builtin::Readable(..) | Builtin::Quoted(_) | Builtin::ScaledOfCpu(..) => &[Long],
-            Builtin::ThreadIndent | Builtin::Indent => &[Long],
+            Builtin::Read(..) | Builtin::Readable(..) | Builtin::ScaledOfCpu(..) => &[Long],
+            Builtin::ThreadIndent | Builtin::Indent | Builtin::Register | Builtin::EventArgument => &[Long],
             Builtin::Text { limited: false, fallback: false, .. } => &[Long],
             Builtin::Text { limited: true, fallback: false, .. } => &[Long, Long],
             Builtin::Text { limited: false, fallback: true, .. } => &[Long, Text],
             Builtin::Text { limited: true, fallback: true, .. } => &[Long, Long, Text],
-            Builtin::Log | Builtin::PrintStack => &[Text],
+            Builtin::Log | Builtin::PrintStack | Builtin::PrintUserStack => &[Text],
+            Builtin::OfProcess(intrinsic) => &intrinsic.signature().params[..1],
             Builtin::Context(_) | Builtin::Scaled(..) | Builtin::CtimeNow => &[],
-            Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn => &[],
+            Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn | Builtin::IsReturn | Builtin::Registers => &[],
         }
     }
 }
@@ -79,6 +96,14 @@ const NS_S: i64 = 1_000_000_000;
 /// `kernel_*` reads and `user_*_error` reads end in a run-time error if the memory cannot be read; the `user_*` reads
 /// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
 static TABLE: &[(&str, Builtin)] = &[
+    ("__event_argument", Builtin::EventArgument),
+    ("__kernel_readable1", Readable(Kernel, W1)),
+    ("__load_average", Run(Intrinsic::LoadAverage)),
+    ("__pid_namespace", Builtin::Context(Context::PidNamespace)),
+    ("__register", Builtin::Register),
+    ("__registers", Builtin::Registers),
+    ("__stack_address", Run(Intrinsic::StackAddress)),
+    ("__stack_part", Run(Intrinsic::StackPart)),
     ("__user_readable1", Readable(User, W1)),
     ("__user_readable2", Readable(User, W2)),
     ("__user_readable4", Readable(User, W4)),
@@ -104,6 +129,7 @@ static TABLE: &[(&str, Builtin)] = &[
     ("gettimeofday_us", Scaled(Context::RealtimeNs, NS_US)),
     ("gid", Builtin::Context(Context::Gid)),
     ("indent", Builtin::Indent),
+    ("is_return", Builtin::IsReturn),
     ("isinstr", Run(Intrinsic::Isinstr)),
     ("jiffies", Builtin::Context(Context::Jiffies)),
     ("kernel_char", Read(Kernel, W1, true)),
@@ -119,7 +145,6 @@ static TABLE: &[(&str, Builtin)] = &[
     ("kernel_string", text(Kernel, false, true)),
     ("kernel_string2", text(Kernel, false, true)),
     ("kernel_string_n", text(Kernel, true, false)),
-    ("kernel_string_quoted", Builtin::Quoted(Kernel)),
     ("kernel_uint16", Read(Kernel, W2, false)),
     ("kernel_uint32", Read(Kernel, W4, false)),
     ("kernel_uint64", Read(Kernel, W8, false)),
@@ -139,8 +164,12 @@ static TABLE: &[(&str, Builtin)] = &[
     ("print_backtrace", Builtin::PrintBacktrace),
     ("print_stack", Builtin::PrintStack),
     ("print_syms", Builtin::PrintStack),
+    ("print_ustack", Builtin::PrintUserStack),
+    ("print_usyms", Builtin::PrintUserStack),
     ("sprint_stack", Run(Intrinsic::StackText)),
     ("sprint_syms", Run(Intrinsic::StackText)),
+    ("sprint_ustack", Builtin::OfProcess(Intrinsic::UserStackText)),
+    ("sprint_usyms", Builtin::OfProcess(Intrinsic::UserStackText)),
     ("str_replace", Run(Intrinsic::StrReplace)),
     ("stringat", Run(Intrinsic::Stringat)),
     ("strlen", Run(Intrinsic::Strlen)),
@@ -150,13 +179,16 @@ static TABLE: &[(&str, Builtin)] = &[
     ("symdata", Run(Intrinsic::Symdata)),
     ("symname", Run(Intrinsic::Symname)),
     ("syscall_name", Run(Intrinsic::SyscallName)),
+    ("syscall_num", Run(Intrinsic::SyscallNumber)),
     ("target", Builtin::Context(Context::Target)),
     ("task_current", Builtin::Context(Context::TaskCurrent)),
     ("text_strn", Run(Intrinsic::TextStrn)),
     ("thread_indent", Builtin::ThreadIndent),
     ("tid", Builtin::Context(Context::Tid)),
     ("tokenize", Run(Intrinsic::Tokenize)),
+    ("ubacktrace", Builtin::Context(Context::UserStack)),
     ("uid", Builtin::Context(Context::Uid)),
+    ("umodname", Builtin::OfProcess(Intrinsic::UserModname)),
     ("user_char_error", Read(User, W1, true)),
     ("user_int16_error", Read(User, W2, true)),
     ("user_int32_error", Read(User, W4, true)),
@@ -171,13 +203,14 @@ static TABLE: &[(&str, Builtin)] = &[
     ("user_string_n", text(User, true, false)),
     ("user_string_n", text(User, true, true)),
     ("user_string_n2", text(User, true, true)),
-    ("user_string_quoted", Builtin::Quoted(User)),
     ("user_uint16_error", Read(User, W2, false)),
     ("user_uint32_error", Read(User, W4, false)),
     ("user_uint64_error", Read(User, W8, false)),
     ("user_uint8_error", Read(User, W1, false)),
     ("user_ulong_error", Read(User, W8, false)),
     ("user_ushort_error", Read(User, W2, false)),
+    ("usymdata", Builtin::OfProcess(Intrinsic::UserSymdata)),
+    ("usymname", Builtin::OfProcess(Intrinsic::UserSymname)),
     ("warn", Run(Intrinsic::Warn)),
 ];
 

@@ -178,8 +178,9 @@ const SIGNALS: [&str; 31] = [
     "SIGSYS",
 ];
 
-/// `linux/fcntl.h`, `asm-generic/fcntl.h`, `linux/stat.h`, `linux/socket.h`, `asm/page.h`, `linux/mman.h`.
-const OTHERS: [(&str, i64); 56] = [
+/// `linux/fcntl.h`, `asm-generic/fcntl.h`, `linux/stat.h`, `linux/socket.h`, `asm/page.h`, `linux/mman.h`; of tasks,
+/// `linux/sched.h` (outside of uapi only what has one value from 6.1 to 6.18).
+const OTHERS: [(&str, i64); 117] = [
     ("O_ACCMODE", 0o3),
     ("O_RDONLY", 0o0),
     ("O_WRONLY", 0o1),
@@ -200,6 +201,67 @@ const OTHERS: [(&str, i64); 56] = [
     ("O_SYNC", 0o4010000),
     ("O_PATH", 0o10000000),
     ("AT_FDCWD", -100),
+    ("CSIGNAL", 0xff),
+    ("CLONE_VM", 0x100),
+    ("CLONE_FS", 0x200),
+    ("CLONE_FILES", 0x400),
+    ("CLONE_SIGHAND", 0x800),
+    ("CLONE_PIDFD", 0x1000),
+    ("CLONE_PTRACE", 0x2000),
+    ("CLONE_VFORK", 0x4000),
+    ("CLONE_PARENT", 0x8000),
+    ("CLONE_THREAD", 0x10000),
+    ("CLONE_NEWNS", 0x20000),
+    ("CLONE_SYSVSEM", 0x40000),
+    ("CLONE_SETTLS", 0x80000),
+    ("CLONE_PARENT_SETTID", 0x100000),
+    ("CLONE_CHILD_CLEARTID", 0x200000),
+    ("CLONE_UNTRACED", 0x800000),
+    ("CLONE_CHILD_SETTID", 0x1000000),
+    ("CLONE_NEWCGROUP", 0x2000000),
+    ("CLONE_NEWUTS", 0x4000000),
+    ("CLONE_NEWIPC", 0x8000000),
+    ("CLONE_NEWUSER", 0x10000000),
+    ("CLONE_NEWPID", 0x20000000),
+    ("CLONE_NEWNET", 0x40000000),
+    ("CLONE_IO", 0x80000000),
+    ("PF_VCPU", 0x1),
+    ("PF_IDLE", 0x2),
+    ("PF_EXITING", 0x4),
+    ("PF_WQ_WORKER", 0x20),
+    ("PF_FORKNOEXEC", 0x40),
+    ("PF_SUPERPRIV", 0x100),
+    ("PF_DUMPCORE", 0x200),
+    ("PF_SIGNALED", 0x400),
+    ("PF_MEMALLOC", 0x800),
+    ("PF_KTHREAD", 0x200000),
+    ("PF_RANDOMIZE", 0x400000),
+    ("EXIT_DEAD", 0x10),
+    ("EXIT_ZOMBIE", 0x20),
+    ("TASK_RUNNING", 0),
+    ("TASK_INTERRUPTIBLE", 1),
+    ("TASK_UNINTERRUPTIBLE", 2),
+    ("__TASK_STOPPED", 4),
+    ("__TASK_TRACED", 8),
+    ("S_IRWXU", 0o700),
+    ("S_IRUSR", 0o400),
+    ("S_IWUSR", 0o200),
+    ("S_IXUSR", 0o100),
+    ("S_IRWXG", 0o70),
+    ("S_IRGRP", 0o40),
+    ("S_IWGRP", 0o20),
+    ("S_IXGRP", 0o10),
+    ("S_IRWXO", 0o7),
+    ("S_IROTH", 0o4),
+    ("S_IWOTH", 0o2),
+    ("S_IXOTH", 0o1),
+    ("SIG_BLOCK", 0),
+    ("SIG_UNBLOCK", 1),
+    ("SIG_SETMASK", 2),
+    ("SIGPOLL", 29),
+    ("SIGIOT", 6),
+    ("EDEADLOCK", 35),
+    ("O_TMPFILE", 0o20200000),
     ("S_IFMT", 0o170000),
     ("S_IFSOCK", 0o140000),
     ("S_IFLNK", 0o120000),
@@ -285,6 +347,10 @@ mod tests {
             (value("MAXSTRINGLEN"), value("0x10UL"), value("-1"), value("010")),
             (Some(512), Some(16), Some(-1), Some(8))
         );
+        let tasks = [("PF_EXITING", 4), ("PF_KTHREAD", 0x20_0000), ("CLONE_VM", 0x100), ("CLONE_IO", 0x8000_0000)];
+        for (name, number) in tasks.into_iter().chain([("S_IRUSR", 0o400), ("O_TMPFILE", 0o20_200_000)]) {
+            assert_eq!(value(name), Some(number), "{name}");
+        }
         assert_eq!((value("no_such"), value(""), value("x1")), (None, None, None));
     }
 }

@@ -46,7 +46,7 @@ impl<'a> Elaboration<'a> {
         if let Some(id) = self.names.used_global(name) {
             return Some(id);
         }
-        if name.starts_with("__") && self.names.global(name).is_none() {
+        if crate::library::has_global(name) && self.names.global(name).is_none() {
             self.read_library(name);
         }
         let declaration = self.names.global(name)?;
@@ -284,15 +284,15 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    /// A scalar cannot drop its oldest entry; a size means nothing to it, and is let pass as SystemTap does.
+    /// What is a plain value has no number of elements, nor an oldest one to drop. What nothing uses may yet become an array.
     fn no_size(&mut self, declaration: &ast::Global) {
         let name = &declaration.name;
         if declaration.wrap {
             let message = format!("`{}` is declared to wrap (`%`), but never used as an array", name.text);
             self.report(Diagnostic::error("scalar-as-array", name.span, message));
         } else if let Some((_, at)) = declaration.size {
-            let message = format!("`{}` is declared with a size, but never used as an array", name.text);
-            self.report(Diagnostic::warning("scalar-as-array", at, message));
+            let message = format!("`{}` is declared with a size, as an array is, but used as a plain value", name.text);
+            self.report(Diagnostic::error("scalar-as-array", at, message));
         }
     }
 

@@ -61,6 +61,11 @@ pub(crate) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.iter().map(|file| (file.name, file.text))
 }
 
+/// Whether the library has a global of that name for scripts and their macros.
+pub(crate) fn has_global(name: &str) -> bool {
+    FILES.iter().any(|file| file.globals.binary_search(&name).is_ok())
+}
+
 /// The names of the functions of the library.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().flat_map(|file| file.functions.iter().copied())

@@ -84,6 +84,23 @@ impl SyscallFacts {
     }
 }
 
+/// Where a handler finds the registers of the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Registers {
+    /// Nowhere.
+    None,
+    /// Those of the kernel, in the words of the event's arguments.
+    Kernel,
+    /// Those of the program, in the words of the event's arguments.
+    User,
+    /// Those of whichever was interrupted, in the words of the event's arguments.
+    Interrupted,
+    /// Those with which the program called the kernel, behind the event's first argument.
+    SystemCall,
+    /// Nowhere; but the event's arguments are the function's.
+    Arguments,
+}
+
 /// A resolved probe point, as its handler sees it.
 #[derive(Debug)]
 pub(crate) struct ProbeFacts<'a> {
@@ -92,6 +109,9 @@ pub(crate) struct ProbeFacts<'a> {
     /// What `pn()` gives: the point as the script has it.
     pub(crate) name: String,
     pub(crate) event: EventFacts,
+    pub(crate) registers: Registers,
+    /// On return of a function or system call rather than on entry.
+    pub(crate) returns: bool,
     /// The names that the handler itself gives values to.
     pub(crate) assigned: HashSet<&'a str>,
     /// Those that the probe's own body gives values to, aliases aside: what `@probewrite` asks.

@@ -44,6 +44,9 @@ pub fn signatures() -> Vec<Signature> {
         let id = sources.add(name, text);
         for item in parse(&mut sources, id, &ParseOptions::default()).file.items {
             let Item::Function(function) = item else { continue };
+            if function.private {
+                continue;
+            }
             let params = function.params.iter().map(|(name, ty)| (name.text.clone(), ty.map(annotated))).collect();
             found.push(Signature { name: function.name.text, params, returns: function.returns.map(annotated) });
         }
@@ -69,11 +72,12 @@ fn annotated(ty: TypeName) -> &'static str {
 fn returns(builtin: Builtin) -> Option<Type> {
     match builtin {
         Builtin::Context(fact) => Some(fact.ty()),
-        Builtin::Intrinsic(intrinsic) => intrinsic.signature().returns,
+        Builtin::Intrinsic(intrinsic) | Builtin::OfProcess(intrinsic) => intrinsic.signature().returns,
         Builtin::Scaled(..) | Builtin::ScaledOfCpu(..) | Builtin::Read(..) | Builtin::Readable(..) => Some(Type::Long),
-        Builtin::Text { .. } | Builtin::Quoted(_) | Builtin::CtimeNow => Some(Type::Text),
+        Builtin::IsReturn | Builtin::Registers | Builtin::Register | Builtin::EventArgument => Some(Type::Long),
+        Builtin::Text { .. } | Builtin::CtimeNow => Some(Type::Text),
         Builtin::ThreadIndent | Builtin::Indent | Builtin::Pp | Builtin::Pn => Some(Type::Text),
-        Builtin::Log | Builtin::PrintBacktrace | Builtin::PrintStack => None,
+        Builtin::Log | Builtin::PrintBacktrace | Builtin::PrintStack | Builtin::PrintUserStack => None,
     }
 }
 

@@ -36,8 +36,12 @@ pub enum Context {
     Jiffies,
     /// The process of `-x` or `-c`; 0 if neither was given. Constant in a run.
     Target,
+    /// Inode number of the namespace of processes that systap runs in (`/proc/self/ns/pid`). Constant in a run.
+    PidNamespace,
     /// The kernel stack, as hexadecimal addresses separated by spaces. Rendered on the user side.
     Stack,
+    /// The stack of the program that the current task runs, likewise, as far as it has frame pointers.
+    UserStack,
     /// The message of the error that was caught, at the start of the block where it is. Rendered on the user side.
     Caught,
     /// The arguments of the system call that is being entered, as a C programmer would write them. Rendered on the user
@@ -49,7 +53,9 @@ impl Context {
     /// What it gives.
     pub fn ty(self) -> Type {
         match self {
-            Context::Execname | Context::Stack | Context::Caught | Context::SyscallArguments => Type::Text,
+            Context::Execname | Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => {
+                Type::Text
+            }
             _ => Type::Long,
         }
     }
@@ -57,7 +63,12 @@ impl Context {
     /// It travels as raw facts and becomes a string only on the user side, so the kernel side can record it and do
     /// nothing else with it.
     pub fn rendered_later(self) -> bool {
-        matches!(self, Context::Stack | Context::Caught | Context::SyscallArguments)
+        matches!(self, Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments)
+    }
+
+    /// It is the same throughout a run.
+    pub fn is_constant(self) -> bool {
+        matches!(self, Context::Target | Context::PidNamespace)
     }
 
     /// As it is written in the text form.
@@ -78,7 +89,9 @@ impl Context {
             Context::RealtimeNs => "realtime_ns",
             Context::Jiffies => "jiffies",
             Context::Target => "target",
+            Context::PidNamespace => "pid_namespace",
             Context::Stack => "stack",
+            Context::UserStack => "user_stack",
             Context::Caught => "caught",
             Context::SyscallArguments => "syscall_arguments",
         }
@@ -94,6 +107,10 @@ pub enum Intrinsic {
     Error,
     /// `syscall_name(number)`: as the kernel's table has it; `"syscall_N"` if it has none.
     SyscallName,
+    /// `syscall_num(name)`: its number; -1 if the kernel's table has no such name.
+    SyscallNumber,
+    /// `__load_average(index)`: the load's average over 1, 5 or 15 minutes (0, 1, 2), in hundredths; an error for another index.
+    LoadAverage,
     /// `warn(message)`: `WARNING: message` on standard error.
     Warn,
     /// `abort()`: ends at once, without running `end`.
@@ -137,6 +154,18 @@ pub enum Intrinsic {
     Symdata,
     /// `sprint_stack(addresses)`: a line ` 0xADDRESS : symbol+0xOFF/0xSIZE [module]` for each of the hexadecimal addresses.
     StackText,
+    /// `__usymname(address, pid)`: the function of a process's program or library that covers it.
+    UserSymname,
+    /// `__usymdata(address, pid)`: `name+0xOFF/0xSIZE [/path]`.
+    UserSymdata,
+    /// `__umodname(address, pid)`: the file that a process has there; an error if it has none.
+    UserModname,
+    /// `__sprint_ustack(addresses, pid)`: as [`Intrinsic::StackText`], of a process's addresses.
+    UserStackText,
+    /// `__stack_address(addresses, n)`: address n of the hexadecimal ones, from 0; 0 if there are not so many.
+    StackAddress,
+    /// `__stack_part(addresses, n)`: those up to address n.
+    StackPart,
 }
 
 impl Intrinsic {
@@ -145,6 +174,8 @@ impl Intrinsic {
         Intrinsic::Exit,
         Intrinsic::Error,
         Intrinsic::SyscallName,
+        Intrinsic::SyscallNumber,
+        Intrinsic::LoadAverage,
         Intrinsic::Warn,
         Intrinsic::Abort,
         Intrinsic::Strlen,
@@ -165,6 +196,12 @@ impl Intrinsic {
         Intrinsic::Symname,
         Intrinsic::Symdata,
         Intrinsic::StackText,
+        Intrinsic::UserSymname,
+        Intrinsic::UserSymdata,
+        Intrinsic::UserModname,
+        Intrinsic::UserStackText,
+        Intrinsic::StackAddress,
+        Intrinsic::StackPart,
     ];
 
     /// It is a function of strings.
@@ -185,6 +222,8 @@ impl Intrinsic {
             Intrinsic::Exit => ("exit", &[], None, true),
             Intrinsic::Error => ("error", &[Text], None, true),
             Intrinsic::SyscallName => ("syscall_name", &[Long], Some(Text), true),
+            Intrinsic::SyscallNumber => ("syscall_num", &[Text], Some(Long), false),
+            Intrinsic::LoadAverage => ("__load_average", &[Long], Some(Long), false),
             Intrinsic::Warn => ("warn", &[Text], None, false),
             Intrinsic::Abort => ("abort", &[], None, false),
             Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),
@@ -205,6 +244,12 @@ impl Intrinsic {
             Intrinsic::Symname => ("symname", &[Long], Some(Text), false),
             Intrinsic::Symdata => ("symdata", &[Long], Some(Text), false),
             Intrinsic::StackText => ("sprint_stack", &[Text], Some(Text), false),
+            Intrinsic::UserSymname => ("__usymname", &[Long, Long], Some(Text), false),
+            Intrinsic::UserSymdata => ("__usymdata", &[Long, Long], Some(Text), false),
+            Intrinsic::UserModname => ("__umodname", &[Long, Long], Some(Text), false),
+            Intrinsic::UserStackText => ("__sprint_ustack", &[Text, Long], Some(Text), false),
+            Intrinsic::StackAddress => ("__stack_address", &[Text, Long], Some(Long), false),
+            Intrinsic::StackPart => ("__stack_part", &[Text, Long], Some(Text), false),
         };
         Signature { name, params, returns, kernel }
     }

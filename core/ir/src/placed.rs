@@ -151,6 +151,8 @@ pub mod control {
     pub const TARGET: u32 = 1;
     /// Thread group of systap itself: its own system calls are not reported.
     pub const OWN: u32 = 2;
+    /// What [`crate::intrinsic::Context::PidNamespace`] gives.
+    pub const PID_NAMESPACE: u32 = 4;
     /// Nanoseconds by which `CLOCK_TAI` is ahead of `CLOCK_REALTIME`.
     pub const TAI_OFFSET: u32 = 3;
     /// The first word of a scalar.

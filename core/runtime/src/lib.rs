@@ -29,6 +29,7 @@ mod target;
 pub mod text;
 mod timer;
 pub mod user;
+mod user_symbols;
 mod watch;
 mod world;
 

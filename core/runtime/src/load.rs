@@ -206,7 +206,7 @@ fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Pro
             }
         } else if refused.log.is_empty() {
             LoadError::Unsupported { program: plan.name.clone(), points, errno: refused.errno }
-        } else if refused.log.contains("BPF program is too large") {
+        } else if ["BPF program is too large", "is too complex"].iter().any(|words| refused.log.contains(words)) {
             LoadError::TooLong { points }
         } else {
             let span = refused_at(&refused.log).and_then(|at| span_of(plan, at));

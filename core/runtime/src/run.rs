@@ -78,8 +78,7 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     session.world.ending.deadline = deadline(plan);
     session.run_ordered(
         |event| if let Event::Begin(order) = event { Some(*order) } else { None },
-        // `exit()` ends the run after them all.
-        |session| matches!(session.end(), None | Some(End::Exit)),
+        |session| session.end().is_none(),
     );
     session.world.output.flush();
     session.world.take_signals();
@@ -116,6 +115,7 @@ fn set_control_words(words: Option<&SharedWords>, target: u32) -> Result<(), Sys
     if let Some(words) = words {
         words.store(control::TARGET as usize, i64::from(target));
         words.store(control::OWN as usize, i64::from(std::process::id()));
+        words.store(control::PID_NAMESPACE as usize, crate::world::pid_namespace());
         let offset = clock::tai_offset_seconds()?.saturating_mul(1_000_000_000);
         words.store(control::TAI_OFFSET as usize, offset);
     }

@@ -42,6 +42,8 @@ pub(crate) struct Session<'a> {
     pub(crate) malformed: u64,
     /// Records that came after the run was given up.
     pub(crate) abandoned: u64,
+    /// A continuation has ended the run: what was hit after it does not count any more.
+    ended_late: bool,
     pub(crate) target_ended: bool,
     watchdog: Watchdog,
     /// What there is too much of.
@@ -76,6 +78,7 @@ impl<'a> Session<'a> {
             skipped: vec![0; placed.user.len()],
             malformed: 0,
             abandoned: 0,
+            ended_late: false,
             target_ended: false,
             watchdog,
             excess: None,
@@ -211,7 +214,9 @@ impl<'a> Session<'a> {
 
     /// Does what a record asks for.
     pub(crate) fn deliver(&mut self, bytes: &[u8]) {
-        if self.is_given_up() {
+        if self.ended_late {
+            // Hits from after the end that a continuation asked for: they would not have happened, had it run at its hit.
+        } else if self.is_given_up() {
             self.abandoned += 1;
         } else if let Err(error) = self.try_deliver(bytes) {
             self.malformed += 1;
@@ -233,7 +238,11 @@ impl<'a> Session<'a> {
                 let continuation = placed.continuations.get(*rest as usize).ok_or(malformed)?;
                 let args = self.data(fields)?;
                 let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
+                self.world.after_hit = true;
                 self.run_body(&continuation.body, &args, point);
+                self.world.after_hit = false;
+                let ending = &self.world.ending;
+                self.ended_late = ending.exit || ending.abort || self.has_failed();
             }
             SiteKind::Exit => self.world.ending.exit = true,
             SiteKind::Error(fault) => {
@@ -288,7 +297,8 @@ impl<'a> Session<'a> {
                 _ => vec![],
             },
             Value::Stack(addresses) => {
-                let addresses: Vec<u64> = addresses.iter().collect();
+                // Where frame pointers end, a program's stack may have a zero.
+                let addresses: Vec<u64> = addresses.iter().take_while(|address| *address != 0).collect();
                 text::stack::hex(&addresses).into_bytes()
             }
             Value::Syscall(call) => {

@@ -3,6 +3,8 @@
 //! It must never run a handler, nor touch a global.
 
 use std::cell::OnceCell;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
 use systap_ir::intrinsic::Context;
@@ -15,7 +17,8 @@ use crate::kernel_memory::KernelMemory;
 use crate::output::Output;
 use crate::sink::{Notice, Step};
 use crate::text::indent::Indents;
-use crate::user::{Datum, Host, Symbol};
+use crate::user::{Datum, Host, Symbol, UserPlace};
+use crate::user_symbols::UserSymbols;
 
 /// How long a handler may keep looping after the run was told to end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,8 +37,13 @@ pub(crate) struct World<'a> {
     indents: Indents,
     process: OnceCell<Process>,
     symbols_refused: bool,
+    programs: UserSymbols,
     /// The way to the kernel's memory, once it was asked for; `None` within: there is none.
     memory: OnceCell<Option<KernelMemory>>,
+    /// What runs is the rest of a handler that the kernel side began.
+    pub(crate) after_hit: bool,
+    /// The memory of systap's own process, once it was asked for.
+    own_memory: OnceCell<Option<File>>,
     /// When a looping handler last looked whether to go on.
     looked: Instant,
 }
@@ -106,7 +114,10 @@ impl<'a> World<'a> {
             indents: Indents::default(),
             process: OnceCell::new(),
             symbols_refused: false,
+            programs: UserSymbols::default(),
             memory: OnceCell::new(),
+            after_hit: false,
+            own_memory: OnceCell::new(),
             looked: Instant::now(),
         }
     }
@@ -151,7 +162,10 @@ impl Host for World<'_> {
             Context::RealtimeNs => clock::realtime_ns().cast_signed(),
             Context::Jiffies => jiffies(clock::monotonic_ns(), self.hz),
             Context::Target => i64::from(self.target),
-            Context::Stack | Context::Caught | Context::SyscallArguments => return Datum::from(""),
+            Context::PidNamespace => pid_namespace(),
+            Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => {
+                return Datum::from("");
+            }
         })
     }
 
@@ -180,8 +194,24 @@ impl Host for World<'_> {
         }
     }
 
+    fn user_symbol(&mut self, process: i64, address: u64) -> Option<UserPlace> {
+        self.programs.place(process, address)
+    }
+
     fn kernel_memory(&mut self, address: u64, into: &mut [u8]) -> Option<bool> {
         self.memory().map(|memory| memory.read(address, into))
+    }
+
+    fn own_memory(&mut self, address: u64, into: &mut [u8]) -> Option<bool> {
+        if self.after_hit {
+            return None;
+        }
+        let file = self.own_memory.get_or_init(|| File::open("/proc/self/mem").ok()).as_ref()?;
+        Some(file.read_exact_at(into, address).is_ok())
+    }
+
+    fn load_averages(&mut self) -> Option<[i64; 3]> {
+        load_averages(&fs::read_to_string("/proc/loadavg").ok()?)
     }
 
     fn indents(&mut self) -> &mut Indents {
@@ -248,16 +278,36 @@ fn current_cpu() -> i64 {
     after_name.split_whitespace().nth(39 - 3).and_then(|cpu| cpu.parse().ok()).unwrap_or(0)
 }
 
+/// Inode number of the namespace of processes that systap runs in; 0 if `/proc` does not tell.
+pub(crate) fn pid_namespace() -> i64 {
+    fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino().cast_signed())
+}
+
+/// What `/proc/loadavg` begins with: three numbers with two decimals each.
+fn load_averages(text: &str) -> Option<[i64; 3]> {
+    let mut numbers = text.split_whitespace().map(|number| {
+        let (whole, hundredths) = number.split_once('.')?;
+        Some(whole.parse::<i64>().ok()? * 100 + hundredths.parse::<i64>().ok()?)
+    });
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn averages_of_the_load_are_hundredths() {
+        assert_eq!(load_averages("0.05 12.30 1.00 2/345 6789\n"), Some([5, 1230, 100]));
+        assert_eq!(load_averages("0.05 12.30"), None);
+        assert_eq!(load_averages(""), None);
+    }
 
     #[test]
     fn facts_of_this_process_are_what_the_system_says() {
         let own = Process::own();
         assert_eq!(own.parent, i64::from(std::os::unix::process::parent_id()));
         let metadata = std::fs::metadata("/proc/self").unwrap();
-        use std::os::unix::fs::MetadataExt;
         assert_eq!((own.euid, own.egid), (i64::from(metadata.uid()), i64::from(metadata.gid())));
         assert_eq!(format!("{}\n", own.name), std::fs::read_to_string("/proc/self/comm").unwrap());
         assert!((0..systap_sys::cpu::possible_cpus().unwrap() as i64).contains(&current_cpu()));

@@ -8,7 +8,7 @@ use systap_ir::placed::control;
 
 use super::{Held, Lower, TextSource};
 use crate::code::{Code, Reg, Src, StackObject};
-use crate::emitter::{Arg, after};
+use crate::emitter::Arg;
 use crate::error::GenerateError;
 use crate::insn::{AluOp, Helper, Size};
 
@@ -61,12 +61,13 @@ impl Lower<'_, '_> {
                 self.em.alu(AluOp::Sub, jiffies, Src::Reg(start));
                 jiffies
             }
-            Context::Target => {
-                let place = self.word(control::TARGET);
+            Context::Target | Context::PidNamespace => {
+                let place =
+                    self.word(if context == Context::Target { control::TARGET } else { control::PID_NAMESPACE });
                 self.em.load(Size::B8, place)
             }
             Context::Caught => return self.caught(result),
-            Context::Stack | Context::SyscallArguments => {
+            Context::Stack | Context::UserStack | Context::SyscallArguments => {
                 self.hold(result, Held::Later(context));
                 return Ok(());
             }
@@ -115,11 +116,13 @@ impl Lower<'_, '_> {
             // Another thread may be changing the name just now: the kernel keeps its last byte 0, and pads.
             self.copy_text(to, size, cap, &TextSource::Memory(from, COMM));
         } else if size >= COMM {
+            // Old kernels (6.1) write no more than the name and its NUL.
+            self.zero(to, size);
             self.em.call(Helper::CurrentComm, &[Arg::Address(to), Arg::Imm(i64::from(COMM))]);
-            self.zero(after(to, COMM), size - COMM);
         } else {
             self.em.stack.need(StackObject::Read, COMM);
             let read = crate::code::Mem::Stack(StackObject::Read, 0);
+            self.zero(read, COMM);
             self.em.call(Helper::CurrentComm, &[Arg::Address(read), Arg::Imm(i64::from(COMM))]);
             self.copy_text(to, size, cap, &TextSource::Memory(read, COMM));
         }

@@ -45,7 +45,7 @@ impl Lower<'_, '_> {
         Mem::Base(self.frame.unwrap_or(Reg::FRAME_POINTER), self.frame_scratch() as i16 + 8)
     }
 
-    /// The same number, of which the verifier knows nothing but that it is one; see also [`Emitter::obscure`].
+    /// The same number, of which the verifier knows nothing but that it is one; see also `Emitter::obscure`.
     pub(super) fn unknown(&mut self, value: Src) -> Reg {
         let place = Mem::Base(self.frame.unwrap_or(Reg::FRAME_POINTER), self.frame_scratch() as i16);
         self.em.store(Size::B8, place, value);

@@ -21,6 +21,8 @@ const DEEPEST: u32 = 127;
 /// Frames at the top of a tracepoint's stack that are not the kernel's work: the program's own, and the one that runs it
 /// (`bpf_trace_run*`). The low byte of `bpf_get_stack`'s flags (`BPF_F_SKIP_FIELD_MASK`) leaves them out.
 const OWN_FRAMES: i64 = 2;
+/// The program's stack instead of the kernel's (`BPF_F_USER_STACK` of `bpf_get_stack`).
+const USER_STACK: i64 = 1 << 8;
 /// Bytes of each string that an argument of a system call points to, NUL included.
 pub(super) const ARGUMENT_TEXT: u32 = 256;
 
@@ -166,7 +168,10 @@ impl Lower<'_, '_> {
         for (value, field) in values.iter().zip(fields) {
             let at = after(start, offset);
             match (field, self.held(*value)) {
-                (Field::Stack, _) => self.stack_tail(start, length, at),
+                (Field::Stack, held) => {
+                    let user = matches!(held, Held::Later(Context::UserStack));
+                    self.stack_tail(start, length, at, user);
+                }
                 (Field::SyscallArguments, Held::Later(Context::SyscallArguments)) => {
                     self.syscall_arguments(start, length, at)?;
                 }
@@ -222,9 +227,10 @@ impl Lower<'_, '_> {
         8 * self.shared.placed.limits.backtrace.min(DEEPEST)
     }
 
-    fn stack_tail(&mut self, start: Mem, length: Reg, at: Mem) {
+    fn stack_tail(&mut self, start: Mem, length: Reg, at: Mem, user: bool) {
         let end = self.end_of(start, length);
         let own = match self.handler.event {
+            _ if user => USER_STACK,
             Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => OWN_FRAMES,
             _ => 0,
         };

@@ -239,7 +239,13 @@ impl<'a> Lower<'a, '_> {
     /// Puts a value into a table; gives 0 or a negative error number.
     pub(super) fn update(&mut self, table: &Table<'_>, key: Mem, value: Mem, mode: i64) -> Reg {
         let args = [Arg::Map(table.map), Arg::Address(key), Arg::Address(value), Arg::Imm(mode)];
-        self.em.call_for(Helper::MapUpdate, &args)
+        let failed = self.em.call_for(Helper::MapUpdate, &args);
+        // The verifier has programs call the map's own function, whose result was an `int` before Linux 6.4 (commit
+        // d7ba4cc900bf): what the register holds above it means nothing.
+        for op in [AluOp::Lsh, AluOp::Arsh] {
+            self.em.alu(op, failed, Src::Imm(32));
+        }
+        failed
     }
 
     /// Puts a new element in; gives 0 or a negative error number.

@@ -7,6 +7,7 @@ use systap_ir::program::{Element, Event, GlobalId, GlobalShape, SyscallSet, Type
 
 use crate::harness::*;
 use systap_bpf::Options;
+use systap_kernel::Kernel;
 
 const N: GlobalId = GlobalId(0);
 
@@ -38,7 +39,7 @@ fn counts_system_calls_by_thread() {
         graph.run(Op::ElementAdd(N, vec![tid], one));
         let handler = graph.handler(Event::SyscallEntry(SyscallSet::Numbers(vec![110])));
         let placed = program(vec![table(&[LONG], true)], vec![handler]);
-        let options = Options { typed, own_filter: false, ..Options::default() };
+        let options = Options { typed, own_filter: false, ..Options::for_kernel(&Kernel::running()) };
         let live = Live::load(&placed, &options);
         let links = live.attach();
         getppid(1000);
@@ -62,7 +63,7 @@ fn counts_system_calls_by_name_of_thread() {
         graph.run(Op::ElementAdd(N, vec![name], one));
         let handler = graph.handler(Event::SyscallEntry(SyscallSet::Numbers(vec![110])));
         let placed = program(vec![table(&[NAME], true)], vec![handler]);
-        let options = Options { typed, own_filter: false, ..Options::default() };
+        let options = Options { typed, own_filter: false, ..Options::for_kernel(&Kernel::running()) };
         let live = Live::load(&placed, &options);
         let links = live.attach();
         let thread = std::thread::Builder::new().name("named_thread".into());

@@ -240,7 +240,7 @@ fn branches_choose_and_pass_values() {
 
 #[test]
 fn loops_run_and_are_limited() {
-    if !can_load("loops_run_and_are_limited") {
+    if !can_loop("loops_run_and_are_limited") {
         return;
     }
     // for (i = 0; i < n; i++) sum += i, with the two exchanged on the way: sum and i are both parameters.
@@ -325,7 +325,9 @@ fn an_error_ends_its_handler_only() {
 #[test]
 fn more_values_than_the_stack_holds() {
     if can_load("more_values_than_the_stack_holds") {
-        for operations in [60, 90, 150] {
+        // The verifier of Linux 6.1 needs more than its million instructions for the longer ones.
+        let most = if can_loop("150 operations, 90 operations") { 150 } else { 60 };
+        for operations in [60, 90, 150].into_iter().filter(|operations| *operations <= most) {
             try_graphs(operations as u64, 3, operations, true, &untyped());
         }
     }
@@ -333,7 +335,7 @@ fn more_values_than_the_stack_holds() {
 
 #[test]
 fn more_values_in_a_loop_than_the_stack_holds() {
-    if !can_load("more_values_in_a_loop_than_the_stack_holds") {
+    if !can_loop("more_values_in_a_loop_than_the_stack_holds") {
         return;
     }
     // Each turn moves every number to the next place and adds the turn to the first.

@@ -140,9 +140,18 @@ pub(crate) fn can_load(test: &str) -> bool {
     able
 }
 
+/// Whether programs can be loaded here and loop; says so if not.
+pub(crate) fn can_loop(test: &str) -> bool {
+    let able = Options::for_kernel(&Kernel::running()).may_goto;
+    if !able {
+        eprintln!("skipped {test}: needs may_goto (Linux 6.9)");
+    }
+    able && can_load(test)
+}
+
 /// Options for programs that `test_run` runs.
 pub(crate) fn untyped() -> Options<'static> {
-    Options { typed: false, own_filter: false, ring_bytes: 1 << 16, ..Options::default() }
+    Options { typed: false, own_filter: false, ring_bytes: 1 << 16, ..Options::for_kernel(&Kernel::running()) }
 }
 
 pub(crate) fn compile(placed: &Placed, options: &Options<'_>) -> Artifact {

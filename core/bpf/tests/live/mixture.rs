@@ -390,6 +390,7 @@ fn the_verifier_takes_every_mixture() {
     let names = [(0, "read"), (1, "write"), (400, "some_name")];
     let masks = [0u8, 2, 5, 0, 1];
     let rounds: u64 = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(60);
+    let newest = Options::for_kernel(&kernel);
     let mut refused = 0;
     for seed in 1..=rounds {
         let mut random = Random(seed * 0x9e37_79b9);
@@ -399,7 +400,7 @@ fn the_verifier_takes_every_mixture() {
             Event::SyscallReturn(SyscallSet::Numbers(vec![1, 2, 3])),
         ];
         let handlers = 1 + random.below(3);
-        let loops = random.below(3) == 0;
+        let loops = random.below(3) == 0 && newest.may_goto;
         let kernel_side: Vec<KernelHandler> = (0..handlers)
             .map(|number| {
                 let steps = 2 + random.below(if loops { 5 } else { 14 });
@@ -409,11 +410,11 @@ fn the_verifier_takes_every_mixture() {
         let placed = program(globals(), kernel_side);
         let options = Options {
             typed: seed % 4 != 0,
-            version_4: seed % 3 != 0,
+            version_4: newest.version_4 && seed % 3 != 0,
             count_hits: seed % 5 == 0,
             syscall_names: &names,
             string_arguments: &masks,
-            ..Options::default()
+            ..newest.clone()
         };
         let layout = KernelLayout::of(&kernel, Needs::of(&placed)).unwrap();
         match generate(&placed, &layout, &options) {

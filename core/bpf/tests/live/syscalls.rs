@@ -17,7 +17,13 @@ const OPENAT: u32 = 257;
 const NAMES: [(u32, &str); 4] = [(0, "read"), (YIELD, "sched_yield"), (OPENAT, "openat"), (440, "process_madvise")];
 
 fn options(typed: bool, masks: &[u8]) -> Options<'_> {
-    Options { typed, own_filter: false, syscall_names: &NAMES, string_arguments: masks, ..Options::default() }
+    Options {
+        typed,
+        own_filter: false,
+        syscall_names: &NAMES,
+        string_arguments: masks,
+        ..Options::for_kernel(&Kernel::running())
+    }
 }
 
 /// Handlers that each count the hits of this thread in a word of their own, from these sets in this order.

@@ -366,7 +366,7 @@ fn what_finds_no_room_is_counted() {
 
 #[test]
 fn loops_with_strings_and_records_in_them() {
-    if !can_load("loops_with_strings_and_records_in_them") {
+    if !can_loop("loops_with_strings_and_records_in_them") {
         return;
     }
     // for (i = 0; i < n; i++) for (j = 0; j < i; j++) { s = i == j + 1 ? read : s; if (s == "stop") print i, j, s; total++ }

@@ -6,7 +6,7 @@ use super::operator::{Operation, operation};
 use crate::autocast::Holder;
 use crate::build;
 use crate::elaboration::Elaboration;
-use crate::scope::Scope;
+use crate::scope::{Scope, Site};
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{AssignOp, ExprKind, GlobalId, Place, Type};
@@ -101,6 +101,11 @@ impl<'a> Elaboration<'a> {
     /// The place that an expression names, and its type. `read`: its value before is looked at too.
     fn assignable(&mut self, scope: &mut Scope<'a>, target: &'a ast::Expr, read: bool) -> Option<(Place, Ty)> {
         let span = target.span;
+        if matches!(scope.site, Site::Condition) {
+            let message = "a probe point's condition can only ask globals, not change them";
+            self.report(Diagnostic::error("not-assignable", span, message));
+            return None;
+        }
         match &target.kind {
             ast::ExprKind::Name(name) => match self.word(scope, name, span) {
                 Word::Local(id) => {

@@ -5,6 +5,7 @@ use crate::autocast::Holder;
 use crate::build::{self, Load};
 use crate::builtin::{self, Builtin};
 use crate::elaboration::Elaboration;
+use crate::guru::{self, Forbidden};
 use crate::scope::{Scope, Site};
 use crate::target::Pointer;
 use crate::types::Ty;
@@ -44,12 +45,39 @@ impl<'a> Elaboration<'a> {
         if !overloads.is_empty() {
             return self.call_declared(scope, span, &overloads, args, used);
         }
+        if let Some(forbidden) = guru::find(name, args.len()) {
+            return self.call_forbidden(scope, span, function, forbidden, args);
+        }
         // Only for their own errors.
         for arg in args {
             self.value(scope, arg);
         }
         self.unknown_function(function, span, args.len());
         Typed::unknown(span)
+    }
+
+    /// A call of what cannot be had.
+    fn call_forbidden(
+        &mut self,
+        scope: &mut Scope<'a>,
+        span: Span,
+        function: &'a ast::Name,
+        forbidden: Forbidden,
+        args: &'a [ast::Expr],
+    ) -> Typed {
+        let name = function.text.as_str();
+        for (index, (arg, wanted)) in args.iter().zip(forbidden.params).enumerate() {
+            let typed = self.value(scope, arg);
+            self.expect(&typed, Ty::Known(*wanted), || format!("argument {} of `{name}`", index + 1));
+        }
+        self.report(if !self.guru && self.names.in_script(span) {
+            Diagnostic::error("needs-guru", function.span, format!("`{name}` is for guru mode only"))
+                .with_note(format!("`{name}` {}", forbidden.why))
+        } else {
+            Diagnostic::error("needs-module-runtime", function.span, format!("`{name}` {}", forbidden.why))
+                .with_help("observe here, and make the change with a tool of its own")
+        });
+        Typed::void(build::long(span, 0))
     }
 
     fn unknown_function(&mut self, function: &ast::Name, span: Span, given: usize) {
@@ -153,7 +181,6 @@ impl<'a> Elaboration<'a> {
                 let read = ReadText { address, limit, space, fallback };
                 build::expr(span, Type::Text, ExprKind::ReadText(Box::new(read)))
             }
-            Builtin::Quoted(space) => build::quoted(span, build::read_text(span, next(), space, Some("<unknown>"))),
             Builtin::CtimeNow => return run(span, Intrinsic::Ctime, vec![scaled(Context::RealtimeNs, 1_000_000_000)]),
             Builtin::ThreadIndent => {
                 let facts = vec![next(), context(Context::Tid), context(Context::Execname)];
@@ -169,6 +196,15 @@ impl<'a> Elaboration<'a> {
                 return line(span, run(span, Intrinsic::StackText, vec![context(Context::Stack)]).expr, false);
             }
             Builtin::PrintStack => return line(span, run(span, Intrinsic::StackText, vec![next()]).expr, false),
+            Builtin::OfProcess(intrinsic) => return run(span, intrinsic, vec![next(), context(Context::Pid)]),
+            Builtin::PrintUserStack => {
+                let text = run(span, Intrinsic::UserStackText, vec![next(), context(Context::Pid)]);
+                return line(span, text.expr, false);
+            }
+            Builtin::IsReturn => build::long(span, scope.event().is_some_and(|facts| facts.returns).into()),
+            Builtin::Registers => build::long(span, crate::registers::source(scope) as i64),
+            Builtin::Register => self.register_at(scope, span, &next()),
+            Builtin::EventArgument => self.argument_at(scope, span, &next()),
             Builtin::Pp | Builtin::Pn => return self.probe_point(scope, span, builtin == Builtin::Pp),
         };
         Typed::new(expr)

@@ -144,10 +144,10 @@ impl<'a> Elaboration<'a> {
         if let Some(local) = scope.find(name) {
             return Word::Local(local);
         }
-        // A local of the library is one whatever the script calls its globals.
-        if !self.names.in_library(span)
-            && let Some(global) = self.global(name)
-        {
+        // A local of the library is one whatever the script calls its globals; the library's own are seen everywhere.
+        let seen = !self.names.in_library(span)
+            || self.names.global(name).is_some_and(|global| self.names.in_library(global.name.span));
+        if seen && let Some(global) = self.global(name) {
             return Word::Global(global);
         }
         if let Some(typed) = self.offered(scope, name, span) {

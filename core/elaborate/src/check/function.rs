@@ -4,6 +4,7 @@
 use super::modified::Effects;
 use crate::autocast::{Body, Holder};
 use crate::build;
+use crate::builtin::{self, Builtin};
 use crate::elaboration::Elaboration;
 use crate::names::Instance;
 use crate::scan::{self, Node};
@@ -180,7 +181,7 @@ impl<'a> Elaboration<'a> {
                 match &e.kind {
                     ast::ExprKind::Target(target) => asks |= matches!(target.base, ast::TargetBase::Variable(_)),
                     ast::ExprKind::Call { function, args } => match function.text.as_str() {
-                        "pp" | "pn" if args.is_empty() => asks = true,
+                        name if builtin::find(name, args.len()).is_some_and(Builtin::asks_for_event) => asks = true,
                         name => calls.push((name, args.len())),
                     },
                     _ => {}
@@ -191,7 +192,7 @@ impl<'a> Elaboration<'a> {
             }
             let here = self.names.stand_in(body);
             for (name, arity) in calls {
-                if crate::builtin::find(name, arity).is_none() {
+                if builtin::find(name, arity).is_none() {
                     self.read_library(name);
                 }
                 work.extend(

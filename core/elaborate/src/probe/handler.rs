@@ -4,12 +4,12 @@ use super::{Point, Resolved};
 use crate::autocast::Body;
 use crate::build;
 use crate::elaboration::{Elaboration, ProbeState};
-use crate::scope::{EventFacts, ProbeFacts, Scope, Site};
+use crate::scope::{EventFacts, ProbeFacts, Registers, Scope, Site};
 use crate::types::Ty;
 use std::rc::Rc;
 use systap_diagnostics::Span;
 use systap_ir::intrinsic::Intrinsic;
-use systap_ir::program::{Expr, ExprKind, Place, Probe, Stmt, Type};
+use systap_ir::program::{Event, Expr, ExprKind, Place, Probe, Stmt, Type};
 
 impl<'a> Elaboration<'a> {
     pub(super) fn handler(&mut self, point: &Point<'a>, resolved: Resolved) {
@@ -18,6 +18,8 @@ impl<'a> Elaboration<'a> {
             point: resolved.clone(),
             name: point.name.clone(),
             event: facts,
+            registers: registers(&event),
+            returns: returns(&event),
             assigned: point.words().assigned,
             written: crate::scan::words([point.body]).assigned,
         };
@@ -68,5 +70,26 @@ impl<'a> Elaboration<'a> {
         }
         self.names.go_back(outside);
         joined
+    }
+}
+
+/// Where handlers of an event find registers.
+fn registers(event: &Event) -> Registers {
+    match event {
+        Event::SyscallEntry(_) | Event::SyscallReturn(_) => Registers::SystemCall,
+        Event::UserCode { .. } => Registers::User,
+        Event::KernelCode { .. } => Registers::Kernel,
+        Event::Profile { .. } | Event::Counter { .. } | Event::Access { .. } => Registers::Interrupted,
+        Event::KernelFunction { .. } => Registers::Arguments,
+        _ => Registers::None,
+    }
+}
+
+/// Whether an event is the return of something.
+fn returns(event: &Event) -> bool {
+    match event {
+        Event::UserCode { returns, .. } | Event::KernelCode { returns, .. } => *returns,
+        Event::KernelFunction { returns, .. } => *returns,
+        event => matches!(event, Event::SyscallReturn(_)),
     }
 }

@@ -42,17 +42,14 @@ fn every_system_call_and_its_arguments() {
 
 #[test]
 fn every_function_of_the_library() {
-    let calls: Vec<String> = crate::library::names()
-        .map(|name| match name {
-            "assert" => "assert(1)".to_string(),
-            "matched_str" | "pexecname" | "sprint_backtrace" | "pgrp" | "sid" | "task_stime" | "task_utime"
-            | "task_time_string" | "mem_page_size" | "proc_mem_data" | "proc_mem_size" | "proc_mem_txt" => {
-                format!("println({name}())")
-            }
-            "isdigit" | "string_quoted" | "text_str" | "tokenize" => format!("println({name}(\"a\"))"),
-            _ => format!("println({name}(1))"),
-        })
-        .collect();
+    let call = |function: &crate::Signature| {
+        let given = |ty: Option<&str>| if ty == Some("string") { "\"a\"" } else { "1" };
+        let args: Vec<&str> = function.params.iter().map(|(_, ty)| given(*ty)).collect();
+        let call = format!("{}({})", function.name, args.join(", "));
+        if function.returns.is_some() { format!("println({call})") } else { call }
+    };
+    let calls: Vec<String> =
+        crate::signatures().iter().filter(|function| !function.name.starts_with("__")).map(call).collect();
     program(&format!("probe begin {{ {} }}", calls.join(" ")));
 }
 

@@ -22,10 +22,11 @@ pub fn optimize(unit: &mut Unit) {
 
 /// Runs every pass over one body.
 pub fn optimize_body(body: &mut Body) {
-    // Folding a branch can make a block parameter redundant, which can make a comparison constant, and so on; programs
-    // settle in two or three rounds, and stopping early costs only speed.
+    // Folding a branch can make a block parameter redundant, which can make a comparison constant, and so on. Most programs
+    // settle in two or three rounds; a chain of calls with constants takes one for each call. What is not folded may have
+    // to be read later than it can be.
     debug_assert_eq!(crate::verify::verify(body), Ok(()));
-    for _ in 0..4 {
+    for _ in 0..32 {
         blocks::remove_unreachable(body);
         let mut changed = blocks::remove_redundant_params(body);
         changed |= fold::fold_constants(body);

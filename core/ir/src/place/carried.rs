@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use crate::graph::{Block, Body, Function, Inst, Op, Unit, Value};
 use crate::inline::{callees, recursive_functions};
-use crate::intrinsic::Context;
 use crate::program::{FunctionId, Type};
 
 /// By function: its copy, and the facts that the copy takes behind its own parameters.
@@ -77,7 +76,7 @@ fn facts(functions: &[Function]) -> Vec<Vec<Op>> {
 
 /// Whether an instruction reads what is only so at the moment of the hit.
 fn is_fact(op: &Op) -> bool {
-    matches!(op, Op::Argument { .. }) || matches!(op, Op::Context(context) if *context != Context::Target)
+    matches!(op, Op::Argument { .. }) || matches!(op, Op::Context(context) if !context.is_constant())
 }
 
 fn type_of(fact: &Op) -> Type {

@@ -42,6 +42,9 @@ pub(super) fn divide(
         }
     }
     if !diagnostics.is_empty() {
+        // The reads of one call are one mistake, wherever it is divided.
+        let mut places = std::collections::HashSet::new();
+        diagnostics.retain(|finding: &Diagnostic| places.insert((finding.code, finding.span)));
         return Err(diagnostics);
     }
     install(body, bridges);
@@ -340,11 +343,12 @@ impl<'a> Outline<'a> {
             return;
         }
         if !must_be_kernel {
-            // Arithmetic on what the kernel knows may be needed there for an address; whether it is, unused-code removal
-            // finds out.
-            let arithmetic = matches!(inst.op, Op::Long(_) | Op::Binary(..) | Op::Unary(..) | Op::Extend { .. });
+            // Arithmetic on what the kernel knows may be needed there for an address, and a literal for what a read gives that
+            // fails; whether they are, unused-code removal finds out.
+            let arithmetic =
+                matches!(inst.op, Op::Long(_) | Op::Text(_) | Op::Binary(..) | Op::Unary(..) | Op::Extend { .. });
             if let (Some(renamed), true, true, Some(result)) = (available, arithmetic, inst.op.is_pure(), inst.result) {
-                let copy = self.emit(renamed, Type::Long, inst.span);
+                let copy = self.emit(renamed, self.body.ty(result), inst.span);
                 self.known.insert(result, copy);
             }
             insts.push(inst);

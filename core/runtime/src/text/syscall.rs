@@ -33,6 +33,13 @@ pub fn name(number: i64) -> String {
     row(number).map_or_else(|| format!("syscall_{number}"), |row| row.name.to_owned())
 }
 
+/// The number of a system call by its name; -1 if the table has none.
+pub fn number(name: &[u8]) -> i64 {
+    let table = SyscallTable::of(systap_kernel::Arch::HOST);
+    let row = std::str::from_utf8(name).ok().and_then(|name| table.by_name(name));
+    row.map_or(-1, |row| i64::from(row.number))
+}
+
 /// The arguments, separated by `, `. `strings`: what those that are texts pointed to, as recorded; `None` where they
 /// were not or could not be. ASCII only.
 pub fn arguments(number: i64, args: &[u64; 6], strings: &[Option<&[u8]>; 6]) -> String {

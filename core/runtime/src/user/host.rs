@@ -18,6 +18,15 @@ pub struct Symbol {
     pub module: Option<String>,
 }
 
+/// Where in a process an address is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserPlace {
+    /// The file that is mapped there.
+    pub path: String,
+    /// The function of the file that covers the address, if one does; its module is the path.
+    pub symbol: Option<Symbol>,
+}
+
 /// The world of a handler.
 pub trait Host {
     /// Output, to be written in order.
@@ -38,8 +47,24 @@ pub trait Host {
     /// The kernel symbol that covers an address.
     fn symbol(&mut self, address: u64) -> Option<Symbol>;
 
+    /// What a process has at an address; `None` where no file is mapped, or the process is gone.
+    fn user_symbol(&mut self, _process: i64, _address: u64) -> Option<UserPlace> {
+        None
+    }
+
     /// Reads the kernel's memory. `None`: there is no way to it; false: nothing can be read there.
     fn kernel_memory(&mut self, _address: u64, _into: &mut [u8]) -> Option<bool> {
+        None
+    }
+
+    /// Reads the memory of systap's own process, if that is the current one: the rest of a handler that another process hit has
+    /// no current process any more. `None`: there is no way to it; false: nothing can be read there.
+    fn own_memory(&mut self, _address: u64, _into: &mut [u8]) -> Option<bool> {
+        None
+    }
+
+    /// The load's averages over 1, 5 and 15 minutes, in hundredths.
+    fn load_averages(&mut self) -> Option<[i64; 3]> {
         None
     }
 

@@ -34,6 +34,14 @@ impl Interpreter<'_> {
             }
             Intrinsic::Abort => return Err(Stop::Abort),
             Intrinsic::SyscallName => self.clipped(syscall::name(long(0)).as_bytes()),
+            Intrinsic::SyscallNumber => Datum::Long(syscall::number(&text(0))),
+            Intrinsic::LoadAverage => {
+                let load = usize::try_from(long(0)).ok().and_then(|index| host.load_averages()?.get(index).copied());
+                let none = || {
+                    ErrorKind::Message(Text::from(format!("there is no average {} of the load", long(0)).as_bytes()))
+                };
+                Datum::Long(load.ok_or_else(none)?)
+            }
             Intrinsic::Strlen => Datum::Long(text(0).len() as i64),
             Intrinsic::Substr => Datum::text(substr(&text(0), long(1), long(2))),
             Intrinsic::Stringat => {
@@ -79,6 +87,32 @@ impl Interpreter<'_> {
                 // As long as the stack is: to be printed, and cut where it is kept.
                 let lines = stack::lines(&addresses, |address| host.symbol(address));
                 Datum::Text(Text::from(lines.as_bytes()))
+            }
+            Intrinsic::UserStackText => {
+                let (addresses, process) = (stack::parse(&text(0)), long(1));
+                let symbol = |address| host.user_symbol(process, address).and_then(|place| place.symbol);
+                Datum::Text(Text::from(stack::lines(&addresses, symbol).as_bytes()))
+            }
+            Intrinsic::UserSymname | Intrinsic::UserSymdata => {
+                let address = long(0).cast_unsigned();
+                let symbol = host.user_symbol(long(1), address).and_then(|place| place.symbol);
+                let words = if intrinsic == Intrinsic::UserSymname { stack::name } else { stack::place };
+                self.clipped(words(address, symbol.as_ref()).as_bytes())
+            }
+            Intrinsic::UserModname => match host.user_symbol(long(1), long(0).cast_unsigned()) {
+                Some(place) => self.clipped(place.path.as_bytes()),
+                None => {
+                    return Err(ErrorKind::Message(Text::from(&b"user module at this address not found"[..])).into());
+                }
+            },
+            Intrinsic::StackAddress => {
+                let found = usize::try_from(long(1)).ok().and_then(|at| stack::parse(&text(0)).get(at).copied());
+                Datum::Long(found.unwrap_or(0).cast_signed())
+            }
+            Intrinsic::StackPart => {
+                let mut addresses = stack::parse(&text(0));
+                addresses.truncate(usize::try_from(long(1)).map_or(0, |last| last.saturating_add(1)));
+                self.clipped(stack::hex(&addresses).as_bytes())
             }
         };
         Ok(Some(given))

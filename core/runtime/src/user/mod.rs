@@ -23,7 +23,7 @@ mod tests;
 pub use aggregate::{Aggregate, Part, Spread, linear_bucket, logarithmic_bucket};
 pub use datum::{Datum, Text};
 pub use error::{ErrorKind, RuntimeError};
-pub use host::{Host, Symbol};
+pub use host::{Host, Symbol, UserPlace};
 pub use interpreter::Interpreter;
 pub use memory::MemoryStore;
 pub use store::{Entry, Store, StoreError};

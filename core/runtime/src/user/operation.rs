@@ -70,27 +70,23 @@ impl Interpreter<'_> {
                 return Ok(());
             }
             Op::Argument { .. } => return Err(ErrorKind::NoEvent.into()),
-            Op::Load { base, offset, width, signed, space: Space::Kernel, .. } => {
+            Op::Load { base, offset, width, signed, space, .. } => {
                 let address = self.registers.long(*base).wrapping_add(*offset).cast_unsigned();
-                Datum::Long(load(host, address, *width, *signed)?)
+                Datum::Long(load(host, *space, address, *width, *signed)?)
             }
-            Op::Load { space, .. } => return Err(ErrorKind::MemoryIsGone(*space).into()),
-            Op::ReadText { address, limit, space: Space::Kernel, fallback } => {
+            Op::ReadText { address, limit, space, fallback } => {
                 let address = self.registers.long(*address).cast_unsigned();
                 let limit = limit.map_or(i64::MAX, |limit| self.registers.long(limit));
-                match (text(host, address, limit, (self.limits.string as usize).saturating_sub(1)), fallback) {
+                match (text(host, *space, address, limit, (self.limits.string as usize).saturating_sub(1)), fallback) {
                     (Ok(bytes), _) => self.clipped(&bytes),
                     (Err(_), Some(fallback)) => Datum::Text(self.registers.text(*fallback).clone()),
                     (Err(error), None) => return Err(error.into()),
                 }
             }
-            Op::ReadText { fallback: Some(fallback), .. } => Datum::Text(self.registers.text(*fallback).clone()),
-            Op::ReadText { space, .. } => return Err(ErrorKind::MemoryIsGone(*space).into()),
-            Op::Readable { base, offset, width, space: Space::Kernel } => {
+            Op::Readable { base, offset, width, space } => {
                 let address = self.registers.long(*base).wrapping_add(*offset).cast_unsigned();
-                Datum::Long(i64::from(load(host, address, *width, false).is_ok()))
+                Datum::Long(i64::from(load(host, *space, address, *width, false).is_ok()))
             }
-            Op::Readable { .. } => Datum::Long(0),
             Op::CheckRead { flag, address, space, text } => {
                 if self.registers.long(*flag) == 0 {
                     let address = self.registers.long(*address).cast_unsigned();
@@ -336,18 +332,18 @@ pub(crate) fn sort(entries: &mut [(Vec<Datum>, Entry)], order: Order) {
     });
 }
 
-/// A number in the kernel's memory.
-fn load(host: &mut dyn Host, address: u64, width: Width, signed: bool) -> Result<i64, ErrorKind> {
+/// A number in memory.
+fn load(host: &mut dyn Host, space: Space, address: u64, width: Width, signed: bool) -> Result<i64, ErrorKind> {
     let mut bytes = [0; 8];
     let bytes_read = width.bytes() as usize;
-    read(host, address, &mut bytes[..bytes_read.min(8)])?;
+    read(host, space, address, &mut bytes[..bytes_read.min(8)])?;
     let unused = 64 - 8 * width.bytes();
     let value = u64::from_le_bytes(bytes) << unused;
     Ok(if signed { value.cast_signed() >> unused } else { (value >> unused).cast_signed() })
 }
 
-/// The string in the kernel's memory: up to its end, `limit` or `most` bytes.
-fn text(host: &mut dyn Host, address: u64, limit: i64, most: usize) -> Result<Vec<u8>, ErrorKind> {
+/// The string in memory: up to its end, `limit` or `most` bytes.
+fn text(host: &mut dyn Host, space: Space, address: u64, limit: i64, most: usize) -> Result<Vec<u8>, ErrorKind> {
     const CHUNK: u64 = 64;
     let most = usize::try_from(limit).unwrap_or(0).min(most);
     let mut found = vec![];
@@ -355,7 +351,7 @@ fn text(host: &mut dyn Host, address: u64, limit: i64, most: usize) -> Result<Ve
         let at = address.wrapping_add(found.len() as u64);
         // Not beyond the end of a page: the next may not be there, and the string may end before.
         let mut chunk = vec![0; (CHUNK - at % CHUNK) as usize];
-        read(host, at, &mut chunk).map_err(|error| match error {
+        read(host, space, at, &mut chunk).map_err(|error| match error {
             ErrorKind::Read { space, .. } => ErrorKind::ReadText { address, space },
             other => other,
         })?;
@@ -369,10 +365,14 @@ fn text(host: &mut dyn Host, address: u64, limit: i64, most: usize) -> Result<Ve
     Ok(found)
 }
 
-fn read(host: &mut dyn Host, address: u64, into: &mut [u8]) -> Result<(), ErrorKind> {
-    match host.kernel_memory(address, into) {
+fn read(host: &mut dyn Host, space: Space, address: u64, into: &mut [u8]) -> Result<(), ErrorKind> {
+    let done = match space {
+        Space::Kernel => host.kernel_memory(address, into),
+        Space::User => host.own_memory(address, into),
+    };
+    match done {
         Some(true) => Ok(()),
-        Some(false) => Err(ErrorKind::Read { address, space: Space::Kernel }),
-        None => Err(ErrorKind::MemoryIsGone(Space::Kernel)),
+        Some(false) => Err(ErrorKind::Read { address, space }),
+        None => Err(ErrorKind::MemoryIsGone(space)),
     }
 }

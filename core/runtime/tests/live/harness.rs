@@ -22,6 +22,15 @@ pub(crate) fn can_trace() -> bool {
     able
 }
 
+/// Whether the kernel's part may loop as the script does; says so if not.
+pub(crate) fn has_open_loops() -> bool {
+    let able = Options::for_kernel(&Kernel::running()).may_goto;
+    if !able {
+        eprintln!("skipped: needs may_goto (Linux 6.9)");
+    }
+    able
+}
+
 /// A command that makes exactly so many calls of getpgrp, which nothing else in it calls.
 pub(crate) fn calls(count: u64) -> Target {
     Target::Command(format!("exec perl -e 'syscall(111) for 1..{count}'"))
@@ -79,7 +88,8 @@ impl<'a> Script<'a> {
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");
         systap_ir::optimize(&mut unit);
-        let placed = systap_ir::place(&unit, &Capabilities { open_loops: true }).expect("it is placed");
+        let placed = systap_ir::place(&unit, &Capabilities { open_loops: Options::for_kernel(kernel).may_goto })
+            .expect("it is placed");
         if placed.kernel.is_empty() {
             return (placed, None);
         }
@@ -98,7 +108,7 @@ impl<'a> Script<'a> {
             syscall_names: &names,
             string_arguments: &strings,
             hz: 250,
-            ..Options::default()
+            ..Options::for_kernel(kernel)
         };
         let artifact = systap_bpf::generate(&placed, &layout, &options).unwrap();
         (placed, Some(artifact))

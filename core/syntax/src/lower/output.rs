@@ -24,7 +24,7 @@ impl Lowering<'_> {
                 (usize::from(!name.ends_with("ln")), None)
             }
             "printf" => (1, Some("format")),
-            "printd" | "printdln" => (2, Some("delimiter")),
+            "printd" | "printdln" => (3, Some("delimiter")),
             _ => return,
         };
         if args.len() < least {

@@ -14,6 +14,7 @@ fn output_takes_what_is_written_out() {
     "#);
     insta::assert_snapshot!(complaints("probe begin { printd(d, 1, 2) printdln(\",\", 1) sprintd(\",\", 1, 2) }"), @r#"
     t.stp:1:22: error[format-not-literal]: the delimiter of `printd` must be a string written out
+    t.stp:1:31: error[argument-count]: `printdln` takes at least 3 arguments, and here are 2
     "#);
 }
 

@@ -108,7 +108,8 @@ impl HeldChild {
         PidFd::open(self.pid())
     }
 
-    /// Waits until the child has done all that it does before its release but waiting, for 20 ms at most.
+    /// Waits until the child has done all that it does before its release but waiting, for a second at most: on a busy
+    /// machine it may be a while before it runs at all.
     pub fn settle(&self) {
         let start = std::time::Instant::now();
         let stat = format!("/proc/{}/stat", self.pid);
@@ -118,7 +119,7 @@ impl HeldChild {
             std::fs::read_to_string(&stat)
                 .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" S")))
         };
-        while self.gate.is_some() && !sleeps() && start.elapsed() < std::time::Duration::from_millis(20) {
+        while self.gate.is_some() && !sleeps() && start.elapsed() < std::time::Duration::from_secs(1) {
             std::thread::yield_now();
         }
     }
