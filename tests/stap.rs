@@ -124,6 +124,11 @@ fn lists_succeed_if_something_matches() {
             "{}",
             listed.all()
         );
+        let listed = stap(&["-l", "syscall.open*"]).text();
+        assert!(
+            ["syscall.open", "syscall.openat"].iter().all(|call| listed.lines().any(|line| line == *call)),
+            "{listed}"
+        );
         let listed = stap(&["-L", "syscall.openat"]).text();
         assert!(listed.starts_with("syscall.openat name:string argstr:string dfd:long filename:string"), "{listed}");
     }

@@ -72,7 +72,7 @@ pub(crate) fn points(request: &Request) -> Verdict {
     settings.list = true;
     settings.warnings = crate::compile::Warnings::Silent;
     let mut sources = Sources::default();
-    let first = sources.add("<command line>", format!("probe {pattern} {{}}"));
+    let first = sources.add("<command line>", format!("probe {} {{}}", each_call(pattern, &kernel)));
     let files: Vec<_> = std::iter::once(first).chain(script::more(&request.more, &mut sources)).collect();
     let listed = on_deep_stack(|| {
         let mut compilation = Compilation::new(&mut sources, &settings, &kernel);
@@ -105,6 +105,21 @@ pub(crate) fn points(request: &Request) -> Verdict {
         false => format!("{name}\n"),
     };
     print(&lines.into_iter().map(line).collect::<String>())
+}
+
+/// A pattern over system calls as a list of those that it matches, since a list names each; any other pattern as it is.
+fn each_call(pattern: &str, kernel: &Kernel) -> String {
+    let mut words = pattern.splitn(3, '.');
+    let (Some(family @ ("syscall" | "nd_syscall")), Some(calls)) = (words.next(), words.next()) else {
+        return pattern.to_owned();
+    };
+    if !calls.contains('*') || calls.contains("**") {
+        return pattern.to_owned();
+    }
+    let suffix = words.next().map(|suffix| format!(".{suffix}")).unwrap_or_default();
+    let found = kernel.syscalls().iter().filter(|call| systap_kernel::glob::matches(calls, call.name));
+    let listed: Vec<String> = found.map(|call| format!("{family}.{}{suffix}", call.name)).collect();
+    if listed.is_empty() { pattern.to_owned() } else { listed.join(", ") }
 }
 
 fn type_word(ty: systap_ir::program::Type) -> &'static str {
