@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::{Outcome, install, lab};
+use crate::{Outcome, install};
 
 /// Programs that tests compare with, and their Debian packages.
 const PROGRAMS: &[(&str, &str)] = &[("strace", "strace"), ("perf", "linux-perf"), ("gcc", "gcc")];
@@ -26,20 +26,9 @@ pub(crate) fn test(args: &[String]) -> Outcome {
             println!("{line}");
         }
     }
-    // A choice of tests is the running kernel's alone.
-    let mut failures = vec![];
-    if args.is_empty() {
-        failures = lab::run_suites(&lab::SERIES, |line| {
-            totals.count(line);
-            println!("{line}");
-        });
-    }
     let status = child.wait().map_err(|error| format!("the tests cannot be waited for: {error}"))?;
     println!("tests: {} passed, {} failed, {} skipped", totals.passed, totals.failed, totals.skipped);
-    if !status.success() || totals.passed == 0 {
-        failures.push("tests failed".to_owned());
-    }
-    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+    if status.success() && totals.passed > 0 { Ok(()) } else { Err("tests failed".to_owned()) }
 }
 
 /// What the test programs said together.
