@@ -17,7 +17,7 @@ use std::rc::Rc;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::Context;
 use systap_ir::program::{
-    BinaryOp, CompareOp, Event, Expr, ExprKind, GlobalId, LocalId, Place, Probe, Stmt, StmtKind, Type,
+    BinaryOp, CompareOp, Event, Expr, ExprKind, GlobalId, LocalId, Place, Probe, Stmt, StmtKind, Type, UnaryOp,
 };
 use systap_syntax::ast;
 
@@ -214,8 +214,9 @@ impl<'a> Elaboration<'a> {
 /// Leaves the handler of a return whose entry was before the run: there is nothing to take.
 fn next_unless(span: Span, entered: ExprKind) -> Stmt {
     let next = Stmt { span, kind: StmtKind::Next };
-    let condition = build::expr(span, Type::Long, entered);
-    Stmt { span, kind: StmtKind::If { condition, then: vec![], otherwise: vec![next] } }
+    let entered = Box::new(build::expr(span, Type::Long, entered));
+    let condition = build::expr(span, Type::Long, ExprKind::Unary(UnaryOp::Not, entered));
+    Stmt { span, kind: StmtKind::If { condition, then: vec![next], otherwise: vec![] } }
 }
 
 fn local(span: Span, local: LocalId) -> Expr {
