@@ -63,8 +63,8 @@ fn a_return_whose_entry_was_before_the_run_is_passed_over() {
     // Under another name, since other tests here watch what `sleep` does.
     let folder = tempfile::tempdir().expect("a folder can be made");
     let nap = folder.path().join("nap");
-    std::fs::copy("/bin/sleep", &nap).expect("there is a `sleep`");
-    let mut sleep = std::process::Command::new(nap).arg("1").spawn().expect("a copy of it runs");
+    std::os::unix::fs::symlink("/bin/sleep", &nap).expect("a link can be made");
+    let mut sleep = std::process::Command::new(nap).arg("1").spawn().expect("there is a `sleep`");
     let pid = sleep.id().to_string();
     let text = "probe syscall.clock_nanosleep.return { if (pid() == target()) println(@entry(pid())) }";
     let outcome = run(["run", "-x", &pid, "-e", text]);
