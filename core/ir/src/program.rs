@@ -6,12 +6,16 @@
 
 use std::sync::Arc;
 
+mod event;
+
 use systap_diagnostics::Span;
 use systap_regex::Regex;
 
 use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
+
 pub use crate::limits::{Limits, Overload};
+pub use event::{Event, Every, SyscallSet};
 
 /// A whole program.
 #[derive(Clone, Debug, Default)]
@@ -182,121 +186,6 @@ pub struct Probe {
     pub locals: Vec<Local>,
     /// What it does.
     pub body: Vec<Stmt>,
-}
-
-/// What fires a handler.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// At the start, in ascending order of this number.
-    Begin(i64),
-    /// At an orderly end, in ascending order of this number.
-    End(i64),
-    /// At an end by error, instead of `End`.
-    Error(i64),
-    /// Not at all; the handler is only checked.
-    Never,
-    /// Each `period` nanoseconds, give or take a random part of `randomize`.
-    Timer {
-        /// Nanoseconds.
-        period: u64,
-        /// Nanoseconds, at most.
-        randomize: u64,
-    },
-    /// On each CPU, by its clock, `hz` times a second.
-    Profile {
-        /// Hits a second on each CPU.
-        hz: u32,
-    },
-    /// A perf event on each CPU. Argument `i` is word `i` of `struct pt_regs`.
-    Counter {
-        /// `PERF_TYPE_*` of include/uapi/linux/perf_event.h, or the number of a PMU.
-        kind: u32,
-        /// Which event of that kind.
-        config: u64,
-        /// How often it fires.
-        every: Every,
-    },
-    /// An access to the kernel's memory, told by a debug register. Argument `i` is word `i` of `struct pt_regs`.
-    Access {
-        /// Where.
-        address: u64,
-        /// Bytes: 1, 2, 4 or 8.
-        length: u32,
-        /// Reads count too.
-        reads: bool,
-    },
-    /// Entry to a kernel function that BTF knows: argument `i` is word `i` of its arguments. On return they are those of the
-    /// entry, and the word after them is what was returned.
-    KernelFunction {
-        /// As the kernel names it.
-        name: String,
-        /// The BTF identifier of the function.
-        btf_id: u32,
-        /// How many words its arguments take.
-        words: u32,
-        /// On return rather than on entry.
-        returns: bool,
-    },
-    /// An instruction of the kernel's, or the return of the function that begins there. Argument `i` is word `i` of
-    /// `struct pt_regs`.
-    KernelCode {
-        /// A symbol; empty: none.
-        symbol: String,
-        /// Bytes from the symbol; without one, the address.
-        offset: u64,
-        /// On return rather than on entry.
-        returns: bool,
-    },
-    /// An instruction of a program or library, or the return of the function that begins there. Argument `i` is word `i` of
-    /// `struct pt_regs`.
-    UserCode {
-        /// The file.
-        path: String,
-        /// Where in the file.
-        offset: u64,
-        /// On return rather than on entry.
-        returns: bool,
-        /// Where in the file the counter is that says whether anyone traces; 0 if there is none.
-        semaphore: u64,
-        /// In this process only.
-        process: Option<u32>,
-    },
-    /// Something that can be resolved and is not run yet.
-    NotRun {
-        /// What, as a plural or a name: `network filters`.
-        what: &'static str,
-    },
-    /// A kernel tracepoint; argument `i` of its prototype is [`ExprKind::Argument`] `i`.
-    Tracepoint {
-        /// As the kernel names it.
-        name: String,
-        /// The BTF identifier of its typedef: what a BTF-typed attachment needs.
-        btf_id: u32,
-        /// How many arguments its prototype has.
-        arguments: u32,
-    },
-    /// Entry to a system call. Argument 0 is a `struct pt_regs *`, argument 1 the number.
-    SyscallEntry(SyscallSet),
-    /// Return from a system call. Argument 0 is a `struct pt_regs *`, argument 1 the returned value.
-    SyscallReturn(SyscallSet),
-}
-
-/// How often a counter fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Every {
-    /// Each time that it has counted so far.
-    Count(u64),
-    /// So many times a second, about.
-    Hertz(u64),
-}
-
-/// Which system calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SyscallSet {
-    /// Every one, those unknown to our tables included.
-    All,
-    /// Those with these numbers, ascending.
-    Numbers(Vec<u32>),
 }
 
 /// A statement.
