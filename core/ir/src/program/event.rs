@@ -82,7 +82,7 @@ pub enum Event {
         /// What, as a plural or a name: `network filters`.
         what: &'static str,
     },
-    /// A kernel tracepoint; argument `i` of its prototype is [`ExprKind::Argument`] `i`.
+    /// A kernel tracepoint; argument `i` of its prototype is [`super::ExprKind::Argument`] `i`.
     Tracepoint {
         /// As the kernel names it.
         name: String,
