@@ -143,41 +143,6 @@ const ERRORS: [&str; 133] = [
     "EHWPOISON",
 ];
 
-/// Signals in order, from 1 (`asm/signal.h`).
-const SIGNALS: [&str; 31] = [
-    "SIGHUP",
-    "SIGINT",
-    "SIGQUIT",
-    "SIGILL",
-    "SIGTRAP",
-    "SIGABRT",
-    "SIGBUS",
-    "SIGFPE",
-    "SIGKILL",
-    "SIGUSR1",
-    "SIGSEGV",
-    "SIGUSR2",
-    "SIGPIPE",
-    "SIGALRM",
-    "SIGTERM",
-    "SIGSTKFLT",
-    "SIGCHLD",
-    "SIGCONT",
-    "SIGSTOP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGXCPU",
-    "SIGXFSZ",
-    "SIGVTALRM",
-    "SIGPROF",
-    "SIGWINCH",
-    "SIGIO",
-    "SIGPWR",
-    "SIGSYS",
-];
-
 /// `linux/fcntl.h`, `asm-generic/fcntl.h`, `linux/stat.h`, `linux/socket.h`, `asm/page.h`, `linux/mman.h`; of tasks,
 /// `linux/sched.h` (outside of uapi only what has one value from 6.1 to 6.18).
 const OTHERS: [(&str, i64); 117] = [
@@ -311,7 +276,7 @@ pub(crate) fn value(token: &str, limits: &Limits) -> Option<i64> {
         "MAXERRORS" => Some(i64::from(limits.errors)),
         "MAXNESTING" => Some(i64::from(limits.nesting)),
         _ => place(&ERRORS)
-            .or_else(|| place(&SIGNALS))
+            .or_else(|| place(&systap_kernel::signal::NAMES))
             .or_else(|| OTHERS.iter().find(|(name, _)| *name == token).map(|(_, value)| *value))
             .or_else(|| number(token)),
     }

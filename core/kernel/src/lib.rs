@@ -22,6 +22,7 @@ mod error;
 mod function;
 pub mod glob;
 mod release;
+pub mod signal;
 pub mod symbols;
 pub mod syscall;
 #[cfg(test)]
