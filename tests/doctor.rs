@@ -6,8 +6,8 @@ use std::process::Command;
 fn doctor(words: &[&str]) -> (String, Option<i32>) {
     let mut all = vec!["30", env!("CARGO_BIN_EXE_systap"), "doctor"];
     all.extend(words);
-    let out = Command::new("timeout").args(all).output().unwrap();
-    (String::from_utf8(out.stdout).unwrap(), out.status.code())
+    let out = Command::new("timeout").args(all).output().expect("timeout runs");
+    (String::from_utf8(out.stdout).expect("it says text"), out.status.code())
 }
 
 #[test]
