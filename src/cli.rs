@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// What an error or a warning means, and how to mend it; all of them without a name
     Explain(ExplainOptions),
+    /// What a function, a macro or a probe point does, where it runs and what it costs; all of them without a name
+    Doc(DocOptions),
 }
 
 /// `systap stap`
@@ -54,6 +56,19 @@ pub(crate) struct DoctorOptions {
 pub(crate) struct ExplainOptions {
     /// As it stands in the brackets of a message: `error[type-mismatch]`
     pub(crate) name: Option<String>,
+}
+
+/// `systap doc`
+#[derive(Args, Debug)]
+pub(crate) struct DocOptions {
+    /// A function, a macro (`@task`), or a point or family of points (`timer`, `syscall.*`)
+    pub(crate) name: Option<String>,
+    /// All of them as a table in Markdown
+    #[arg(long, conflicts_with_all = ["name", "man"])]
+    pub(crate) table: bool,
+    /// As a man page: `systap doc --man NAME | man -l -`
+    #[arg(long, requires = "name")]
+    pub(crate) man: bool,
 }
 
 /// Where a script comes from and what it is given.

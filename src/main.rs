@@ -7,6 +7,7 @@ mod check;
 mod cli;
 mod command;
 mod compile;
+mod doc;
 mod doctor;
 mod examples;
 mod explain;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Stap(options) => return stap::stap(options.words),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Explain(options) => explain::explain(&options),
+        Command::Doc(options) => doc::doc(&options),
     };
     outcome.into()
 }

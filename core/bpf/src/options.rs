@@ -35,6 +35,9 @@ pub struct Options<'a> {
 }
 
 impl Options<'static> {
+    /// The first kernel that runs loops whose length is not known beforehand.
+    pub const OPEN_LOOPS: Version = MAY_GOTO;
+
     /// The usual choices for a kernel: what it can do is used. What cannot be told of it is taken as lacking.
     pub fn for_kernel(kernel: &Kernel) -> Options<'static> {
         let is_at_least = |wanted| kernel.version().is_ok_and(|version| version >= wanted);

@@ -52,6 +52,12 @@ static TABLE: &[(&str, &[Type], &str)] = &[
     ("udelay", &[Long], DELAY),
 ];
 
+/// Every row: the name, the types of the parameters, and why it cannot be had.
+pub(crate) fn rows() -> impl Iterator<Item = (&'static str, Vec<&'static str>, &'static str)> {
+    let word = |ty: &Type| if *ty == Long { "long" } else { "string" };
+    TABLE.iter().map(move |(name, params, why)| (*name, params.iter().map(word).collect(), *why))
+}
+
 /// The function of that name with that many parameters.
 pub(crate) fn find(name: &str, params: usize) -> Option<Forbidden> {
     let row = TABLE.binary_search_by_key(&name, |row| row.0).ok()?;

@@ -7,6 +7,7 @@
 //! - `target`: target variables, by the kernel's BTF.
 //! - `builtin`, `library`: the functions that scripts find without defining them; `tapset`: the user's own collections.
 //! - `macros`: the macros that they find, `constant`: the constants of C headers.
+//! - `documentation`: what people are told of all of these.
 //! - `settle`: the types that are known only at the end, written into the program.
 //!
 //! It takes data and gives data: no file but through [`Kernel`], no environment, no printing. It must never stop at the
@@ -17,6 +18,7 @@ mod build;
 mod builtin;
 mod check;
 mod constant;
+pub mod documentation;
 mod elaboration;
 mod format;
 mod global;

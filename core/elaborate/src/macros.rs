@@ -8,7 +8,8 @@ use systap_syntax::{Macros, ParseOptions, parse_macros};
 /// The name of the file in messages.
 const NAME: &str = "library/macros.stpm";
 
-const TEXT: &str = include_str!("library/macros.stpm");
+/// Their definitions.
+pub(crate) const TEXT: &str = include_str!("library/macros.stpm");
 
 /// The library's macros, if the script in `file` uses a word that one of them has, and what is wrong with them, which is
 /// nothing.
@@ -28,7 +29,7 @@ pub fn all_macros(sources: &mut Sources) -> (Macros, Vec<Diagnostic>) {
 }
 
 /// What they are called.
-fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     let defined = TEXT.lines().filter_map(|line| line.strip_prefix("@define "));
     defined.filter_map(|rest| rest.split([' ', '(']).next())
 }

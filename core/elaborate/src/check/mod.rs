@@ -110,6 +110,12 @@ impl Elaboration<'_> {
     }
 }
 
+/// The names of the functions that write and format.
+#[cfg(test)]
+pub(crate) fn output_names() -> &'static [&'static str] {
+    &print::NAMES
+}
+
 /// `1 key`, `2 keys`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
