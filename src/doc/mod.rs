@@ -51,8 +51,7 @@ fn unknown(name: &str, entries: &[Entry]) -> String {
     let bare = name.trim_start_matches('@').trim_end_matches("()");
     let mut names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     names.dedup();
-    let mut near: Vec<&str> =
-        systap_diagnostics::nearest(bare, names.iter().copied()).into_iter().collect();
+    let mut near: Vec<&str> = systap_diagnostics::nearest(bare, names.iter().copied()).into_iter().collect();
     let part = |known: &&&str| bare.len() > 2 && known.contains(bare) && !near.contains(*known);
     let parts: Vec<&str> = names.iter().filter(part).take(5).copied().collect();
     near.extend(parts);

@@ -20,7 +20,6 @@ const HANDLERS: &[&str] = &[
     "kernel.trace(\"sched_switch\")",
     "kprobe.function(\"vfs_read\")",
     "kprobe.function(\"vfs_read\").return",
-    "process.begin",
 ];
 
 /// The name of the variable that keeps what is returned.
@@ -130,10 +129,9 @@ impl<'k> Placing<'k> {
         match self.unit(&script).and_then(|unit| divided(&unit, true)) {
             Ok(placed) => {
                 let of_family = |point: &str| systap_elaborate::documentation::first_word(point) == entry.name;
-                if let Some(handler) = placed.kernel.first() {
+                if !placed.kernel.is_empty() {
                     let user = placed.user.iter().any(|handler| of_family(&handler.point));
-                    let open_loops = handler.loops;
-                    return (Side::Kernel { open_loops, user }, Cost::Unknown);
+                    return (Side::Kernel { open_loops: false, user }, Cost::Unknown);
                 }
                 (Side::User(None), Cost::Unknown)
             }
@@ -142,9 +140,25 @@ impl<'k> Placing<'k> {
     }
 
     fn of_call(&self, entry: &Entry) -> (Side, Cost) {
-        let alone = self.unit(&script_of(entry, "begin")).and_then(|unit| divided(&unit, true));
+        let of_call = self.of_script(&|handler| script_of(entry, handler));
+        // What a call alone leaves open, such as the types of what others are to keep, the example may settle.
+        let example = entry.example_script().filter(|script| script.starts_with("probe oneshot {"));
+        match (of_call, example) {
+            ((Side::NotHere(why), _), Some(example)) => {
+                match self.of_script(&|handler| example.replacen("oneshot", handler, 1)) {
+                    (Side::NotHere(_), cost) => (Side::NotHere(why), cost),
+                    of_example => of_example,
+                }
+            }
+            (of_call, _) => of_call,
+        }
+    }
+
+    /// Of a script that is made for each handler.
+    fn of_script(&self, script: &dyn Fn(&str) -> String) -> (Side, Cost) {
+        let alone = self.unit(&script("begin")).and_then(|unit| divided(&unit, true));
         let in_kernel = HANDLERS.iter().find_map(|handler| {
-            let unit = self.unit(&script_of(entry, handler)).ok()?;
+            let unit = self.unit(&script(handler)).ok()?;
             Some((divided(&unit, true).ok()?, divided(&unit, false).ok()))
         });
         let Some((placed, without_open_loops)) = in_kernel else {
@@ -172,7 +186,9 @@ impl<'k> Placing<'k> {
             compilation.lower(&program)
         })();
         let error = |found: &&systap_diagnostics::Diagnostic| found.severity == Severity::Error;
-        unit.map_err(|_| compilation.diagnostics.iter().find(error).map(|found| found.message.clone()).unwrap_or_default())
+        unit.map_err(|_| {
+            compilation.diagnostics.iter().find(error).map(|found| found.message.clone()).unwrap_or_default()
+        })
     }
 }
 

@@ -101,7 +101,8 @@ pub fn documentation() -> Vec<Entry> {
     }
     functions.sort_by(|one, other| (&one.topic, &one.name).cmp(&(&other.topic, &other.name)));
     entries.extend(functions);
-    entries.extend(blocks(macros::TEXT).filter_map(|block| defined(block)));
+    entries
+        .extend(blocks(macros::TEXT).filter_map(|block| defined(block)).filter(|entry| !entry.name.starts_with("__")));
     entries.extend(blocks(PROBES).filter_map(|block| family(block)));
     entries.extend(guru::rows().map(refused));
     entries
