@@ -33,7 +33,7 @@ fn wrong(scripts: &[PathBuf], options: &[&str]) -> (BTreeSet<PathBuf>, String) {
     let mut args: Vec<&str> = vec!["check", "-w", "--format", "json"];
     args.extend(options);
     args.extend(scripts.iter().map(|path| path.to_str().expect("paths of ours are text")));
-    let checked = run(&args);
+    let checked = run(args);
     let said = checked.complaints();
     // What is resolved and cannot be run yet is well written.
     let errors: Vec<&str> = said.lines().filter(|line| !line.contains("\"code\":\"not-run-yet\"")).collect();
@@ -95,7 +95,7 @@ fn every_claim_holds() {
         );
     }
     script.push_str("  println(\"tried\") exit()\n}\n");
-    run(&["run", "-e", &script]).prints("tried\n");
+    run(["run", "-e", &script]).prints("tried\n");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn the_page_of_functions_is_what_the_command_prints() {
         eprintln!("skipped: where functions run is found out with the kernel's types");
         return;
     }
-    let printed = run(&["doc", "--table"]);
+    let printed = run(["doc", "--table"]);
     printed.is_quiet();
     if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
         std::fs::write(PAGE, printed.text()).expect("the page can be written");
@@ -121,7 +121,7 @@ fn the_page_of_functions_is_what_the_command_prints() {
 
 #[test]
 fn a_function_is_shown_with_all_that_is_known_of_it() {
-    let shown = run(&["doc", "syscall_num()"]);
+    let shown = run(["doc", "syscall_num()"]);
     shown.prints(concat!(
         "syscall_num:long (name:string)\n",
         "  Gives the number of a system call by its name.\n",
@@ -142,7 +142,7 @@ fn a_function_is_shown_with_all_that_is_known_of_it() {
         ("begin", "  Side     user\n"),
         ("panic", "  Side     not here\n"),
     ] {
-        let shown = run(&["doc", name]);
+        let shown = run(["doc", name]);
         shown.is_quiet();
         assert!(shown.text().contains(line), "`{line}` is not in\n{}", shown.text());
     }
@@ -150,14 +150,14 @@ fn a_function_is_shown_with_all_that_is_known_of_it() {
 
 #[test]
 fn unknown_names_get_those_that_are_near() {
-    run(&["doc", "sbstr"]).exits(1).complains(&["nothing is called `sbstr`: did you mean `substr`?"]);
-    run(&["doc", "zzzzzz"]).exits(1).complains(&["`systap doc` lists all"]);
-    run(&["doc", "--man"]).exits(2);
+    run(["doc", "sbstr"]).exits(1).complains(&["nothing is called `sbstr`: did you mean `substr`?"]);
+    run(["doc", "zzzzzz"]).exits(1).complains(&["`systap doc` lists all"]);
+    run(["doc", "--man"]).exits(2);
 }
 
 #[test]
 fn the_list_has_every_name_once() {
-    let listed = run(&["doc"]);
+    let listed = run(["doc"]);
     listed.is_quiet();
     let text = listed.text();
     for name in ["substr", "task_pid", "@offsetof", "printf", "timer", "panic"] {
@@ -168,7 +168,7 @@ fn the_list_has_every_name_once() {
 
 #[test]
 fn man_pages_are_roff() {
-    let page = run(&["doc", "--man", "substr"]);
+    let page = run(["doc", "--man", "substr"]);
     page.is_quiet();
     let text = page.text();
     assert!(text.starts_with(".TH \"SUBSTR\" 3stap"), "{text}");
