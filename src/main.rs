@@ -10,6 +10,7 @@ mod compile;
 mod examples;
 mod explain;
 mod facts;
+mod kernel;
 mod outcome;
 mod run;
 mod script;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::Kernel(options) => kernel::kernel(&options),
         Command::Stap(options) => return stap::stap(options.words),
         Command::Explain(options) => explain::explain(&options),
     };
