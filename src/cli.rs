@@ -60,6 +60,9 @@ pub(crate) struct SaveOptions {
     /// The kernel, instead of the running one: a package of Debian (packed or unpacked), a vmlinuz, a vmlinux, BTF, a release
     #[arg(long, value_name = "WHAT")]
     pub(crate) kernel: Option<PathBuf>,
+    /// Pack as small as can be, which takes seconds
+    #[arg(long)]
+    pub(crate) small: bool,
     /// Tell how large each part is
     #[arg(short = 'v')]
     pub(crate) verbose: bool,
@@ -256,7 +259,9 @@ pub(crate) fn is_stap(program: &std::ffi::OsStr) -> bool {
 pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let known = |word: &OsString| {
-        ["run", "check", "kernel", "stap", "explain", "--help", "-h", "--version", "-V"].iter().any(|known| word == known)
+        ["run", "check", "kernel", "stap", "explain", "--help", "-h", "--version", "-V"]
+            .iter()
+            .any(|known| word == known)
     };
     if args.get(1).is_some_and(|first| !known(first)) {
         args.insert(1, "run".into());

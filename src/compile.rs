@@ -119,7 +119,8 @@ impl Settings {
 
     /// Reads `-G`, `-D` and their kin; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
-        let mut settings = Settings { args, hz: ticks_per_second(kernel), search: search_path(), ..Settings::default() };
+        let mut settings =
+            Settings { args, hz: ticks_per_second(kernel), search: search_path(), ..Settings::default() };
         settings.dialect.guru = options.guru;
         settings.unoptimized = options.unoptimized;
         settings.skip_badvars = options.skip_badvars;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use systap_kernel::{Kernel, KernelError, Release};
+use systap_kernel::{Effort, Kernel, KernelError, Release};
 
 use crate::cli::{KernelOptions, KernelVerb, SaveOptions, ShowOptions};
 use crate::outcome::Status;
@@ -37,7 +37,8 @@ pub(crate) fn kernel(options: &KernelOptions) -> Status {
 
 fn save(options: &SaveOptions) -> Result<Status, String> {
     let kernel = named(options.kernel.as_deref()).map_err(|error| error.to_string())?;
-    let saved = kernel.save().map_err(|error| error.to_string())?;
+    let effort = if options.small { Effort::Most } else { Effort::Usual };
+    let saved = kernel.save(effort).map_err(|error| error.to_string())?;
     for (fact, why) in &saved.missing {
         terminal::warn(&format!("not saved: {fact}: {why}"));
     }
@@ -94,7 +95,9 @@ fn family(release: &Release) -> String {
 fn print(text: &str) -> Result<Status, String> {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write the output: {error}")),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write the output: {error}"))
+        }
         _ => Ok(Status::Done),
     }
 }

@@ -32,7 +32,10 @@ impl Arch {
 
     /// The architecture of that name, as [`Arch::as_str`] gives it.
     pub fn named(name: &str) -> Arch {
-        [Arch::X86_64, Arch::Aarch64, Arch::Riscv64].into_iter().find(|arch| arch.as_str() == name).unwrap_or(Arch::Other)
+        [Arch::X86_64, Arch::Aarch64, Arch::Riscv64]
+            .into_iter()
+            .find(|arch| arch.as_str() == name)
+            .unwrap_or(Arch::Other)
     }
 
     /// The name that `uname -m` gives.

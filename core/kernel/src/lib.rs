@@ -39,7 +39,7 @@ pub use arch::Arch;
 pub use btf::{Btf, BtfError, Kind, TypeId};
 pub use config::Config;
 pub use error::KernelError;
-pub use facts::Saved;
+pub use facts::{Effort, Saved};
 pub use function::{Function, Prototype};
 pub use release::{Family, NoRelease, Release, Version};
 pub use symbols::Symbols;

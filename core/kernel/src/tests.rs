@@ -182,7 +182,8 @@ fn the_running_kernels_symbols() {
     // The kernel makes and drops symbols for BPF programs all the time.
     assert!(symbols.len().abs_diff(lines) < 100, "{} {lines}", symbols.len());
     for name in ["vfs_read", "schedule", "_etext"] {
-        let grep = Command::new("grep").args(["-E", &format!(" [tTdDrR] {name}$"), source::SYMBOLS_FILE]).output().unwrap();
+        let grep =
+            Command::new("grep").args(["-E", &format!(" [tTdDrR] {name}$"), source::SYMBOLS_FILE]).output().unwrap();
         let line = String::from_utf8(grep.stdout).unwrap();
         let address = u64::from_str_radix(line.split(' ').next().unwrap(), 16).unwrap();
         let symbol = symbols.by_name(name).unwrap();

@@ -13,7 +13,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 
-pub use save::Saved;
+pub use save::{Effort, Saved};
 
 use crate::btf::Bytes;
 use crate::{Arch, Btf, Config, Kernel, KernelError, Release, Symbols};
@@ -97,7 +97,10 @@ impl Facts {
         }
         let table = bytes.get(HEADER..HEADER + count * ROW).ok_or_else(cut_off)?;
         if bytes.get(16..HEADER) != Some(Sha256::digest(table).as_slice()) {
-            return Err(KernelError::damaged(file, "its table of parts does not have the hash that was written with it"));
+            return Err(KernelError::damaged(
+                file,
+                "its table of parts does not have the hash that was written with it",
+            ));
         }
         let mut parts = vec![];
         let mut at = HEADER + count * ROW;
@@ -121,9 +124,13 @@ impl Facts {
         let packed = self.bytes.get(range.clone()).unwrap_or_default();
         let name = format!("{part:?}").to_lowercase();
         if hash_of(packed) != *hash {
-            return Err(KernelError::damaged(file, format!("the part `{name}` does not have the hash that was written with it")));
+            return Err(KernelError::damaged(
+                file,
+                format!("the part `{name}` does not have the hash that was written with it"),
+            ));
         }
-        let fails = |error: std::io::Error| KernelError::damaged(file, format!("the part `{name}` does not unpack: {error}"));
+        let fails =
+            |error: std::io::Error| KernelError::damaged(file, format!("the part `{name}` does not unpack: {error}"));
         // A frame tells its length, so that it is unpacked in one go, if that can be believed.
         let told = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
         if let Some(len) = told.filter(|len| *len <= MOST && *len <= 4096 * packed.len() as u64) {

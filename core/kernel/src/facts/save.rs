@@ -6,8 +6,25 @@ use super::{HEADER, MAGIC, Part, ROW, VERSION, hash_of, symbols};
 use crate::{Kernel, KernelError};
 use sha2::{Digest, Sha256};
 
-/// How hard the packer tries: the highest level that does not need more memory to unpack.
-const LEVEL: i32 = 19;
+/// How hard the packer tries. Unpacking takes the same time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// A quarter of a second.
+    #[default]
+    Usual,
+    /// Ten times as long, for an eighth less.
+    Most,
+}
+
+impl Effort {
+    /// Zstandard's level; more than 19 would take more memory to unpack too.
+    fn level(self) -> i32 {
+        match self {
+            Effort::Usual => 9,
+            Effort::Most => 19,
+        }
+    }
+}
 
 /// A kernel's facts, ready to be written to a file.
 #[derive(Debug)]
@@ -25,14 +42,15 @@ impl Kernel {
     ///
     /// # Errors
     /// Where its types cannot be had: without them there is nothing to check.
-    pub fn save(&self) -> Result<Saved, KernelError> {
+    pub fn save(&self, effort: Effort) -> Result<Saved, KernelError> {
         let mut missing = vec![];
         let mut about = format!("arch {}\n", self.arch());
         match self.release() {
             Ok(release) => about += &format!("release {}\n", release.as_str()),
             Err(error) => missing.push(("release", error)),
         }
-        let mut plain = vec![(Part::About, "about", about.into_bytes()), (Part::Types, "types", self.btf()?.blob().to_vec())];
+        let mut plain =
+            vec![(Part::About, "about", about.into_bytes()), (Part::Types, "types", self.btf()?.blob().to_vec())];
         match self.config() {
             Ok(config) => {
                 let lines: String = config.set().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -54,7 +72,8 @@ impl Kernel {
         let (mut table, mut body, mut parts) = (vec![], vec![], vec![]);
         let count = plain.len();
         for (part, name, bytes) in plain {
-            let packed = pack(&bytes).map_err(|error| KernelError::unreadable(std::path::Path::new(name), error))?;
+            let packed = pack(&bytes, effort.level())
+                .map_err(|error| KernelError::unreadable(std::path::Path::new(name), error))?;
             table.extend_from_slice(&(part as u32).to_le_bytes());
             table.extend_from_slice(&hash_of(&packed));
             table.extend_from_slice(&(packed.len() as u64).to_le_bytes());
@@ -79,6 +98,6 @@ impl Saved {
     }
 }
 
-fn pack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    zstd::bulk::Compressor::new(LEVEL)?.compress(bytes)
+fn pack(bytes: &[u8], level: i32) -> std::io::Result<Vec<u8>> {
+    zstd::bulk::Compressor::new(level)?.compress(bytes)
 }

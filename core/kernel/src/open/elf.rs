@@ -75,7 +75,17 @@ pub(crate) fn symbols(bytes: &[u8]) -> Result<Vec<(u64, u8, String)>, String> {
     let mut rows = vec![];
     for symbol in file.symbols() {
         let Ok(name) = symbol.name() else { continue };
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace()) || !symbol.is_definition() && !matches!(symbol.kind(), object::SymbolKind::Data | object::SymbolKind::Text | object::SymbolKind::Label | object::SymbolKind::Unknown) {
+        if name.is_empty()
+            || name.contains(|c: char| c.is_whitespace())
+            || !symbol.is_definition()
+                && !matches!(
+                    symbol.kind(),
+                    object::SymbolKind::Data
+                        | object::SymbolKind::Text
+                        | object::SymbolKind::Label
+                        | object::SymbolKind::Unknown
+                )
+        {
             continue;
         }
         let section = symbol.section_index().and_then(|index| file.section_by_index(index).ok());
@@ -91,7 +101,11 @@ pub(crate) fn symbols(bytes: &[u8]) -> Result<Vec<(u64, u8, String)>, String> {
         // Each CPU's own variables are at small numbers, which are no addresses.
         let percpu = section.is_some_and(|section| section.name() == Ok(".data..percpu"));
         let letter = if percpu { b'a' } else { letter };
-        rows.push((symbol.address(), if symbol.is_global() { letter.to_ascii_uppercase() } else { letter }, name.to_owned()));
+        rows.push((
+            symbol.address(),
+            if symbol.is_global() { letter.to_ascii_uppercase() } else { letter },
+            name.to_owned(),
+        ));
     }
     rows.sort_by_key(|row| row.0);
     Ok(rows)

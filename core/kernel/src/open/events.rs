@@ -23,7 +23,8 @@ pub(super) fn of(layout: &Layout, bytes: &[u8], btf: &Btf, symbols: &Symbols) ->
         let Some(name) = symbol.name.strip_prefix(EVENT) else { continue };
         let class = layout.pointer_at(bytes, symbol.address.wrapping_add(class));
         let system = class.and_then(|class| layout.pointer_at(bytes, class.wrapping_add(system)));
-        let Some(system) = system.and_then(|system| layout.text_at(bytes, system)).filter(|text| !text.is_empty()) else {
+        let Some(system) = system.and_then(|system| layout.text_at(bytes, system)).filter(|text| !text.is_empty())
+        else {
             continue;
         };
         // Those of system calls have other names than their symbols.

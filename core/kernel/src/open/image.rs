@@ -47,7 +47,11 @@ pub(crate) fn setup(bytes: &[u8]) -> Result<Setup<'_>, String> {
     let (offset, len) = (word(0x248).ok_or_else(cut_off)?, word(0x24c).ok_or_else(cut_off)?);
     let payload = start.checked_add(offset).and_then(|from| bytes.get(from..from.checked_add(len)?));
     let payload = payload.ok_or_else(|| {
-        format!("the boot image is cut off: its kernel is {len} bytes from {} on, and there are {}", start + offset, bytes.len())
+        format!(
+            "the boot image is cut off: its kernel is {len} bytes from {} on, and there are {}",
+            start + offset,
+            bytes.len()
+        )
     })?;
     let release = half(0x20e).filter(|at| *at != 0).and_then(|at| {
         let text = bytes.get(usize::from(at) + 0x200..)?;

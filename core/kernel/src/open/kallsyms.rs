@@ -70,7 +70,10 @@ impl<'a> Table<'a> {
     }
 
     fn rows(&self, image: &[u8]) -> Option<Vec<Row>> {
-        self.marks(image).into_iter().chain(self.marks_before_ranks(image)).find_map(|(marks, count)| self.rows_by(image, marks, count))
+        self.marks(image)
+            .into_iter()
+            .chain(self.marks_before_ranks(image))
+            .find_map(|(marks, count)| self.rows_by(image, marks, count))
     }
 
     /// The symbols, if the marks are `count` at `marks`.

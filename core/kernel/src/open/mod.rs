@@ -124,7 +124,8 @@ fn of_known(file: &Path, bytes: Vec<u8>) -> Result<Result<Kernel, Vec<u8>>, Kern
 /// What bytes that are no kernel are, for the message.
 fn what_is(bytes: &[u8]) -> String {
     if bytes.get(56..60) == Some(b"ARM\x64") {
-        return "it is a raw image for ARM, which does not say where its types are; name the vmlinux, or its BTF".to_owned();
+        return "it is a raw image for ARM, which does not say where its types are; name the vmlinux, or its BTF"
+            .to_owned();
     }
     let what = match bytes {
         [] => "it is empty",
@@ -176,7 +177,8 @@ fn types_alone(file: &Path, bytes: Vec<u8>) -> Result<Kernel, KernelError> {
 
 /// The architecture of a kernel's types: the functions of its system calls have it in their names.
 fn arch_of(btf: &Btf) -> Result<Arch, BtfError> {
-    let marks = [("__x64_sys_read", Arch::X86_64), ("__arm64_sys_read", Arch::Aarch64), ("__riscv_sys_read", Arch::Riscv64)];
+    let marks =
+        [("__x64_sys_read", Arch::X86_64), ("__arm64_sys_read", Arch::Aarch64), ("__riscv_sys_read", Arch::Riscv64)];
     let found = btf.find_many(&marks.map(|(name, _)| (Kind::Func, name)))?;
     let known = marks.iter().zip(found).find(|(_, found)| found.is_some());
     Ok(known.map_or(Arch::Other, |((_, arch), _)| *arch))
@@ -185,7 +187,9 @@ fn arch_of(btf: &Btf) -> Result<Arch, BtfError> {
 impl Image {
     /// Its types.
     pub(crate) fn btf(&self, file: &Path) -> Result<Btf, KernelError> {
-        let Some(range) = self.layout.btf.clone() else { return Err(KernelError::ImageWithoutBtf { file: file.into() }) };
+        let Some(range) = self.layout.btf.clone() else {
+            return Err(KernelError::ImageWithoutBtf { file: file.into() });
+        };
         let part = Bytes::Part { whole: Arc::clone(&self.bytes), range };
         Btf::from_bytes(part).map_err(|source| KernelError::Btf { file: file.into(), source })
     }

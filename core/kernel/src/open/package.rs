@@ -81,7 +81,10 @@ fn contents(file: &Path, tar: impl Read) -> Result<Kernel, KernelError> {
 fn up_to(entry: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![];
     if entry.take(most + 1).read_to_end(&mut bytes)? as u64 > most {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, format!("a file in it is of more than {most} bytes")));
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            format!("a file in it is of more than {most} bytes"),
+        ));
     }
     Ok(bytes)
 }

@@ -49,7 +49,18 @@ impl fmt::Display for Family {
 
 /// Debian's names of architectures, in which its releases end.
 const DEBIAN_ENDS: [&str; 12] = [
-    "amd64", "arm64", "686-pae", "686", "armmp", "armmp-lpae", "riscv64", "powerpc64le", "s390x", "loong64", "rpi", "marvell",
+    "amd64",
+    "arm64",
+    "686-pae",
+    "686",
+    "armmp",
+    "armmp-lpae",
+    "riscv64",
+    "powerpc64le",
+    "s390x",
+    "loong64",
+    "rpi",
+    "marvell",
 ];
 
 /// SUSE's flavours.
@@ -91,7 +102,10 @@ pub(super) fn of<'a>(rest: &'a str, tokens: &[&'a str]) -> (Family, &'a str) {
     let flavour = after_dash(1);
     // `-arch1-1`, `-1-lts`, `-zen1-1-zen`.
     if tokens.iter().any(|token| ["arch", "zen", "hardened"].iter().any(|name| numbered(name, token)))
-        || (tokens.len() == 2 && number(0) && matches!(tokens.first(), Some(token) if token.len() < 3) && flavour == "lts")
+        || (tokens.len() == 2
+            && number(0)
+            && matches!(tokens.first(), Some(token) if token.len() < 3)
+            && flavour == "lts")
     {
         let end = tokens.last().copied().filter(|token| ARCH_ENDS.contains(token));
         return (Family::Arch, end.unwrap_or_default());
@@ -114,13 +128,28 @@ fn ends_in(flavour: &str, ends: &[&str]) -> bool {
 /// `-150600.21-default` of the enterprise's, `-1-default` of Tumbleweed: Ubuntu has no `default`, and its `azure` no long number.
 fn is_suse_build(rest: &str, flavour: &str) -> bool {
     let build = rest.trim_start_matches('-').split(['.', '-']).next().unwrap_or_default();
-    flavour == "default" || build.len() >= 6 || rest.trim_start_matches('-').split('-').next().is_some_and(|build| build.contains('.'))
+    flavour == "default"
+        || build.len() >= 6
+        || rest.trim_start_matches('-').split('-').next().is_some_and(|build| build.contains('.'))
 }
 
 /// Ubuntu's flavours, with what may follow each (`-64k`, `-hwe`, `-fips`).
 fn is_ubuntu(flavour: &str) -> bool {
     const FLAVOURS: [&str; 14] = [
-        "generic", "lowlatency", "aws", "azure", "gcp", "gke", "gkeop", "oracle", "kvm", "ibm", "raspi", "oem", "nvidia", "realtime",
+        "generic",
+        "lowlatency",
+        "aws",
+        "azure",
+        "gcp",
+        "gke",
+        "gkeop",
+        "oracle",
+        "kvm",
+        "ibm",
+        "raspi",
+        "oem",
+        "nvidia",
+        "realtime",
     ];
     let first = flavour.split('-').next().unwrap_or_default();
     FLAVOURS.contains(&first)

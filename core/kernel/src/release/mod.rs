@@ -159,7 +159,12 @@ impl Ord for Release {
     fn cmp(&self, other: &Release) -> Ordering {
         // A candidate comes before the release, which has none.
         let rank = |release: &Release| release.candidate.unwrap_or(u32::MAX);
-        (self.numbers, rank(self), &self.build, &self.text).cmp(&(other.numbers, rank(other), &other.build, &other.text))
+        (self.numbers, rank(self), &self.build, &self.text).cmp(&(
+            other.numbers,
+            rank(other),
+            &other.build,
+            &other.text,
+        ))
     }
 }
 

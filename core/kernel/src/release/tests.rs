@@ -64,9 +64,21 @@ fn published_releases() {
 #[test]
 fn what_is_no_release() {
     let long = format!("6.1.0-{}", "x".repeat(60));
-    for text in
-        ["", "6", "6.", ".6", "6..1", "v6.1", "99999999999.1", "1.2.3.4.5", "6.1 0", "6.1.0-\u{e9}", "-6.1", "6.1\n6.2", &long]
-    {
+    for text in [
+        "",
+        "6",
+        "6.",
+        ".6",
+        "6..1",
+        "v6.1",
+        "99999999999.1",
+        "1.2.3.4.5",
+        "6.1 0",
+        "6.1.0-\u{e9}",
+        "-6.1",
+        "6.1\n6.2",
+        &long,
+    ] {
         assert!(Release::parse(text).is_err(), "{text:?}");
     }
     let said = Release::parse("tomorrow").unwrap_err();
@@ -96,9 +108,8 @@ fn releases_are_in_order() {
 
 #[test]
 fn a_candidate_counts_as_its_release() {
-    let at_least = |text: &str, major, minor, patch| {
-        Release::parse(text).unwrap().at_least(Version { major, minor, patch })
-    };
+    let at_least =
+        |text: &str, major, minor, patch| Release::parse(text).unwrap().at_least(Version { major, minor, patch });
     assert!(at_least("6.9-rc3", 6, 9, 0));
     assert!(!at_least("6.9-rc3", 6, 9, 1));
     assert!(!at_least("6.8.12", 6, 9, 0));
@@ -111,8 +122,26 @@ fn a_candidate_counts_as_its_release() {
 #[test]
 fn any_text_is_a_release_or_is_refused() {
     const PARTS: [&str; 20] = [
-        "6", "1", "0", ".", ".", "-", "+", "_", "~", "rc", "el", "fc", "amd64", "deb12", "WSL2", "microsoft", "\u{fc}", "4294967296",
-        " ", "default",
+        "6",
+        "1",
+        "0",
+        ".",
+        ".",
+        "-",
+        "+",
+        "_",
+        "~",
+        "rc",
+        "el",
+        "fc",
+        "amd64",
+        "deb12",
+        "WSL2",
+        "microsoft",
+        "\u{fc}",
+        "4294967296",
+        " ",
+        "default",
     ];
     let mut state = 1u32;
     let mut next = |below: usize| {
