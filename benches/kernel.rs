@@ -54,7 +54,7 @@ fn time(rounds: usize, mut work: impl FnMut()) -> f64 {
 fn checks(kernel: &Kernel) -> bool {
     let mut sources = Sources::default();
     let file = sources.add("bench", SCRIPT);
-    let parsed = parse(&sources, file, &ParseOptions::default());
+    let parsed = parse(&mut sources, file, &ParseOptions::default());
     let programs = Programs::new(vec![]);
     let files = [parsed.file];
     let elaborated = elaborate(Input {

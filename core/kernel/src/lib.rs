@@ -19,6 +19,7 @@
 
 mod arch;
 pub mod btf;
+pub mod capability;
 mod config;
 mod error;
 mod facts;

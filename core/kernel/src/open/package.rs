@@ -106,10 +106,10 @@ pub(super) fn folder(folder: &Path) -> Result<Kernel, KernelError> {
         }
         let Some(image) = images.pop() else { continue };
         let kernel = of_bytes(&image, read(&image)?)?;
-        let config = image.file_name().and_then(|name| {
+        let config = image.file_name().map(|name| {
             let name = name.to_string_lossy();
             let release = name.split_once('-').map(|(_, release)| release.to_owned());
-            Some(release.map_or(place.join("config"), |release| place.join(format!("config-{release}"))))
+            release.map_or(place.join("config"), |release| place.join(format!("config-{release}")))
         });
         return Ok(match config.filter(|config| config.is_file()) {
             Some(config) => kernel.with_config(Config::read(&config)),
