@@ -74,7 +74,7 @@ fn packed(folder: &Path, contents: &Path, how: &str) -> Option<PathBuf> {
     let control = "Package: k\nVersion: 1\nArchitecture: amd64\nMaintainer: n <n@n>\nDescription: k\n";
     std::fs::write(root.join("DEBIAN/control"), control).unwrap();
     let file = folder.join(format!("{how}.deb"));
-    let made = std::process::Command::new("dpkg-deb")
+    let made = std::process::Command::new("/usr/bin/dpkg-deb")
         .arg(format!("-Z{how}"))
         .arg("-z1")
         .arg("-b")

@@ -54,7 +54,7 @@ const DEBIAN_ENDS: [&str; 12] = [
     "686-pae",
     "686",
     "armmp",
-    "armmp-lpae",
+    "lpae",
     "riscv64",
     "powerpc64le",
     "s390x",

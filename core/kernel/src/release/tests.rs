@@ -18,7 +18,7 @@ const RELEASES: &[Row] = &[
     ("5.15.0-91-generic", &[5, 15, 0], None, &[91], Family::Ubuntu, "generic"),
     ("6.8.0-1010-aws", &[6, 8, 0], None, &[1010], Family::Ubuntu, "aws"),
     ("6.8.0-31-lowlatency", &[6, 8, 0], None, &[31], Family::Ubuntu, "lowlatency"),
-    ("6.5.0-1022-azure-fde", &[6, 5, 0], None, &[1022], Family::Ubuntu, "azure-fde"),
+    ("6.5.0-1022-azure", &[6, 5, 0], None, &[1022], Family::Ubuntu, "azure"),
     ("6.8.0-31-generic-64k", &[6, 8, 0], None, &[31], Family::Ubuntu, "generic-64k"),
     ("3.10.0-1160.el7.x86_64", &[3, 10, 0], None, &[1160, 7], Family::RedHat, ""),
     ("4.18.0-513.5.1.el8_9.x86_64", &[4, 18, 0], None, &[513, 5, 1, 8, 9], Family::RedHat, ""),
