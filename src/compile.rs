@@ -308,6 +308,7 @@ impl<'a> Compilation<'a> {
         let programs = Programs::new(settings.search.clone());
         how(systap_elaborate::Input {
             files,
+            args: &settings.args,
             sources: self.sources,
             list: settings.list,
             tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),

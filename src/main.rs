@@ -11,6 +11,7 @@ mod examples;
 mod explain;
 mod facts;
 mod outcome;
+mod output_file;
 mod run;
 mod script;
 mod sink;

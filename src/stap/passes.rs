@@ -246,6 +246,7 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         let (name, value) = definition.split_once('=').unwrap_or((definition, ""));
         settings.globals.push((name.to_owned(), value.to_owned()));
     }
+    settings.count_hits = request.timing;
     settings.ring_bytes = request.buffer;
     settings.target = crate::command::target_program(request.command.as_deref(), request.process);
     // SystemTap tells of what it drops, and with -u drops nothing.
@@ -301,6 +302,8 @@ fn options(request: &Request) -> RunOptions {
     RunOptions {
         script: ScriptOptions { guru: request.guru, color: request.color, ..ScriptOptions::default() },
         output: request.output.clone(),
+        rotation: request.rotation,
+        hit_report: request.timing,
         command: request.command.clone(),
         process: request.process.filter(|pid| *pid != 0),
         verbose: request.verbose[4] > 1,
