@@ -125,9 +125,6 @@ mod tests {
         let read = |number: u32| std::fs::read_to_string(format!("{name}.{number}")).ok();
         // `three` did not fit behind `two`, `four` not behind it, and the long line fits nowhere.
         let found: Vec<_> = (0..5).map(read).collect();
-        assert_eq!(
-            found,
-            [None, None, None, Some("0123456789".to_owned()), Some("abcdef\nx\n".to_owned())],
-        );
+        assert_eq!(found, [None, None, None, Some("0123456789".to_owned()), Some("abcdef\nx\n".to_owned())],);
     }
 }

@@ -129,6 +129,59 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
 }
 
 #[test]
+fn limits_out_of_reach_are_the_nearest_and_said() {
+    let fills = "probe begin { for (i = 0; i < 9; i++) s .= \"1234\" println(strlen(s)) exit() }";
+    let outcome = stap(&["-D", "MAXSTRINGLEN=8", "-e", fills]);
+    outcome.exits(0).complains(&["-D MAXSTRINGLEN=8: MAXSTRINGLEN is 16, the nearest that is possible"]);
+    assert_eq!(outcome.text(), "15\n");
+    stap(&["-D", "MAXSTRINGLEN=20", "-e", fills]).prints("19\n");
+    stap(&["-w", "-D", "MAXSTRINGLEN=8", "-e", fills]).prints("15\n");
+    // Names that SystemTap's compiler takes and nobody reads.
+    stap(&["-D", "ANYTHING=x1", "-e", EXIT]).exits(0).complains(&["-D ANYTHING=x1 has no effect"]);
+    for meaningless in [
+        "MAXTRYLOCK=5",
+        "TRYLOCKDELAY=5",
+        "MINSTACKSPACE=1",
+        "MAPHASHBIAS=1",
+        "STP_MAX_BUCKETS=9",
+        "MAXUPROBES=9",
+        "KRETACTIVE=9",
+        "STP_PROCFS_BUFSIZE=9",
+        "STP_BUFFER_SIZE=9",
+        "STP_DEFAULT_BUFFERS=9",
+        "STP_CTL_BUFFER_SIZE=9",
+        "STP_ON_THE_FLY_INTERVAL=9",
+        "MAX_UNWIND_TABLE_SIZE=9",
+        "STAP_CALLEE_MATCHALL",
+        "STP_STDOUT_NOT_ATTY",
+        "STP_NO_VERREL_CHECK",
+        "STAP_OVERRIDE_STUCK_CONTEXT",
+    ] {
+        stap(&["-D", meaningless, "-e", EXIT]).prints("");
+        let told = format!("WARNING: -D {meaningless} has no effect: ");
+        stap(&["-v", "-D", meaningless, "-e", EXIT]).exits(0).complains(&[&told]);
+    }
+    for missing in ["STP_TIMING", "STP_ALIBI", "STP_EXECTRACE"] {
+        stap(&["-D", missing, "-e", EXIT]).exits(0).complains(&[&format!("-D {missing} has no effect: ")]);
+    }
+    stap(&["-D", "STP_NO_OVERLOAD", "-D", "STP_OVERLOAD_INTERVAL=1000", "-e", EXIT]).prints("");
+}
+
+#[test]
+fn a_stack_has_as_many_frames_as_maxbacktrace_says() {
+    if !can_trace() {
+        return;
+    }
+    let script = "probe kernel.trace(\"sched_switch\") { println(backtrace()) exit() }";
+    for most in ["1", "3"] {
+        let outcome = stap(&["-T", "10", "-D", &format!("MAXBACKTRACE={most}"), "-e", script]);
+        outcome.is_quiet();
+        let first = outcome.text().lines().next().unwrap_or_default().split_whitespace().count();
+        assert_eq!(first.to_string(), most, "{}", outcome.all());
+    }
+}
+
+#[test]
 fn globals_are_set_whatever_they_hold() {
     let prints = |setting: &str, script: &str, output: &str| {
         stap(&["-G", setting, "-e", script]).prints(output);

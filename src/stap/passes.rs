@@ -226,11 +226,14 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
     };
     for definition in &request.limits {
         // Any name of C can be defined, with a value or without; so only a value that makes no sense is wrong, and a number that
-        // is none of ours was one of SystemTap's: the nearest that will do is meant.
+        // is none of ours was one of SystemTap's: the nearest that will do is taken, and told.
         if let Err(limits::LimitError::Value { name, value, least, most }) = settings.limit(definition) {
             let number: i128 = value.parse().map_err(|_| Misuse(format!("-D {definition}: a limit is a number")))?;
             let nearest = number.clamp(i128::from(least), i128::from(most));
             _ = limits::set(&mut settings.limits, &format!("{name}={nearest}"));
+            settings
+                .remarks
+                .push((format!("-D {definition}: {name} is {nearest}, the nearest that is possible"), true));
         }
     }
     if request.no_time_limits {

@@ -254,7 +254,8 @@ pub(crate) static GROUPS: &[Group] = &[
             row(Idle, None, &["target-namespaces"], Value("PID"), "whose namespaces processes are numbered by")
                 .of(Number(1, i32::MAX as u64))
                 .because("processes are numbered as this one sees them"),
-            row(Id::Output, Some('o'), &[], Value("FILE"), "write the output to a file; % as in strftime").of(Something),
+            row(Id::Output, Some('o'), &[], Value("FILE"), "write the output to a file; % as in strftime")
+                .of(Something),
             row(Id::Seconds, Some('T'), &[], Value("SECONDS"), "end after that time"),
             row(Id::Buffer, Some('s'), &[], Value("MB"), "size of the buffer for output").of(Number(1, 4095)),
             row(Id::Rotation, Some('S'), &[], Value("MB[,N]"), "begin a new output file at that size; keep the last N")
