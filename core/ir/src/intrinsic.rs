@@ -140,6 +140,10 @@ pub enum Intrinsic {
     Tokenize,
     /// `strtol(s, base)`: as C's; 0 where there is no number.
     Strtol,
+    /// `fp_to_string(double, precision)`: the double of those 64 bits, with that many digits behind the point.
+    DoubleText,
+    /// `string_to_fp(s)`: the 64 bits of the nearest double; an error if it is no number.
+    TextDouble,
     /// `ctime(seconds)`: `Thu Jan  1 00:00:00 1970`, UTC.
     Ctime,
     /// `thread_indent(delta)` with its facts: `(delta, tid, execname, microseconds)`.
@@ -189,6 +193,8 @@ impl Intrinsic {
         Intrinsic::TextStrn,
         Intrinsic::Tokenize,
         Intrinsic::Strtol,
+        Intrinsic::DoubleText,
+        Intrinsic::TextDouble,
         Intrinsic::Ctime,
         Intrinsic::ThreadIndent,
         Intrinsic::Indent,
@@ -237,6 +243,8 @@ impl Intrinsic {
             Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), false),
             Intrinsic::Tokenize => ("tokenize", &[Text, Text], Some(Text), false),
             Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), true),
+            Intrinsic::DoubleText => ("fp_to_string", &[Long, Long], Some(Text), false),
+            Intrinsic::TextDouble => ("string_to_fp", &[Text], Some(Long), false),
             Intrinsic::Ctime => ("ctime", &[Long], Some(Text), false),
             Intrinsic::ThreadIndent => ("__thread_indent", &[Long, Long, Text, Long], Some(Text), false),
             Intrinsic::Indent => ("__indent", &[Long, Long], Some(Text), false),

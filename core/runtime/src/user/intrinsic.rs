@@ -8,7 +8,7 @@ use super::datum::{Datum, Text};
 use super::error::ErrorKind;
 use super::host::Host;
 use super::interpreter::{Interpreter, Stop};
-use crate::text::{stack, syscall, time};
+use crate::text::{float, stack, syscall, time};
 
 impl Interpreter<'_> {
     /// Its result, if it has one.
@@ -64,6 +64,14 @@ impl Interpreter<'_> {
                 Datum::text(&self.tokens.next(&input, &delimiters))
             }
             Intrinsic::Strtol => Datum::Long(strtol(&text(0), long(1))),
+            Intrinsic::DoubleText => {
+                let value = f64::from_bits(long(0).cast_unsigned());
+                self.clipped(float::decimal(value, long(1)).as_bytes())
+            }
+            Intrinsic::TextDouble => {
+                let invalid = || ErrorKind::Message(Text::from(&b"invalid format"[..]));
+                Datum::Long(float::parse(&text(0)).ok_or_else(invalid)?.to_bits().cast_signed())
+            }
             Intrinsic::Ctime => self.clipped(time::ctime(long(0)).as_bytes()),
             Intrinsic::ThreadIndent => {
                 let line = host.indents().thread(long(0), long(1), &text(2), long(3));
