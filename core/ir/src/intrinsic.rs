@@ -115,6 +115,17 @@ pub enum Intrinsic {
     Warn,
     /// `abort()`: ends at once, without running `end`.
     Abort,
+    /// `__write_user(address, number, width)`: the lower bytes of a number (1, 2, 4 or 8, a constant) to the memory of the current
+    /// task; 1 if that was possible, which on the user side it never is.
+    WriteUser,
+    /// `__write_user_text(address, s, n)`: at most n bytes of a string and its NUL to the memory of the current task; likewise.
+    WriteUserText,
+    /// `__raise(signal)`: sends the current task a signal; 0, or the negative number of the error. Not on the user side.
+    Raise,
+    /// `printk(level, s)`: to the kernel's log, each line for itself; a level above 7 or below 0 is the kernel's default.
+    Printk,
+    /// `ftrace(s)`: a line in the kernel's trace buffer, if there is a way to it.
+    Ftrace,
     /// `strlen(s)`: bytes.
     Strlen,
     /// `substr(s, start, length)`: bytes; out of range gives what there is.
@@ -182,6 +193,11 @@ impl Intrinsic {
         Intrinsic::LoadAverage,
         Intrinsic::Warn,
         Intrinsic::Abort,
+        Intrinsic::WriteUser,
+        Intrinsic::WriteUserText,
+        Intrinsic::Raise,
+        Intrinsic::Printk,
+        Intrinsic::Ftrace,
         Intrinsic::Strlen,
         Intrinsic::Substr,
         Intrinsic::Stringat,
@@ -232,6 +248,11 @@ impl Intrinsic {
             Intrinsic::LoadAverage => ("__load_average", &[Long], Some(Long), false),
             Intrinsic::Warn => ("warn", &[Text], None, false),
             Intrinsic::Abort => ("abort", &[], None, false),
+            Intrinsic::WriteUser => ("__write_user", &[Long, Long, Long], Some(Long), true),
+            Intrinsic::WriteUserText => ("__write_user_text", &[Long, Text, Long], Some(Long), true),
+            Intrinsic::Raise => ("__raise", &[Long], Some(Long), true),
+            Intrinsic::Printk => ("printk", &[Long, Text], None, false),
+            Intrinsic::Ftrace => ("ftrace", &[Text], None, false),
             Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),
             Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), true),
             Intrinsic::Stringat => ("stringat", &[Text, Long], Some(Long), false),
