@@ -18,6 +18,7 @@
 //! ```
 
 pub mod btf;
+pub mod errno;
 mod error;
 mod function;
 pub mod glob;

@@ -89,7 +89,16 @@ impl Interpreter<'_> {
                 let invalid = || ErrorKind::Message(Text::from(&b"invalid format"[..]));
                 Datum::Long(float::parse(&text(0)).ok_or_else(invalid)?.to_bits().cast_signed())
             }
-            Intrinsic::Ctime => self.clipped(time::ctime(long(0)).as_bytes()),
+            Intrinsic::Ctime => {
+                // What has 32 bits, as SystemTap has it: the text is always of the same length then.
+                let far = |when: &str| {
+                    ErrorKind::Message(Text::from(format!("Time too far in the {when} to be converted").as_bytes()))
+                };
+                match i32::try_from(long(0)) {
+                    Ok(seconds) => self.clipped(time::ctime(seconds.into()).as_bytes()),
+                    Err(_) => return Err(far(if long(0) < 0 { "past" } else { "future" }).into()),
+                }
+            }
             Intrinsic::ThreadIndent => {
                 let line = host.indents().thread(long(0), long(1), &text(2), long(3));
                 self.clipped(&line)
