@@ -162,3 +162,31 @@ fn wide_strings_are_read_as_rust_reads_them() {
         run(["run", "-c", &line, "-e", &script]).prints(&(texts.join("\n") + "\n"));
     }
 }
+
+#[test]
+fn units_that_are_no_characters_are_errors() {
+    if !can_trace() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (high, low): (u16, u16) = (0xd83d, 0xdca9);
+    let utf16 = [vec![high], vec![low], vec![0x61, high, 0x62], vec![high, high, low], vec![high, low], vec![0xffff]];
+    let utf32: [Vec<u32>; 6] =
+        [vec![0x11_0000], vec![0xd800], vec![0x61, 0xdfff], vec![u32::MAX], vec![0x10_ffff], vec![0xffff]];
+    for (name, blocks) in [
+        ("utf16", utf16.map(|units| units.into_iter().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())),
+        ("utf32", utf32.map(|units| units.into_iter().flat_map(u32::to_le_bytes).collect())),
+    ] {
+        let path = folder.path().join(name);
+        let block = |mut bytes: Vec<u8>| {
+            bytes.resize(32, 0);
+            bytes
+        };
+        std::fs::write(&path, blocks.into_iter().flat_map(block).collect::<Vec<u8>>()).expect("a file can be written");
+        let script = format!(
+            "probe syscall.write {{ if (pid() == target() && $fd == 1) try {{ println(strlen(user_string_{name}($buf))) }} catch {{ println(\"no\") }} }}"
+        );
+        let line = format!("dd if={} of=/dev/null bs=32 status=none", path.display());
+        run(["run", "-c", &line, "-e", &script]).prints("no\nno\nno\nno\n4\n3\n");
+    }
+}
