@@ -19,6 +19,7 @@
 
 pub mod btf;
 pub mod errno;
+pub mod capability;
 mod error;
 mod function;
 pub mod glob;
