@@ -18,8 +18,8 @@
 //! ```
 
 pub mod btf;
-pub mod errno;
 pub mod capability;
+pub mod errno;
 mod error;
 mod function;
 pub mod glob;
