@@ -44,6 +44,9 @@ fn parts(known: &Known<'_>) -> Vec<(&'static str, String)> {
     let mut parts = vec![];
     parts.extend(entry.returns.clone().map(|text| ("Returns", text)));
     parts.extend(entry.errors.clone().map(|text| ("Errors", text)));
+    if entry.guru && entry.kind == Kind::Function {
+        parts.push(("Needs", "-g (guru mode)".to_owned()));
+    }
     parts.push(("Side", known.side.to_string()));
     if let Side::NotHere(why) = &known.side
         && entry.kind != Kind::Refused

@@ -4,6 +4,7 @@
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
@@ -216,6 +217,20 @@ impl Host for World<'_> {
         load_averages(&fs::read_to_string("/proc/loadavg").ok()?)
     }
 
+    fn kernel_log(&mut self, level: Option<u8>, text: &[u8]) -> bool {
+        let level = level.map(|level| format!("<{level}>")).unwrap_or_default();
+        // One write is one entry of the log, and one that is too long is refused.
+        let mut lines = text.split(|byte| *byte == b'\n');
+        lines.all(|line| append("/dev/kmsg", &[level.as_bytes(), line, b"\n"].concat()).is_ok())
+    }
+
+    fn trace_line(&mut self, text: &[u8]) {
+        let line = [text, b"\n"].concat();
+        // The older place needs debugfs.
+        _ = append("/sys/kernel/tracing/trace_marker", &line)
+            .or_else(|_| append("/sys/kernel/debug/tracing/trace_marker", &line));
+    }
+
     fn indents(&mut self) -> &mut Indents {
         &mut self.indents
     }
@@ -283,6 +298,11 @@ fn current_cpu() -> i64 {
 /// Inode number of the namespace of processes that systap runs in; 0 if `/proc` does not tell.
 pub(crate) fn pid_namespace() -> i64 {
     fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino().cast_signed())
+}
+
+/// Writes to a file of the kernel in one step.
+fn append(path: &str, bytes: &[u8]) -> std::io::Result<()> {
+    File::options().write(true).open(path)?.write_all(bytes)
 }
 
 /// What `/proc/loadavg` begins with: three numbers with two decimals each.

@@ -35,6 +35,14 @@ impl<'a> Elaboration<'a> {
             return self.output(scope, span, function, output, args);
         }
         let overloads = self.overloads(name, args.len());
+        if !self.guru
+            && guru::is_allowed_only(name)
+            && self.names.in_script(span)
+            && overloads.iter().all(|declared| self.names.in_library(declared.name.span))
+        {
+            let finding = Diagnostic::error("needs-guru", function.span, format!("`{name}` is for guru mode only"));
+            self.report(finding.with_help("run with -g, if you know what it does"));
+        }
         if !overloads.is_empty() {
             return self.call_declared(scope, span, &overloads, args, used);
         }

@@ -50,6 +50,8 @@ pub struct Entry {
     pub params: Vec<(String, String)>,
     /// `long` or `string`, if a function returns something.
     pub result: Option<String>,
+    /// A call of it takes guru mode (`-g`).
+    pub guru: bool,
     /// Sentences: the first says what it does.
     pub sentences: Vec<String>,
     /// What it returns, with the unit, as what follows "Returns".
@@ -122,6 +124,7 @@ fn entry(kind: Kind, name: &str, topic: &str, forms: Vec<String>, block: &Block<
         forms,
         params: vec![],
         result: None,
+        guru: kind == Kind::Function && guru::is_allowed_only(name),
         sentences: fields.sentences,
         returns: fields.returns,
         errors: fields.errors,
@@ -186,6 +189,7 @@ fn refused((name, params, why): (&'static str, Vec<&'static str>, &'static str))
         forms: vec![format!("{name} ({})", listed.join(", "))],
         params,
         result: None,
+        guru: true,
         sentences: vec![format!("Cannot be called: it {why}.")],
         returns: None,
         errors: None,
