@@ -178,10 +178,16 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
             elaboration.embedded.push(code.span);
         }
     }
-    for probe in elaboration.names.probes.clone() {
-        elaboration.probe(probe);
+    // A function of the library may bring probes, which may call functions.
+    let (mut armed, mut looked_at) = (0, 0);
+    while armed < elaboration.names.probes.len() || looked_at < elaboration.functions.len() {
+        while let Some(probe) = elaboration.names.probes.get(armed).copied() {
+            armed += 1;
+            elaboration.probe(probe);
+        }
+        elaboration.called_functions(looked_at);
+        looked_at = elaboration.functions.len();
     }
-    elaboration.called_functions(0);
     if elaboration.probes.is_empty() && elaboration.errors() == 0 {
         let finding = Diagnostic::error_without_place("no-probes", "the script probes nothing");
         let finding = if elaboration.names.probes.is_empty() {

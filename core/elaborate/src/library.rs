@@ -1,11 +1,12 @@
 //! The functions of the library that are written in the language, and which file has which.
 //!
-//! Must never cost a script that needs none of them: a file is parsed when the first function of its is called.
+//! Must never cost a script that needs none of them: a file is parsed when the first function of its is called. So its files
+//! use no macros either: those would have to be parsed first.
 
 use crate::elaboration::Elaboration;
 use std::cell::OnceCell;
 use systap_diagnostics::FileId;
-use systap_syntax::ast::File;
+use systap_syntax::ast::{File, Item};
 use systap_syntax::{ParseOptions, parse};
 
 /// A file of the library: its name, its text, and the functions and globals that it has.
@@ -99,9 +100,14 @@ impl<'a> Elaboration<'a> {
         self.take_in(file);
     }
 
+    /// Takes in a file that the script needs: it is a part of the script from now on, and its probes are armed too.
     pub(crate) fn take_in(&mut self, file: &'a File) {
         let mut findings = vec![];
         self.names.add(file, false, &mut findings);
+        self.names.probes.extend(file.items.iter().filter_map(|item| match item {
+            Item::Probe(probe) => Some(probe),
+            _ => None,
+        }));
         findings.into_iter().for_each(|finding| self.report(finding));
     }
 }
@@ -110,7 +116,6 @@ impl<'a> Elaboration<'a> {
 mod tests {
     use super::*;
     use systap_diagnostics::Sources;
-    use systap_syntax::ast::Item;
 
     #[test]
     fn the_index_says_what_the_files_have() {
@@ -124,6 +129,7 @@ mod tests {
                 match item {
                     Item::Function(function) if function.private => {}
                     Item::Global(global) if global.private => {}
+                    Item::Probe(_) => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
                     other => panic!("{} has something else: {other:?}", entry.name),

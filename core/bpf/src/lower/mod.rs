@@ -412,6 +412,12 @@ impl<'a, 's> Lower<'a, 's> {
                 let number = list.first().copied().ok_or_else(|| self.malformed("syscall_name without a number"))?;
                 self.syscall_name(result, number)?;
             }
+            Op::Intrinsic(Intrinsic::Random, _) => {
+                let random = self.em.call_for(crate::insn::Helper::Prandom32, &[]);
+                if let Some(result) = result {
+                    self.hold(result, Held::Long(random));
+                }
+            }
             Op::Intrinsic(other, list) => {
                 if !self.text_function(result, *other, list)? {
                     return Err(self.unsupported(&format!("{}()", other.signature().name)));

@@ -182,15 +182,6 @@ impl<'a> Elaboration<'a> {
                 build::expr(span, Type::Text, ExprKind::ReadText(Box::new(read)))
             }
             Builtin::CtimeNow => return run(span, Intrinsic::Ctime, vec![scaled(Context::RealtimeNs, 1_000_000_000)]),
-            Builtin::ThreadIndent => {
-                let facts = vec![next(), context(Context::Tid), context(Context::Execname)];
-                let now = scaled(Context::RealtimeNs, 1_000);
-                return run(span, Intrinsic::ThreadIndent, facts.into_iter().chain([now]).collect());
-            }
-            Builtin::Indent => {
-                let delta = next();
-                return run(span, Intrinsic::Indent, vec![delta, scaled(Context::RealtimeNs, 1_000)]);
-            }
             Builtin::Log => return line(span, next(), true),
             Builtin::PrintBacktrace => {
                 return line(span, run(span, Intrinsic::StackText, vec![context(Context::Stack)]).expr, false);
@@ -205,14 +196,19 @@ impl<'a> Elaboration<'a> {
             Builtin::Registers => build::long(span, crate::registers::source(scope) as i64),
             Builtin::Register => self.register_at(scope, span, &next()),
             Builtin::EventArgument => self.argument_at(scope, span, &next()),
-            Builtin::Pp | Builtin::Pn => return self.probe_point(scope, span, builtin == Builtin::Pp),
+            Builtin::Hertz => build::long(span, self.hz.into()),
+            Builtin::ProbeType | Builtin::Pp | Builtin::Pn => return self.of_the_point(scope, span, builtin),
         };
         Typed::new(expr)
     }
 
-    fn probe_point(&mut self, scope: &Scope<'a>, span: Span, resolved: bool) -> Typed {
+    fn of_the_point(&mut self, scope: &Scope<'a>, span: Span, builtin: Builtin) -> Typed {
         let Some(facts) = scope.event() else {
-            let name = if resolved { "pp" } else { "pn" };
+            let name = match builtin {
+                Builtin::Pp => "pp",
+                Builtin::Pn => "pn",
+                _ => "probe_type",
+            };
             self.report(Diagnostic::error(
                 "outside-a-handler",
                 span,
@@ -220,7 +216,14 @@ impl<'a> Elaboration<'a> {
             ));
             return Typed::unknown(span);
         };
-        Typed::new(build::text(span, if resolved { facts.point.as_str() } else { facts.name.as_str() }))
+        Typed::new(build::text(
+            span,
+            match builtin {
+                Builtin::Pp => facts.point.as_str(),
+                Builtin::Pn => facts.name.as_str(),
+                _ => facts.mechanism,
+            },
+        ))
     }
 
     /// The type of `task_current()`, if the kernel tells types; not an error otherwise, since few look behind it.

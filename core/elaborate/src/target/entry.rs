@@ -68,6 +68,11 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
     Some(ProbeFacts {
         point,
         name: facts.name.clone(),
+        mechanism: match facts.mechanism {
+            "kretprobe" => "kprobe",
+            "uretprobe" => "uprobe",
+            other => other,
+        },
         event,
         registers: facts.registers,
         returns: false,
