@@ -173,4 +173,19 @@ fn what_is_not_run_yet_resolves() {
     let text = "probe netfilter.hook(\"NF_INET_LOCAL_IN\").pf(\"NFPROTO_IPV4\") { println($hooknum) }";
     run(["check", "--until", "resolve", "-e", text]).is_quiet();
     run(["check", "-e", text]).exits(1).complains(&["error[not-run-yet]", "network filters"]);
+    let metrics = "global by, calls
+         probe init { json_set_prefix(\"p\") json_add_string_metric(\"s\", \"\") json_add_array(\"list\", \"\") }
+         probe begin { by[1, \"x\"] = 3 calls[2] = 3 }
+         probe json_data {
+           @json_output_data_start
+           if (calls[2]) @json_output_string_value(\"s\", \"y\")
+           @json_output_array_numeric_value(\"list\", \"0\", \"m\", calls[2])
+           @json_output_data_end
+         }
+         probe prometheus {
+           @prometheus_dump_array2(by, \"calls\", \"pid\", \"name\")
+           @prometheus_dump_array1_map(calls, \"calls\", \"error\", sprint, errno_str)
+           @prometheus_dump_array1_map_unquoted(calls, \"calls\", \"error\", sprint, errno_str)
+         }";
+    run(["check", "--until", "resolve", "-e", metrics]).is_quiet();
 }
