@@ -87,6 +87,9 @@ impl<'a> Elaboration<'a> {
         if arities.is_empty() {
             let finding =
                 Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
+            if let Some(instead) = crate::dropped::instead_of(name) {
+                return self.report(finding.with_help(instead));
+            }
             let mut known: Vec<&str> = builtin::names().chain(crate::library::names()).collect();
             known.extend(super::print::NAMES);
             let declared: Vec<&str> = self.names.function_names().collect();

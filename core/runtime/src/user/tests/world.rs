@@ -96,10 +96,8 @@ fn every_function_is_there() {
                 let patterns = vec![Arc::new(Regex::new(b"(a)(b)(c)").unwrap())];
                 let output = World { patterns, ..World::default() }.output(&b.body);
                 // This world has no processes to ask about.
-                let refused = matches!(
-                    which,
-                    Intrinsic::UserModname | Intrinsic::UserModAddress | Intrinsic::UserModBuildId
-                );
+                let refused =
+                    matches!(which, Intrinsic::UserModname | Intrinsic::UserModAddress | Intrinsic::UserModBuildId);
                 assert!(output.ends_with('\n') && output.starts_with("ERROR") == refused, "{which:?}: {output}");
             }
             None => b.perform(Op::Intrinsic(*which, args)),
