@@ -2,6 +2,7 @@
 //!
 //! Must never cost a script that uses none of them: a file is parsed when a word of the script's text could be one of its macros.
 
+use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, FileId, Sources};
 use systap_syntax::{Macros, ParseOptions, parse_macros};
 
@@ -16,8 +17,9 @@ const FILES: [(&str, &str); 4] = [
 /// The library's macros, as far as the script in `file` may use them, if it may use any, and what is wrong with them, which is
 /// nothing.
 pub fn macros(sources: &mut Sources, file: FileId) -> (Option<Macros>, Vec<Diagnostic>) {
-    let script = &sources.file(file).text;
-    let used = FILES.map(|(_, text)| names(text).any(|name| script.contains(&format!("@{name}"))));
+    let text = &sources.file(file).text;
+    let words: HashSet<&str> = text.split('@').skip(1).map(word).collect();
+    let used = FILES.map(|(_, text)| names(text).any(|name| words.contains(name)));
     if !used.contains(&true) {
         return (None, vec![]);
     }
@@ -40,6 +42,12 @@ fn parsed(sources: &mut Sources, wanted: [bool; FILES.len()]) -> (Macros, Vec<Di
         findings.extend(wrong);
     }
     (all, findings)
+}
+
+/// The name at the start of a text.
+fn word(text: &str) -> &str {
+    let end = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    &text[..end]
 }
 
 /// What the macros of a file are called.
