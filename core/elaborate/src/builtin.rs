@@ -43,6 +43,10 @@ pub(crate) enum Builtin {
     ProbeType,
     /// `HZ()`: ticks of the kernel a second.
     Hertz,
+    /// `ppfunc()`: the function in the resolved probe point.
+    PointFunction,
+    /// Whether the point is in a function of the kernel's, for the library.
+    AtFunction,
     /// `is_return()`: whether the point is the return of something.
     IsReturn,
     /// Where the registers are, for the library: see [`crate::scope::Registers`], by number.
@@ -56,8 +60,11 @@ pub(crate) enum Builtin {
 impl Builtin {
     /// Whether it depends on the handler that it is called from.
     pub(crate) fn asks_for_event(self) -> bool {
-        use Builtin::{EventArgument, IsReturn, Pn, Pp, ProbeType, Register, Registers};
-        matches!(self, Pp | Pn | ProbeType | IsReturn | Registers | Register | EventArgument)
+        use Builtin::{AtFunction, EventArgument, IsReturn, Pn, PointFunction, Pp, ProbeType, Register, Registers};
+        matches!(
+            self,
+            Pp | Pn | PointFunction | ProbeType | AtFunction | IsReturn | Registers | Register | EventArgument
+        )
     }
 
     /// The types of its parameters.
@@ -74,8 +81,9 @@ impl Builtin {
             Builtin::Log | Builtin::PrintStack | Builtin::PrintUserStack => &[Text],
             Builtin::OfProcess(intrinsic) => &intrinsic.signature().params[..1],
             Builtin::Context(_) | Builtin::Scaled(..) | Builtin::CtimeNow => &[],
+            Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn | Builtin::PointFunction => &[],
+            Builtin::AtFunction | Builtin::IsReturn | Builtin::Registers => &[],
             Builtin::ProbeType | Builtin::Hertz => &[],
-            Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn | Builtin::IsReturn | Builtin::Registers => &[],
         }
     }
 }
@@ -98,6 +106,7 @@ const NS_S: i64 = 1_000_000_000;
 /// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
 static TABLE: &[(&str, Builtin)] = &[
     ("HZ", Builtin::Hertz),
+    ("__at_function", Builtin::AtFunction),
     ("__event_argument", Builtin::EventArgument),
     ("__indent", Run(Intrinsic::Indent)),
     ("__indent_depth", Run(Intrinsic::IndentDepth)),
@@ -168,6 +177,7 @@ static TABLE: &[(&str, Builtin)] = &[
     ("pid", Builtin::Context(Context::Pid)),
     ("pn", Builtin::Pn),
     ("pp", Builtin::Pp),
+    ("ppfunc", Builtin::PointFunction),
     ("ppid", Builtin::Context(Context::Ppid)),
     ("print_backtrace", Builtin::PrintBacktrace),
     ("print_stack", Builtin::PrintStack),

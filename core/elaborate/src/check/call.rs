@@ -6,9 +6,10 @@ use crate::build::{self, Load};
 use crate::builtin::{self, Builtin};
 use crate::elaboration::Elaboration;
 use crate::guru::{self, Forbidden};
-use crate::scope::{Scope, Site};
+use crate::scope::{Registers, Scope, Site};
 use crate::target::Pointer;
 use crate::types::Ty;
+use std::sync::Arc;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::format::{ConversionKind, Format, Piece};
 use systap_ir::intrinsic::{Context, Intrinsic};
@@ -200,17 +201,26 @@ impl<'a> Elaboration<'a> {
             Builtin::Register => self.register_at(scope, span, &next()),
             Builtin::EventArgument => self.argument_at(scope, span, &next()),
             Builtin::Hertz => build::long(span, self.hz.into()),
-            Builtin::ProbeType | Builtin::Pp | Builtin::Pn => return self.of_the_point(scope, span, builtin),
+            Builtin::ProbeType | Builtin::Pp | Builtin::Pn | Builtin::PointFunction => {
+                return self.of_the_point(scope, span, builtin);
+            }
+            Builtin::AtFunction => {
+                let registers = scope.event().map(|facts| facts.registers);
+                let within = matches!(registers, Some(Registers::Kernel | Registers::Arguments));
+                build::long(span, within.into())
+            }
         };
         Typed::new(expr)
     }
 
-    fn of_the_point(&mut self, scope: &Scope<'a>, span: Span, builtin: Builtin) -> Typed {
+    /// `pp()`, `pn()`, `ppfunc()`, `probe_type()`: texts that are known now, or by the number of the point that fires.
+    fn of_the_point(&mut self, scope: &Scope<'a>, span: Span, which: Builtin) -> Typed {
         let Some(facts) = scope.event() else {
-            let name = match builtin {
+            let name = match which {
                 Builtin::Pp => "pp",
                 Builtin::Pn => "pn",
-                _ => "probe_type",
+                Builtin::ProbeType => "probe_type",
+                _ => "ppfunc",
             };
             self.report(Diagnostic::error(
                 "outside-a-handler",
@@ -219,14 +229,20 @@ impl<'a> Elaboration<'a> {
             ));
             return Typed::unknown(span);
         };
-        Typed::new(build::text(
-            span,
-            match builtin {
-                Builtin::Pp => facts.point.as_str(),
-                Builtin::Pn => facts.name.as_str(),
-                _ => facts.mechanism,
-            },
-        ))
+        let known = match which {
+            Builtin::Pn => facts.name.as_str(),
+            Builtin::Pp => facts.point.as_str(),
+            Builtin::ProbeType => facts.mechanism,
+            _ => function_of(&facts.point),
+        };
+        let by_member = matches!(which, Builtin::Pp | Builtin::PointFunction);
+        let Some(members) = facts.members.as_ref().filter(|_| by_member) else {
+            return Typed::new(build::text(span, known));
+        };
+        let texts = if which == Builtin::Pp { &members.points } else { &members.functions };
+        let index = build::expr(span, Type::Long, ExprKind::Context(Context::Member));
+        let kind = ExprKind::Pick { texts: Arc::clone(texts), index: Box::new(index) };
+        Typed::new(build::expr(span, Type::Text, kind))
     }
 
     /// The type of `task_current()`, if the kernel tells types; not an error otherwise, since few look behind it.
@@ -235,6 +251,12 @@ impl<'a> Elaboration<'a> {
         self.succeeds(|this| found = this.struct_named(span, "task_struct"));
         found.map(|to| Pointer { to, space: Space::Kernel })
     }
+}
+
+/// The function in a probe point's text, without the source file that may follow it; "" if it names none.
+pub(crate) fn function_of(point: &str) -> &str {
+    let named = ["function(\"", "statement(\"", "inline(\""].iter().find_map(|word| point.split_once(word));
+    named.map_or("", |(_, rest)| rest.split(['"', '@']).next().unwrap_or_default())
 }
 
 fn run(span: Span, intrinsic: Intrinsic, args: Vec<Expr>) -> Typed {

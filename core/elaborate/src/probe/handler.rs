@@ -13,9 +13,10 @@ use systap_ir::program::{Event, Expr, ExprKind, Place, Probe, Stmt, Type};
 
 impl<'a> Elaboration<'a> {
     pub(super) fn handler(&mut self, point: &Point<'a>, resolved: Resolved) {
-        let Resolved { point: resolved, event, facts, exits, filter } = resolved;
+        let Resolved { point: resolved, event, facts, members, exits, filter } = resolved;
         let facts = ProbeFacts {
             point: resolved.clone(),
+            members,
             name: point.name.clone(),
             mechanism: mechanism(&event, &resolved),
             event: facts,
@@ -79,7 +80,7 @@ fn registers(event: &Event) -> Registers {
     match event {
         Event::SyscallEntry(_) | Event::SyscallReturn(_) => Registers::SystemCall,
         Event::UserCode { .. } => Registers::User,
-        Event::KernelCode { .. } => Registers::Kernel,
+        Event::KernelCode { .. } | Event::KernelFunctions { .. } => Registers::Kernel,
         Event::Profile { .. } | Event::Counter { .. } | Event::Access { .. } => Registers::Interrupted,
         Event::KernelFunction { .. } => Registers::Arguments,
         _ => Registers::None,
@@ -96,8 +97,12 @@ fn mechanism(event: &Event, point: &str) -> &'static str {
         Event::Profile { .. } => "profile_timer",
         Event::Counter { .. } => "perf_event",
         Event::Access { .. } => "hardware_data_breakpoint",
-        Event::KernelFunction { returns: false, .. } | Event::KernelCode { returns: false, .. } => "kprobe",
-        Event::KernelFunction { .. } | Event::KernelCode { .. } => "kretprobe",
+        Event::KernelFunction { returns, .. }
+        | Event::KernelFunctions { returns, .. }
+        | Event::KernelCode { returns, .. } => match returns {
+            false => "kprobe",
+            true => "kretprobe",
+        },
         Event::UserCode { returns: false, .. } => "uprobe",
         Event::UserCode { .. } => "uretprobe",
         Event::SyscallEntry(_) | Event::SyscallReturn(_) if of_process => "utrace_syscall",
@@ -112,7 +117,7 @@ fn mechanism(event: &Event, point: &str) -> &'static str {
 fn returns(event: &Event) -> bool {
     match event {
         Event::UserCode { returns, .. } | Event::KernelCode { returns, .. } => *returns,
-        Event::KernelFunction { returns, .. } => *returns,
+        Event::KernelFunction { returns, .. } | Event::KernelFunctions { returns, .. } => *returns,
         event => matches!(event, Event::SyscallReturn(_)),
     }
 }
