@@ -19,6 +19,7 @@ mod builtin;
 mod check;
 mod constant;
 pub mod documentation;
+mod dropped;
 mod elaboration;
 mod format;
 mod global;

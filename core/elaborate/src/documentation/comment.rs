@@ -34,8 +34,8 @@ pub(super) fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
         }
         // The rest of the declaration may be on the lines that follow.
         let end = text[start..].find("\n\n").map_or(text.len(), |length| start + length);
-        let declaration = if trimmed.contains("%)") || !trimmed.contains('(') { trimmed } else { &text[start..end] };
-        let declaration = if trimmed.starts_with("function ") { declaration } else { trimmed };
+        let goes_on = ["function ", "@define "].iter().any(|word| trimmed.starts_with(word));
+        let declaration = if goes_on { &text[start..end] } else { trimmed };
         Some(Block { comment, declaration, topic })
     })
 }

@@ -103,8 +103,8 @@ pub fn documentation() -> Vec<Entry> {
     }
     functions.sort_by(|one, other| (&one.topic, &one.name).cmp(&(&other.topic, &other.name)));
     entries.extend(functions);
-    entries
-        .extend(blocks(macros::TEXT).filter_map(|block| defined(block)).filter(|entry| !entry.name.starts_with("__")));
+    let macros = macros::texts().flat_map(blocks).filter_map(|block| defined(block));
+    entries.extend(macros.filter(|entry| !entry.name.starts_with("__")));
     entries.extend(blocks(PROBES).filter_map(|block| family(block)));
     entries.extend(guru::rows().map(refused));
     entries
@@ -166,7 +166,7 @@ fn output(block: Block<'_>) -> Option<Entry> {
 /// A macro, by its definition.
 fn defined(block: Block<'_>) -> Option<Entry> {
     let rest = block.declaration.strip_prefix("@define ")?;
-    let form = rest.split("%(").next()?.trim();
+    let form = rest.split("%(").next()?.split_whitespace().collect::<Vec<_>>().join(" ");
     let name = form.split(['(', ' ']).next()?;
     Some(entry(Kind::Macro, name, "Macros", vec![format!("@{form}")], &block))
 }
