@@ -14,6 +14,9 @@ use systap_elaborate::documentation::{Entry, documentation};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/functions.md");
 
+/// What is said of an example that is well written and that cannot be had yet.
+const NOT_YET: &[&str] = &["not-run-yet", "no-debug-info", "needs-debug-information"];
+
 /// The program that examples probe by the name `a.out`.
 const PROGRAM: &str = "
 __attribute__((noinline)) int f(int *value) { return *value + 1; }
@@ -35,8 +38,8 @@ fn wrong(scripts: &[PathBuf], options: &[&str]) -> (BTreeSet<PathBuf>, String) {
     args.extend(scripts.iter().map(|path| path.to_str().expect("paths of ours are text")));
     let checked = run(args);
     let said = checked.complaints();
-    // What is resolved and cannot be run yet is well written.
-    let errors: Vec<&str> = said.lines().filter(|line| !line.contains("\"code\":\"not-run-yet\"")).collect();
+    let excused = |line: &&str| NOT_YET.iter().any(|code| line.contains(&format!("\"code\":\"{code}\"")));
+    let errors: Vec<&str> = said.lines().filter(|line| !excused(line)).collect();
     let named = |path: &&PathBuf| errors.iter().any(|line| line.contains(&format!("\"{}\"", path.display())));
     let wrong: BTreeSet<PathBuf> = scripts.iter().filter(named).cloned().collect();
     assert!(checked.status.success() || !said.is_empty(), "{}", checked.all());

@@ -102,7 +102,7 @@ pub(crate) struct Placing<'k> {
 
 impl<'k> Placing<'k> {
     pub(crate) fn new(kernel: &'k Kernel) -> Self {
-        let mut settings = Settings { hz: ticks_per_second(), warnings: Warnings::Silent, ..Settings::default() };
+        let mut settings = Settings { hz: ticks_per_second(kernel), warnings: Warnings::Silent, ..Settings::default() };
         settings.dialect.guru = true;
         Placing { kernel, settings }
     }
