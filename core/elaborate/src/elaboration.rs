@@ -184,13 +184,17 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
     }
     let of_script = elaboration.names.probes.len();
     elaboration.read_initialised_globals(files);
+    // Those that give the library's globals their values come first: what does not fit them is the script's mistake.
+    elaboration.names.probes.rotate_left(of_script);
+    let before = elaboration.names.probes.len() - of_script;
+    let of_script = before..before + of_script;
     // A function of the library may bring probes, which may call functions.
     let (mut armed, mut looked_at, mut found) = (0, 0, false);
     while armed < elaboration.names.probes.len() || looked_at < elaboration.functions.len() {
         while let Some(probe) = elaboration.names.probes.get(armed).copied() {
-            let before = elaboration.probes.len();
+            let made = elaboration.probes.len();
             elaboration.probe(probe);
-            found |= armed < of_script && elaboration.probes.len() > before;
+            found |= of_script.contains(&armed) && elaboration.probes.len() > made;
             armed += 1;
         }
         elaboration.called_functions(looked_at);
