@@ -3,7 +3,7 @@
 //! It must never attach anything, nor pin anything: what is loaded goes when [`Loaded`] is dropped or the process dies.
 
 use std::collections::HashSet;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use systap_bpf::artifact::{Artifact, Attach, MapKind, MapPlan, MapRole, ProgramPlan};
 use systap_diagnostics::Span;
@@ -12,6 +12,8 @@ use systap_ir::placed::Placed;
 use systap_ir::program::{Event, GlobalId};
 use systap_kernel::{Kernel, Version};
 use systap_sys::bpf::{self, Map, MapFlags, MapSpec, Program, ProgramKind, ProgramSpec, SharedWords, UpdateMode};
+use systap_sys::cpu::online_cpus;
+use systap_sys::perf::PerfEvent;
 use systap_sys::{RingBuffer, SysError, raise_locked_memory_limit};
 
 use crate::refusal::LoadError;
@@ -84,6 +86,11 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
         MapRole::Global(id) => Some((id, index)),
         _ => None,
     });
+    for (plan, map) in artifact.maps.iter().zip(&maps) {
+        if let MapRole::PerfCounter { kind, config } = plan.role {
+            count(map, kind, config)?;
+        }
+    }
     let programs = artifact.programs.iter().map(|plan| load_program(plan, placed, &maps));
     Ok(Loaded {
         programs: programs.collect::<Result<_, _>>()?,
@@ -119,11 +126,15 @@ fn make_map(plan: &MapPlan, placed: &Placed, preallocate: bool, limited: bool) -
             MapKind::PerCpuHash => bpf::MapKind::PerCpuHash,
             MapKind::Array | MapKind::MappedArray => bpf::MapKind::Array,
             MapKind::PerCpuArray => bpf::MapKind::PerCpuArray,
+            MapKind::PerfEvents => bpf::MapKind::PerfEventArray,
             MapKind::Ring => bpf::MapKind::RingBuf,
         },
         key_size: plan.key_size,
         value_size: plan.value_size,
-        max_entries: plan.entries,
+        max_entries: match plan.kind {
+            MapKind::PerfEvents => online_cpus()?.last().map_or(1, |last| last + 1),
+            _ => plan.entries,
+        },
         flags: MapFlags {
             no_prealloc: hash && !preallocate,
             mmapable: plan.kind == MapKind::MappedArray,
@@ -164,8 +175,30 @@ fn purpose(plan: &MapPlan, placed: &Placed) -> String {
         MapRole::Ring => "the ring buffer".to_owned(),
         MapRole::Words => "the array of scalars".to_owned(),
         MapRole::Counters => "the array of counters".to_owned(),
+        MapRole::PerfCounter { .. } => "the counters of performance events".to_owned(),
         MapRole::Frame | MapRole::Table => format!("the map `{}`", plan.name),
     }
+}
+
+/// Starts counting on each CPU, for as long as the map lives.
+fn count(map: &Map, kind: u32, config: u64) -> Result<(), LoadError> {
+    for cpu in online_cpus()? {
+        match PerfEvent::counting(kind, config, cpu) {
+            Ok(event) => {
+                map.update(&cpu.to_ne_bytes(), &event.as_fd().as_raw_fd().to_ne_bytes(), UpdateMode::Any)?;
+            }
+            // It was taken offline since the list was made.
+            Err(error) if error.errno == libc::ENODEV => {}
+            Err(source) if source.is_permission() => {
+                return Err(LoadError::forbidden("count performance events", source, None));
+            }
+            Err(_) => {
+                let points = vec![format!("perf.type({kind}).config({config}).counter")];
+                return Err(LoadError::NoFeature { feature: "such counter", points });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes the contents from entry 0 on, and closes the map to user space.

@@ -68,6 +68,11 @@ impl<'a> Elaboration<'a> {
             ("system", EventFacts::Tracepoint { subsystem: Some(subsystem), .. }) => {
                 build::text(span, subsystem.as_str())
             }
+            // Where nobody may look it up, it stays unsaid.
+            ("system", EventFacts::Tracepoint { tracepoint, .. }) => {
+                let found = self.kernel.subsystem_of(&tracepoint.name).ok().flatten();
+                build::text(span, found.unwrap_or_default().as_str())
+            }
             ("vars" | "parms", EventFacts::Tracepoint { tracepoint, .. }) => {
                 self.all_params(span, &tracepoint.params, target.pretty)?
             }
@@ -154,6 +159,13 @@ impl<'a> Elaboration<'a> {
                 if let Some(index) = params.iter().position(|param| single_dollar && param.name == word) {
                     return self.param(span, index, &params[index]);
                 }
+                // `kernel.tracepoint` has them by their places.
+                let place = word.strip_prefix("arg").and_then(|place| place.parse::<usize>().ok());
+                if let Some(place) = place.filter(|_| single_dollar && facts.point.starts_with("kernel.tracepoint"))
+                    && let Some((index, param)) = place.checked_sub(1).and_then(|index| Some((index, params.get(index)?)))
+                {
+                    return self.param(span, index, param);
+                }
                 params.iter().map(|param| format!("${}", param.name)).collect()
             }
             EventFacts::Syscall(facts) => {
@@ -201,7 +213,7 @@ impl<'a> Elaboration<'a> {
                 }
                 values.iter().map(|value| value.name.clone()).filter(|name| name.starts_with('$')).collect()
             }
-            EventFacts::Plain => vec![],
+            EventFacts::Plain | EventFacts::Foreign => vec![],
         };
         // The enumerators of the source are among its variables.
         if single_dollar && !known.is_empty() && word.bytes().all(|byte| !byte.is_ascii_lowercase()) {
