@@ -23,8 +23,10 @@ use crate::refusal::LoadError;
 pub struct Loaded {
     /// In the order of [`Artifact::maps`].
     pub maps: Vec<Map>,
-    /// In the order of [`Artifact::programs`].
-    pub programs: Vec<Program>,
+    /// In the order of [`Artifact::programs`]; `None` for one whose function the kernel does not let be probed.
+    pub programs: Vec<Option<Program>>,
+    /// Why those were refused.
+    pub refused: Vec<LoadError>,
     /// The array of words, if the artifact has one.
     pub words: Option<SharedWords>,
     /// Which map serves which global.
@@ -91,9 +93,24 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
             count(map, kind, config)?;
         }
     }
-    let programs = artifact.programs.iter().map(|plan| load_program(plan, placed, &maps));
+    let (mut programs, mut refused) = (vec![], vec![]);
+    for plan in &artifact.programs {
+        match load_program(plan, placed, &maps) {
+            Ok(program) => programs.push(Some(program)),
+            Err(error) if is_of_its_function(plan, &error) => {
+                programs.push(None);
+                refused.push(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let is_code = |plan: &&ProgramPlan| matches!(plan.attach, Attach::Function { .. });
+    if !refused.is_empty() && artifact.programs.iter().filter(is_code).count() == refused.len() {
+        return Err(refused.swap_remove(0));
+    }
     Ok(Loaded {
-        programs: programs.collect::<Result<_, _>>()?,
+        programs,
+        refused,
         words,
         globals: globals.collect(),
         counters: of_role(MapRole::Counters),
@@ -246,6 +263,16 @@ fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Pro
             LoadError::Verifier { program: plan.name.clone(), points, span, errno: refused.errno, log: refused.log }
         }
     })
+}
+
+/// Whether a refusal is about the function that the program is for, not about the program: the verifier looked at no instruction.
+fn is_of_its_function(plan: &ProgramPlan, error: &LoadError) -> bool {
+    matches!(&plan.attach, Attach::Function { .. })
+        && match error {
+            LoadError::Verifier { log, .. } => refused_at(log).is_none(),
+            LoadError::Unsupported { .. } => true,
+            _ => false,
+        }
 }
 
 /// The probe points that a program serves.

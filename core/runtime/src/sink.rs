@@ -66,6 +66,11 @@ pub enum Notice {
         /// The period that it gets instead.
         floor: Duration,
     },
+    /// The kernel does not let something be probed that a pattern found, or one of several points.
+    NotProbed {
+        /// Which, and why.
+        reason: String,
+    },
     /// A handler that kept looping was stopped, for the run to end.
     Stopped {
         /// The probe point.
@@ -100,6 +105,7 @@ impl fmt::Display for Notice {
             Notice::TimerFloor { point, floor, .. } => {
                 write!(f, "`{point}` fires every {} µs, which is the shortest period", floor.as_micros())
             }
+            Notice::NotProbed { reason } => f.write_str(reason),
             Notice::Stopped { point, .. } => write!(f, "the handler of `{point}` was stopped while it was looping"),
             Notice::NoSymbols { reason } => write!(f, "addresses are not resolved to symbols: {reason}"),
             Notice::Malformed { reason } => write!(f, "internal error: {reason}"),

@@ -58,7 +58,7 @@ impl<'a> Elaboration<'a> {
             && name.text != "$return"
             && values.iter().any(|value| value.name == name.text && !value.settable)
         {
-            let message = format!("`{}` has nothing to be assigned here", facts.point);
+            let message = format!("nothing can be assigned to `{}` of `{}`", name.text, facts.point);
             self.report(Diagnostic::error("not-assignable", target.span, message));
             return Typed::unknown(span);
         }

@@ -45,8 +45,12 @@ pub(super) fn input<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolutio
 }
 
 fn resolved(point: &Point<'_>, what: &'static str) -> Resolved {
-    let value =
-        OfferedValue { name: "$value".into(), value: build::text(point.span, ""), pointee: None, settable: point.has("read") };
+    let value = OfferedValue {
+        name: "$value".into(),
+        value: build::text(point.span, ""),
+        pointee: None,
+        settable: point.has("read"),
+    };
     let event = Event::NotRun { what };
     Resolved { facts: EventFacts::Values(vec![value]), ..Resolved::plain(text_of(&point.components), event) }
 }
