@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::output_file::Rotation;
+
 /// Runs SystemTap-language scripts against the running kernel.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -21,6 +23,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Say what is wrong with scripts, or show what becomes of them; needs no privilege
     Check(CheckOptions),
+    /// Save or show the facts of a kernel, which scripts can be checked against elsewhere
+    Kernel(KernelOptions),
     /// SystemTap's own command line: `systap stap -p2 FILE`; a link called `stap` does the same
     Stap(StapOptions),
     /// What this kernel lets systap do, what is missing, and how to get it
@@ -36,6 +40,47 @@ pub(crate) struct StapOptions {
     /// SystemTap's options, a script and its arguments; `systap stap --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION OR FILE")]
     pub(crate) words: Vec<OsString>,
+}
+
+/// `systap kernel`
+#[derive(Args, Debug)]
+pub(crate) struct KernelOptions {
+    #[command(subcommand)]
+    pub(crate) verb: KernelVerb,
+}
+
+/// What to do with a kernel's facts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KernelVerb {
+    /// Write the facts to a file, for `check --kernel FILE`
+    Save(SaveOptions),
+    /// Say what is known of a kernel
+    Show(ShowOptions),
+}
+
+/// `systap kernel save`
+#[derive(Args, Debug)]
+pub(crate) struct SaveOptions {
+    /// The kernel, instead of the running one: a package of Debian (packed or unpacked), a vmlinuz, a vmlinux, BTF, a release
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Pack as small as can be, which takes seconds
+    #[arg(long)]
+    pub(crate) small: bool,
+    /// Tell how large each part is
+    #[arg(short = 'v')]
+    pub(crate) verbose: bool,
+    /// Where to
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// `systap kernel show`
+#[derive(Args, Debug)]
+pub(crate) struct ShowOptions {
+    /// A package of Debian (packed or unpacked), a vmlinuz, a vmlinux, BTF, saved facts, a release; the running kernel without it
+    #[arg(value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
 }
 
 /// `systap doctor`
@@ -106,9 +151,15 @@ pub(crate) struct ScriptOptions {
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
-    /// Write the output to a file
+    /// Write the output to a file; `%Y` and what else strftime(3) knows stand for the time
     #[arg(short = 'o', value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    pub(crate) output: Option<String>,
+    /// Begin a new file, FILE.0, FILE.1 and so on, at that size, and keep the last N of them
+    #[arg(short = 'S', value_name = "MB[,N]", requires = "output", value_parser = parse_rotation)]
+    pub(crate) rotation: Option<Rotation>,
+    /// At the end, tell how often each probe ran, in SystemTap's form
+    #[arg(skip)]
+    pub(crate) hit_report: bool,
     /// End after that many seconds
     #[arg(short = 'T', value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) seconds: Option<f64>,
@@ -152,6 +203,9 @@ pub(crate) struct RunOptions {
 pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
+    /// Check against that kernel, not the running one: saved facts, a package of Debian, a vmlinuz, a vmlinux, BTF, a release
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
     /// How far to go
     #[arg(long, value_enum, default_value_t = Stage::Compile, value_name = "STAGE")]
     pub(crate) until: Stage,
@@ -174,7 +228,7 @@ pub(crate) struct CheckOptions {
 pub(crate) enum Stage {
     /// The syntax
     Parse,
-    /// Names, types and probe points against the running kernel
+    /// Names, types and probe points against the kernel
     Resolve,
     /// Everything short of loading
     Compile,
@@ -234,6 +288,11 @@ pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec
         args.insert(1, "run".into());
     }
     args
+}
+
+/// The value of `-S`.
+fn parse_rotation(text: &str) -> Result<Rotation, String> {
+    Rotation::parse(text).ok_or_else(|| "expected a size in MB, or a size and a number of files: `10,3`".to_owned())
 }
 
 /// Bytes, with K, M or G for powers of 1024.

@@ -11,7 +11,9 @@ mod doctor;
 mod examples;
 mod explain;
 mod facts;
+mod kernel;
 mod outcome;
+mod output_file;
 mod run;
 mod script;
 mod sink;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::Kernel(options) => kernel::kernel(&options),
         Command::Stap(options) => return stap::stap(options.words),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Explain(options) => explain::explain(&options),

@@ -32,7 +32,13 @@ enum Made {
 
 /// Takes a script through the passes.
 pub(crate) fn go(request: &Request) -> Verdict {
-    let kernel = Kernel::running();
+    let kernel = match kernel(request) {
+        Ok(kernel) => kernel,
+        Err(Misuse(sentence)) => {
+            terminal::complain(&sentence);
+            return Verdict::Failure;
+        }
+    };
     let mut sources = Sources::default();
     let prepared = settings(request, &kernel).and_then(|settings| {
         let files = read(request, &settings, &mut sources)?;
@@ -147,6 +153,10 @@ fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, 
     }
     *pass = 4;
     done(4, "compiled in memory");
+    if request.last_pass > 4 && !compilation.is_for_running() {
+        banner("The script is for another kernel (-r), so it ends after pass 4.");
+        return Ok(Made::Text(String::new()));
+    }
     // There is no module file, and so no path of one to print.
     Ok(if request.last_pass == 4 { Made::Text(String::new()) } else { Made::Program(Box::new((placed, artifact))) })
 }
@@ -193,14 +203,21 @@ fn refuse_unprivileged(compilation: &mut Compilation<'_>, program: &Program, pri
     if refused { Err(Stop::Script) } else { Ok(()) }
 }
 
+/// The kernel that `-r` names, or else the running one.
+pub(crate) fn kernel(request: &Request) -> Result<Kernel, Misuse> {
+    let Some(given) = &request.release else { return Ok(Kernel::running()) };
+    let path = Path::new(given);
+    // A build directory names its kernel's release, unless the kernel itself is in it.
+    let what = match path.join("vmlinux") {
+        built if built.is_file() => built,
+        _ if path.is_file() || path.join("boot").is_dir() => path.to_path_buf(),
+        _ => release_of(given).into(),
+    };
+    crate::kernel::named(Some(&what)).map_err(|error| Misuse(format!("`-r {given}`: {error}")))
+}
+
 /// What the script is compiled with.
 pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, Misuse> {
-    let running = kernel.release().unwrap_or_default();
-    if let Some(release) = &request.release
-        && release_of(release) != running
-    {
-        return Err(Misuse(format!("`-r {release}`: only facts of the running kernel, {running}, are known here")));
-    }
     let here = facts::architecture(kernel);
     if let Some(other) = request.architecture.as_deref().filter(|asked| *asked != here) {
         return Err(Misuse(format!("`-a {other}`: only scripts for this machine, {here}, are compiled here")));
@@ -219,18 +236,21 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
     let dialect = Dialect { version, runtime: request.runtime, privilege, guru: request.guru };
     let mut settings = Settings {
         args: request.args.clone(),
-        hz: compile::ticks_per_second(),
+        hz: compile::ticks_per_second(kernel),
         search: compile::search_path(),
         dialect,
         ..Settings::default()
     };
     for definition in &request.limits {
         // Any name of C can be defined, with a value or without; so only a value that makes no sense is wrong, and a number that
-        // is none of ours was one of SystemTap's: the nearest that will do is meant.
+        // is none of ours was one of SystemTap's: the nearest that will do is taken, and told.
         if let Err(limits::LimitError::Value { name, value, least, most }) = settings.limit(definition) {
             let number: i128 = value.parse().map_err(|_| Misuse(format!("-D {definition}: a limit is a number")))?;
             let nearest = number.clamp(i128::from(least), i128::from(most));
             _ = limits::set(&mut settings.limits, &format!("{name}={nearest}"));
+            settings
+                .remarks
+                .push((format!("-D {definition}: {name} is {nearest}, the nearest that is possible"), true));
         }
     }
     if request.no_time_limits {
@@ -246,6 +266,7 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         let (name, value) = definition.split_once('=').unwrap_or((definition, ""));
         settings.globals.push((name.to_owned(), value.to_owned()));
     }
+    settings.count_hits = request.timing;
     settings.ring_bytes = request.buffer;
     settings.target = crate::command::target_program(request.command.as_deref(), request.process);
     // SystemTap tells of what it drops, and with -u drops nothing.
@@ -301,6 +322,8 @@ fn options(request: &Request) -> RunOptions {
     RunOptions {
         script: ScriptOptions { guru: request.guru, color: request.color, ..ScriptOptions::default() },
         output: request.output.clone(),
+        rotation: request.rotation,
+        hit_report: request.timing,
         command: request.command.clone(),
         process: request.process.filter(|pid| *pid != 0),
         verbose: request.verbose[4] > 1,

@@ -19,7 +19,7 @@ use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, Tracepoint, TypeId};
 use systap_regex::Regex;
-use systap_syntax::ast::{FunctionBody, Item};
+use systap_syntax::ast::{self, FunctionBody, Item};
 
 /// A handler whose locals do not have their final types yet.
 #[derive(Debug)]
@@ -71,6 +71,10 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) structs: HashMap<String, TypeId>,
     /// Which of the library's files this elaboration has taken in.
     pub(crate) library_read: [bool; crate::library::COUNT],
+    /// The probes of these files.
+    pub(crate) library_probes: Vec<&'a ast::Probe>,
+    /// The script's arguments.
+    pub(crate) args: &'a [String],
     /// How many values `@entry` keeps.
     pub(crate) entries: u32,
     /// What variables keep of the C types of pointers.
@@ -115,6 +119,7 @@ pub(crate) fn run(mut input: Input<'_>, library: &Library) -> Elaborated {
 fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elaborated, Autocast) {
     let Input {
         files,
+        args,
         sources,
         list,
         tapsets,
@@ -156,6 +161,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         perf_counters: HashSet::new(),
         structs: HashMap::new(),
         library_read: [false; crate::library::COUNT],
+        library_probes: vec![],
+        args,
         entries: 0,
         autocast,
         depth: 0,
@@ -184,11 +191,14 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
             elaboration.embedded.push(code.span);
         }
     }
+    elaboration.read_initialised_globals(files);
+    elaboration.probes_of_library();
+    let before = elaboration.probes.len();
     for probe in elaboration.names.probes.clone() {
         elaboration.probe(probe);
     }
     elaboration.called_functions(0);
-    if elaboration.probes.is_empty() && elaboration.errors() == 0 {
+    if elaboration.probes.len() == before && elaboration.errors() == 0 {
         let finding = Diagnostic::error_without_place("no-probes", "the script probes nothing");
         let finding = if elaboration.names.probes.is_empty() {
             finding.with_help("write one: `probe begin { println(\"hello\") exit() }`")
@@ -197,6 +207,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         };
         elaboration.report(finding);
     }
+    elaboration.probes_of_library();
     elaboration.override_globals(globals_override);
     elaboration.finish()
 }

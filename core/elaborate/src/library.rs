@@ -5,7 +5,7 @@
 use crate::elaboration::Elaboration;
 use std::cell::OnceCell;
 use systap_diagnostics::FileId;
-use systap_syntax::ast::File;
+use systap_syntax::ast::{File, Item};
 use systap_syntax::{ParseOptions, parse};
 
 /// A file of the library: its name, its text, and the functions and globals that it has.
@@ -87,16 +87,44 @@ impl<'a> Elaboration<'a> {
         if let Some(file) = cell.get() {
             // An earlier round has parsed it.
             self.names.library_from = self.names.library_from.or(library.first.get().copied());
-            return self.take_in(file);
+            return self.take_in_library(file);
         }
         let id = self.sources.add(entry.name, entry.text);
         self.names.library_from.get_or_insert(id);
         library.first.get_or_init(|| id);
-        let parsed = parse(self.sources, id, &ParseOptions::default());
+        let options = ParseOptions { args: self.args.to_vec(), warn_unused_args: false, ..ParseOptions::default() };
+        let parsed = parse(self.sources, id, &options);
         // A library that does not parse is a fault of ours, which shows here rather than as a function that is missing.
         parsed.diagnostics.into_iter().for_each(|finding| self.report(finding));
         let file = cell.get_or_init(|| parsed.file);
+        self.take_in_library(file);
+    }
+
+    /// Reads what has the library's globals that the script may name, so that they are what the library says they are, and
+    /// what does not fit that is the script's mistake.
+    pub(crate) fn read_initialised_globals(&mut self, script: &'a [File]) {
+        for word in script.iter().flat_map(crate::tapset::words) {
+            if has_global(word) && self.names.global(word).is_none() {
+                self.read_library(word);
+            }
+        }
+    }
+
+    /// Elaborates the probes of the library's files that have been read: they give its globals their values.
+    pub(crate) fn probes_of_library(&mut self) {
+        // One of them may need another file.
+        while let Some(probe) = self.library_probes.pop() {
+            self.probe(probe);
+            self.called_functions(0);
+        }
+    }
+
+    fn take_in_library(&mut self, file: &'a File) {
         self.take_in(file);
+        self.library_probes.extend(file.items.iter().filter_map(|item| match item {
+            Item::Probe(probe) => Some(probe),
+            _ => None,
+        }));
     }
 
     pub(crate) fn take_in(&mut self, file: &'a File) {
@@ -110,7 +138,6 @@ impl<'a> Elaboration<'a> {
 mod tests {
     use super::*;
     use systap_diagnostics::Sources;
-    use systap_syntax::ast::Item;
 
     #[test]
     fn the_index_says_what_the_files_have() {
@@ -126,6 +153,7 @@ mod tests {
                     Item::Global(global) if global.private => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
+                    Item::Probe(_) => {}
                     other => panic!("{} has something else: {other:?}", entry.name),
                 }
             }

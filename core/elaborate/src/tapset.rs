@@ -133,7 +133,7 @@ fn points(file: &File) -> impl Iterator<Item = &ProbePoint> {
 }
 
 /// Every word of a file that may be a function's or a global's name.
-fn words<'a>(file: &'a File) -> HashSet<&'a str> {
+pub(crate) fn words<'a>(file: &'a File) -> HashSet<&'a str> {
     let mut words: HashSet<&'a str> = HashSet::new();
     let mut visit = |node: Node<'a>| words.extend(word_of(node));
     for item in &file.items {

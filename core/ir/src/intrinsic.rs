@@ -22,6 +22,8 @@ pub enum Context {
     Egid,
     /// The current task's `comm`: at most 15 bytes.
     Execname,
+    /// Which of the functions of [`crate::program::Event::KernelFunctions`], from 0.
+    Member,
     /// The CPU the probe runs on.
     Cpu,
     /// Address of the current `task_struct`; a pointer of BTF's. 0 on the user side.
@@ -90,6 +92,7 @@ impl Context {
             Context::Euid => "euid",
             Context::Egid => "egid",
             Context::Execname => "execname",
+            Context::Member => "member",
             Context::Cpu => "cpu",
             Context::TaskCurrent => "task_current",
             Context::MonotonicNs => "monotonic_ns",
@@ -124,6 +127,17 @@ pub enum Intrinsic {
     Warn,
     /// `abort()`: ends at once, without running `end`.
     Abort,
+    /// `__write_user(address, number, width)`: the lower bytes of a number (1, 2, 4 or 8, a constant) to the memory of the current
+    /// task; 1 if that was possible, which on the user side it never is.
+    WriteUser,
+    /// `__write_user_text(address, s, n)`: at most n bytes of a string and its NUL to the memory of the current task; likewise.
+    WriteUserText,
+    /// `__raise(signal)`: sends the current task a signal; 0, or the negative number of the error. Not on the user side.
+    Raise,
+    /// `printk(level, s)`: to the kernel's log, each line for itself; a level above 7 or below 0 is the kernel's default.
+    Printk,
+    /// `ftrace(s)`: a line in the kernel's trace buffer, if there is a way to it.
+    Ftrace,
     /// `strlen(s)`: bytes.
     Strlen,
     /// `substr(s, start, length)`: bytes; out of range gives what there is.
@@ -149,6 +163,10 @@ pub enum Intrinsic {
     Tokenize,
     /// `strtol(s, base)`: as C's; 0 where there is no number.
     Strtol,
+    /// `fp_to_string(double, precision)`: the double of those 64 bits, with that many digits behind the point.
+    DoubleText,
+    /// `string_to_fp(s)`: the 64 bits of the nearest double; an error if it is no number.
+    TextDouble,
     /// `ctime(seconds)`: `Thu Jan  1 00:00:00 1970`, UTC.
     Ctime,
     /// `thread_indent(delta)` with its facts: `(delta, tid, execname, microseconds)`.
@@ -187,6 +205,11 @@ impl Intrinsic {
         Intrinsic::LoadAverage,
         Intrinsic::Warn,
         Intrinsic::Abort,
+        Intrinsic::WriteUser,
+        Intrinsic::WriteUserText,
+        Intrinsic::Raise,
+        Intrinsic::Printk,
+        Intrinsic::Ftrace,
         Intrinsic::Strlen,
         Intrinsic::Substr,
         Intrinsic::Stringat,
@@ -198,6 +221,8 @@ impl Intrinsic {
         Intrinsic::TextStrn,
         Intrinsic::Tokenize,
         Intrinsic::Strtol,
+        Intrinsic::DoubleText,
+        Intrinsic::TextDouble,
         Intrinsic::Ctime,
         Intrinsic::ThreadIndent,
         Intrinsic::Indent,
@@ -235,6 +260,11 @@ impl Intrinsic {
             Intrinsic::LoadAverage => ("__load_average", &[Long], Some(Long), false),
             Intrinsic::Warn => ("warn", &[Text], None, false),
             Intrinsic::Abort => ("abort", &[], None, false),
+            Intrinsic::WriteUser => ("__write_user", &[Long, Long, Long], Some(Long), true),
+            Intrinsic::WriteUserText => ("__write_user_text", &[Long, Text, Long], Some(Long), true),
+            Intrinsic::Raise => ("__raise", &[Long], Some(Long), true),
+            Intrinsic::Printk => ("printk", &[Long, Text], None, false),
+            Intrinsic::Ftrace => ("ftrace", &[Text], None, false),
             Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),
             Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), true),
             Intrinsic::Stringat => ("stringat", &[Text, Long], Some(Long), false),
@@ -246,6 +276,8 @@ impl Intrinsic {
             Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), false),
             Intrinsic::Tokenize => ("tokenize", &[Text, Text], Some(Text), false),
             Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), true),
+            Intrinsic::DoubleText => ("fp_to_string", &[Long, Long], Some(Text), false),
+            Intrinsic::TextDouble => ("string_to_fp", &[Text], Some(Long), false),
             Intrinsic::Ctime => ("ctime", &[Long], Some(Text), false),
             Intrinsic::ThreadIndent => ("__thread_indent", &[Long, Long, Text, Long], Some(Text), false),
             Intrinsic::Indent => ("__indent", &[Long, Long], Some(Text), false),

@@ -12,7 +12,8 @@ use systap_sys::bpf::{Link, Program, ProgramKind, attach_raw_tracepoint};
 use systap_sys::cpu::online_cpus;
 use systap_sys::perf::{PerfEvent, Sampling, Target, UserProbe};
 
-use crate::load::{Loaded, points_of};
+use crate::functions::{Functions, LeftOut};
+use crate::load::{Loaded, load_as, points_of};
 use crate::refusal::LoadError;
 
 /// What was attached, and what the kernel did not let be probed.
@@ -29,11 +30,22 @@ pub(crate) struct Attached {
 ///
 /// # Errors
 /// See [`LoadError`]; what was attached before is detached again.
-pub(crate) fn attach(artifact: &Artifact, placed: &Placed, loaded: &Loaded) -> Result<Attached, LoadError> {
+pub(crate) fn attach(
+    artifact: &Artifact,
+    placed: &Placed,
+    loaded: &Loaded,
+    left_out: &mut dyn FnMut(LeftOut),
+) -> Result<Attached, LoadError> {
     let mut attached = Attached::default();
     let mut taken = 0;
     for (plan, program) in artifact.programs.iter().zip(&loaded.programs) {
         let Some(program) = program else { continue };
+        if let Attach::Functions { names, returns } = &plan.attach {
+            let plain = || load_as(ProgramKind::Kprobe, plan, placed, &loaded.maps);
+            let functions = Functions { names, returns: *returns, points: points_of(plan, placed) };
+            functions.attach(program, &plain, &mut attached.links, left_out)?;
+            continue;
+        }
         let is_code =
             matches!(plan.attach, Attach::Function { .. } | Attach::KernelCode { .. } | Attach::UserCode { .. });
         match attach_one(&plan.attach, program, &mut attached.links) {
@@ -103,6 +115,8 @@ fn attach_one(attach: &Attach, program: &Program, links: &mut Vec<Link>) -> Resu
             let name = (program.kind() == ProgramKind::RawTracepoint).then_some(name.as_str());
             links.push(attach_raw_tracepoint(program, name)?);
         }
+        // These have a way of their own.
+        Attach::Functions { .. } => {}
         Attach::Function { .. } => links.push(attach_raw_tracepoint(program, None)?),
         Attach::Profile { hz } => {
             // A fixed period is exact from the first tick; a frequency is only approached.

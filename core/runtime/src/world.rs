@@ -4,6 +4,7 @@
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
@@ -153,6 +154,8 @@ impl Host for World<'_> {
             Context::Gid => process().gid,
             Context::Egid => process().egid,
             Context::Execname => return Datum::text(process().name.as_bytes()),
+            // Nothing on the user side is fired by a function of the kernel's.
+            Context::Member => -1,
             Context::Cpu => current_cpu(),
             Context::TaskCurrent => {
                 self.memory().and_then(KernelMemory::current_task).unwrap_or_default().cast_signed()
@@ -214,6 +217,20 @@ impl Host for World<'_> {
 
     fn load_averages(&mut self) -> Option<[i64; 3]> {
         load_averages(&fs::read_to_string("/proc/loadavg").ok()?)
+    }
+
+    fn kernel_log(&mut self, level: Option<u8>, text: &[u8]) -> bool {
+        let level = level.map(|level| format!("<{level}>")).unwrap_or_default();
+        // One write is one entry of the log, and one that is too long is refused.
+        let mut lines = text.split(|byte| *byte == b'\n');
+        lines.all(|line| append("/dev/kmsg", &[level.as_bytes(), line, b"\n"].concat()).is_ok())
+    }
+
+    fn trace_line(&mut self, text: &[u8]) {
+        let line = [text, b"\n"].concat();
+        // The older place needs debugfs.
+        _ = append("/sys/kernel/tracing/trace_marker", &line)
+            .or_else(|_| append("/sys/kernel/debug/tracing/trace_marker", &line));
     }
 
     fn indents(&mut self) -> &mut Indents {
@@ -283,6 +300,11 @@ fn current_cpu() -> i64 {
 /// Inode number of the namespace of processes that systap runs in; 0 if `/proc` does not tell.
 pub(crate) fn pid_namespace() -> i64 {
     fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino().cast_signed())
+}
+
+/// Writes to a file of the kernel in one step.
+fn append(path: &str, bytes: &[u8]) -> std::io::Result<()> {
+    File::options().write(true).open(path)?.write_all(bytes)
 }
 
 /// What `/proc/loadavg` begins with: three numbers with two decimals each.

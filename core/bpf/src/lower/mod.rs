@@ -14,9 +14,11 @@ mod flow;
 mod format;
 mod frame;
 mod globals;
+mod interfere;
 mod kept;
 mod matches;
 mod memory;
+mod pick;
 mod records;
 mod search;
 mod syscall;
@@ -385,6 +387,7 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Concat(left, right) => self.concat(result, *left, *right)?,
             Op::Format(format, list) => self.format(result, format, list)?,
             Op::Match { text, pattern } => self.matches(result, *text, *pattern)?,
+            Op::Pick { texts, index } => self.pick(result, texts, *index)?,
             Op::NoteMatch { .. } => return Err(self.unsupported("the groups of a match")),
             Op::Print(format, list) => {
                 self.record(SiteKind::Print(format.clone()), list, records::Wake::Later)?;
@@ -411,6 +414,9 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Intrinsic(Intrinsic::SyscallName, list) => {
                 let number = list.first().copied().ok_or_else(|| self.malformed("syscall_name without a number"))?;
                 self.syscall_name(result, number)?;
+            }
+            Op::Intrinsic(intrinsic @ (Intrinsic::WriteUser | Intrinsic::WriteUserText | Intrinsic::Raise), list) => {
+                self.interfere(result, *intrinsic, list)?;
             }
             Op::Intrinsic(other, list) => {
                 if !self.text_function(result, *other, list)? {

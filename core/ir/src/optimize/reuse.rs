@@ -58,7 +58,7 @@ fn is_stable(op: &Op) -> bool {
                 | Context::PerfCounter { .. }
         ),
         Op::Long(_) | Op::Text(_) | Op::Argument { .. } | Op::Extend { .. } | Op::Unary(..) | Op::Compare(..) => true,
-        Op::Match { .. } => true,
+        Op::Match { .. } | Op::Pick { .. } => true,
         Op::Binary(..) => op.is_pure(),
         _ => false,
     }

@@ -68,6 +68,14 @@ pub trait Host {
         None
     }
 
+    /// Writes lines to the kernel's log; the level is 0 to 7, or the kernel's default. False: there is no way to it.
+    fn kernel_log(&mut self, _level: Option<u8>, _text: &[u8]) -> bool {
+        false
+    }
+
+    /// Writes a line to the kernel's trace buffer, if there is a way to it.
+    fn trace_line(&mut self, _text: &[u8]) {}
+
     /// What `thread_indent` and `indent` remember between calls.
     fn indents(&mut self) -> &mut Indents;
 

@@ -8,7 +8,10 @@ use super::datum::{Datum, Text};
 use super::error::ErrorKind;
 use super::host::Host;
 use super::interpreter::{Interpreter, Stop};
-use crate::text::{stack, syscall, time};
+use crate::text::{float, stack, syscall, time};
+
+/// No such process (asm-generic/errno-base.h).
+const ESRCH: i64 = 3;
 
 impl Interpreter<'_> {
     /// Its result, if it has one.
@@ -42,6 +45,20 @@ impl Interpreter<'_> {
                 };
                 Datum::Long(load.ok_or_else(none)?)
             }
+            // There is no current task here, or no longer.
+            Intrinsic::WriteUser | Intrinsic::WriteUserText => Datum::Long(0),
+            Intrinsic::Raise => Datum::Long(-ESRCH),
+            Intrinsic::Printk => {
+                let level = u8::try_from(long(0)).ok().filter(|level| *level < 8);
+                if !host.kernel_log(level, &text(1)) {
+                    return Err(ErrorKind::Message(Text::from(&b"the kernel's log cannot be written"[..])).into());
+                }
+                return Ok(None);
+            }
+            Intrinsic::Ftrace => {
+                host.trace_line(&text(0));
+                return Ok(None);
+            }
             Intrinsic::Strlen => Datum::Long(text(0).len() as i64),
             Intrinsic::Substr => Datum::text(substr(&text(0), long(1), long(2))),
             Intrinsic::Stringat => {
@@ -64,7 +81,24 @@ impl Interpreter<'_> {
                 Datum::text(&self.tokens.next(&input, &delimiters))
             }
             Intrinsic::Strtol => Datum::Long(strtol(&text(0), long(1))),
-            Intrinsic::Ctime => self.clipped(time::ctime(long(0)).as_bytes()),
+            Intrinsic::DoubleText => {
+                let value = f64::from_bits(long(0).cast_unsigned());
+                self.clipped(float::decimal(value, long(1)).as_bytes())
+            }
+            Intrinsic::TextDouble => {
+                let invalid = || ErrorKind::Message(Text::from(&b"invalid format"[..]));
+                Datum::Long(float::parse(&text(0)).ok_or_else(invalid)?.to_bits().cast_signed())
+            }
+            Intrinsic::Ctime => {
+                // What has 32 bits, as SystemTap has it: the text is always of the same length then.
+                let far = |when: &str| {
+                    ErrorKind::Message(Text::from(format!("Time too far in the {when} to be converted").as_bytes()))
+                };
+                match i32::try_from(long(0)) {
+                    Ok(seconds) => self.clipped(time::ctime(seconds.into()).as_bytes()),
+                    Err(_) => return Err(far(if long(0) < 0 { "past" } else { "future" }).into()),
+                }
+            }
             Intrinsic::ThreadIndent => {
                 let line = host.indents().thread(long(0), long(1), &text(2), long(3));
                 self.clipped(&line)
