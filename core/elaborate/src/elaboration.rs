@@ -19,7 +19,7 @@ use systap_diagnostics::{Diagnostic, Severity, Sources, Span, nearest};
 use systap_ir::program::{Function, Limits, Local, Probe, Program, Type};
 use systap_kernel::{Kernel, KernelError, Tracepoint, TypeId};
 use systap_regex::Regex;
-use systap_syntax::ast::{self, FunctionBody, Item};
+use systap_syntax::ast::{FunctionBody, Item};
 
 /// A handler whose locals do not have their final types yet.
 #[derive(Debug)]
@@ -71,8 +71,6 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) structs: HashMap<String, TypeId>,
     /// Which of the library's files this elaboration has taken in.
     pub(crate) library_read: [bool; crate::library::COUNT],
-    /// The probes of these files.
-    pub(crate) library_probes: Vec<&'a ast::Probe>,
     /// The script's arguments.
     pub(crate) args: &'a [String],
     /// How many values `@entry` keeps.
@@ -161,7 +159,6 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         perf_counters: HashSet::new(),
         structs: HashMap::new(),
         library_read: [false; crate::library::COUNT],
-        library_probes: vec![],
         args,
         entries: 0,
         autocast,
@@ -191,14 +188,21 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
             elaboration.embedded.push(code.span);
         }
     }
+    let of_script = elaboration.names.probes.len();
     elaboration.read_initialised_globals(files);
-    elaboration.probes_of_library();
-    let before = elaboration.probes.len();
-    for probe in elaboration.names.probes.clone() {
-        elaboration.probe(probe);
+    // A function of the library may bring probes, which may call functions.
+    let (mut armed, mut looked_at, mut found) = (0, 0, false);
+    while armed < elaboration.names.probes.len() || looked_at < elaboration.functions.len() {
+        while let Some(probe) = elaboration.names.probes.get(armed).copied() {
+            let before = elaboration.probes.len();
+            elaboration.probe(probe);
+            found |= armed < of_script && elaboration.probes.len() > before;
+            armed += 1;
+        }
+        elaboration.called_functions(looked_at);
+        looked_at = elaboration.functions.len();
     }
-    elaboration.called_functions(0);
-    if elaboration.probes.len() == before && elaboration.errors() == 0 {
+    if !found && elaboration.errors() == 0 {
         let finding = Diagnostic::error_without_place("no-probes", "the script probes nothing");
         let finding = if elaboration.names.probes.is_empty() {
             finding.with_help("write one: `probe begin { println(\"hello\") exit() }`")
@@ -207,7 +211,6 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         };
         elaboration.report(finding);
     }
-    elaboration.probes_of_library();
     elaboration.override_globals(globals_override);
     elaboration.finish()
 }

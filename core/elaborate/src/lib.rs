@@ -17,6 +17,7 @@ mod build;
 mod builtin;
 mod check;
 mod constant;
+mod dropped;
 mod elaboration;
 mod format;
 mod global;

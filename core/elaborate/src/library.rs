@@ -1,6 +1,7 @@
 //! The functions of the library that are written in the language, and which file has which.
 //!
-//! Must never cost a script that needs none of them: a file is parsed when the first function of its is called.
+//! Must never cost a script that needs none of them: a file is parsed when the first function of its is called. So its files
+//! use no macros either: those would have to be parsed first.
 
 use crate::elaboration::Elaboration;
 use std::cell::OnceCell;
@@ -87,7 +88,7 @@ impl<'a> Elaboration<'a> {
         if let Some(file) = cell.get() {
             // An earlier round has parsed it.
             self.names.library_from = self.names.library_from.or(library.first.get().copied());
-            return self.take_in_library(file);
+            return self.take_in(file);
         }
         let id = self.sources.add(entry.name, entry.text);
         self.names.library_from.get_or_insert(id);
@@ -97,7 +98,7 @@ impl<'a> Elaboration<'a> {
         // A library that does not parse is a fault of ours, which shows here rather than as a function that is missing.
         parsed.diagnostics.into_iter().for_each(|finding| self.report(finding));
         let file = cell.get_or_init(|| parsed.file);
-        self.take_in_library(file);
+        self.take_in(file);
     }
 
     /// Reads what has the library's globals that the script may name, so that they are what the library says they are, and
@@ -110,26 +111,14 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    /// Elaborates the probes of the library's files that have been read: they give its globals their values.
-    pub(crate) fn probes_of_library(&mut self) {
-        // One of them may need another file.
-        while let Some(probe) = self.library_probes.pop() {
-            self.probe(probe);
-            self.called_functions(0);
-        }
-    }
-
-    fn take_in_library(&mut self, file: &'a File) {
-        self.take_in(file);
-        self.library_probes.extend(file.items.iter().filter_map(|item| match item {
-            Item::Probe(probe) => Some(probe),
-            _ => None,
-        }));
-    }
-
+    /// Takes in a file that the script needs: it is a part of the script from now on, and its probes are armed too.
     pub(crate) fn take_in(&mut self, file: &'a File) {
         let mut findings = vec![];
         self.names.add(file, false, &mut findings);
+        self.names.probes.extend(file.items.iter().filter_map(|item| match item {
+            Item::Probe(probe) => Some(probe),
+            _ => None,
+        }));
         findings.into_iter().for_each(|finding| self.report(finding));
     }
 }
@@ -151,9 +140,9 @@ mod tests {
                 match item {
                     Item::Function(function) if function.private => {}
                     Item::Global(global) if global.private => {}
+                    Item::Probe(_) => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
-                    Item::Probe(_) => {}
                     other => panic!("{} has something else: {other:?}", entry.name),
                 }
             }

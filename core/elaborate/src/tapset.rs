@@ -205,11 +205,6 @@ impl<'a> Elaboration<'a> {
                 let first = self.names.tapsets_from.get_or_insert(*id);
                 *first = (*first).min(*id);
                 self.take_in(file);
-                // A file that is taken in is a part of the script: its probes are armed too.
-                self.names.probes.extend(file.items.iter().filter_map(|item| match item {
-                    Item::Probe(probe) => Some(probe),
-                    _ => None,
-                }));
                 open.push(file);
             }
         }

@@ -197,7 +197,7 @@ mod tests {
         let programs = offsets.iter().map(|offset| at(*offset)).collect();
         let artifact = Artifact { programs, ..Artifact::default() };
         let placed = Placed::default();
-        attach(&artifact, &placed, &load(&artifact, &placed, &Kernel::running())?)
+        attach(&artifact, &placed, &load(&artifact, &placed, &Kernel::running())?, &mut |_| {})
     }
 
     #[test]

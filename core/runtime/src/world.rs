@@ -3,16 +3,19 @@
 //! It must never run a handler, nor touch a global.
 
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
 use systap_ir::intrinsic::Context;
 use systap_kernel::Kernel;
-use systap_sys::clock;
+use systap_sys::clock::{self, Zone};
 use systap_sys::event::{Signal, SignalFd};
-use systap_sys::process::thread_id;
+use systap_sys::process::{HeldChild, thread_id};
 
 use crate::kernel_memory::KernelMemory;
 use crate::output::Output;
@@ -37,6 +40,10 @@ pub(crate) struct World<'a> {
     target: u32,
     indents: Indents,
     process: OnceCell<Process>,
+    /// The local time zone, as it was when it was first asked for.
+    zone: OnceCell<Zone>,
+    /// What `system()` started and is not known to have ended.
+    commands: Vec<HeldChild>,
     symbols_refused: bool,
     programs: UserSymbols,
     /// The way to the kernel's memory, once it was asked for; `None` within: there is none.
@@ -114,6 +121,8 @@ impl<'a> World<'a> {
             target,
             indents: Indents::default(),
             process: OnceCell::new(),
+            zone: OnceCell::new(),
+            commands: vec![],
             symbols_refused: false,
             programs: UserSymbols::default(),
             memory: OnceCell::new(),
@@ -167,6 +176,7 @@ impl Host for World<'_> {
             // Only a hit in the kernel is on a CPU whose count means something.
             Context::PerfCounter { .. } => 0,
             Context::Target => i64::from(self.target),
+            Context::OwnProcess => i64::from(std::process::id()),
             Context::PidNamespace => pid_namespace(),
             Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => {
                 return Datum::from("");
@@ -231,6 +241,39 @@ impl Host for World<'_> {
         // The older place needs debugfs.
         _ = append("/sys/kernel/tracing/trace_marker", &line)
             .or_else(|_| append("/sys/kernel/debug/tracing/trace_marker", &line));
+    }
+
+    fn system(&mut self, command: &[u8]) {
+        self.output.flush();
+        self.commands.retain_mut(|command| matches!(command.try_wait(), Ok(None)));
+        let started = HeldChild::shell(OsStr::from_bytes(command)).and_then(|mut child| {
+            child.release()?;
+            Ok(child)
+        });
+        match started {
+            Ok(child) => self.commands.push(child),
+            Err(error) => {
+                let message = format!("cannot run {:?}: {error}", String::from_utf8_lossy(command));
+                self.output.warning(&Notice::Script(message.into_bytes()));
+            }
+        }
+    }
+
+    fn random(&mut self) -> u32 {
+        // Each state has keys of its own, which the standard library makes from the kernel's random numbers.
+        RandomState::new().hash_one(0_u8) as u32
+    }
+
+    fn zone(&mut self) -> Zone {
+        self.zone.get_or_init(|| clock::zone((clock::realtime_ns() / 1_000_000_000).cast_signed())).clone()
+    }
+
+    fn user_module_start(&mut self, process: i64, address: u64) -> Option<u64> {
+        self.programs.start(process, address)
+    }
+
+    fn user_build_id(&mut self, process: i64, address: u64) -> Option<Vec<u8>> {
+        self.programs.build_id(process, address)
     }
 
     fn indents(&mut self) -> &mut Indents {

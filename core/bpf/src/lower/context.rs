@@ -66,9 +66,12 @@ impl Lower<'_, '_> {
                 jiffies
             }
             Context::PerfCounter { kind, config } => self.perf_counter(kind, config),
-            Context::Target | Context::PidNamespace => {
-                let place =
-                    self.word(if context == Context::Target { control::TARGET } else { control::PID_NAMESPACE });
+            Context::Target | Context::OwnProcess | Context::PidNamespace => {
+                let place = self.word(match context {
+                    Context::Target => control::TARGET,
+                    Context::OwnProcess => control::OWN,
+                    _ => control::PID_NAMESPACE,
+                });
                 self.em.load(Size::B8, place)
             }
             Context::Caught => return self.caught(result),

@@ -418,6 +418,12 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Intrinsic(intrinsic @ (Intrinsic::WriteUser | Intrinsic::WriteUserText | Intrinsic::Raise), list) => {
                 self.interfere(result, *intrinsic, list)?;
             }
+            Op::Intrinsic(Intrinsic::Random, _) => {
+                let random = self.em.call_for(crate::insn::Helper::Prandom32, &[]);
+                if let Some(result) = result {
+                    self.hold(result, Held::Long(random));
+                }
+            }
             Op::Intrinsic(other, list) => {
                 if !self.text_function(result, *other, list)? {
                     return Err(self.unsupported(&format!("{}()", other.signature().name)));
