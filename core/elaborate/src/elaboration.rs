@@ -63,6 +63,10 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) handler_left_out: bool,
     /// Tracepoints that have been looked up, by subsystem and name.
     pub(crate) tracepoints: HashMap<(Option<String>, String), Option<Tracepoint>>,
+    /// Files of `procfs` whose reading a handler answers.
+    pub(crate) procfs_reads: HashSet<String>,
+    /// Counters that `@perf` can name.
+    pub(crate) perf_counters: HashSet<String>,
     /// Types of the kernel that have been looked up by bare name.
     pub(crate) structs: HashMap<String, TypeId>,
     /// Which of the library's files this elaboration has taken in.
@@ -151,6 +155,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         points: 0,
         handler_left_out: false,
         tracepoints: HashMap::new(),
+        procfs_reads: HashSet::new(),
+        perf_counters: HashSet::new(),
         structs: HashMap::new(),
         library_read: [false; crate::library::COUNT],
         args,
