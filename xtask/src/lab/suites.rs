@@ -15,7 +15,7 @@ const SUITES: &[(&str, &str, &str)] = &[
     ("systap-sys", "maps", ""),
     ("systap-sys", "programs", ""),
     ("systap-sys", "rings", ""),
-    ("systap-kernel", "systap_kernel", "running"),
+    ("systap-kernel", "systap_kernel", "syscall::"),
     ("systap-bpf", "live", ""),
     ("systap-runtime", "live", ""),
     ("systap", "live_functions", ""),
