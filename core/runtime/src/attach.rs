@@ -114,7 +114,7 @@ fn c_string(text: &str) -> Result<CString, SysError> {
 }
 
 /// The number of a source of perf events, which the kernel gives out as it starts.
-fn pmu(name: &str) -> Option<u32> {
+pub(crate) fn pmu(name: &str) -> Option<u32> {
     let text = std::fs::read_to_string(format!("/sys/bus/event_source/devices/{name}/type")).ok()?;
     text.trim().parse().ok()
 }
