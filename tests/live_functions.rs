@@ -101,9 +101,9 @@ fn parameters_and_results_are_those_of_each_call() {
 fn a_pattern_attaches_to_each_function_that_it_matches() {
     let _clean = Clean::kernel();
     let script = "global n
-        probe kernel.function(\"__x64_sys_getp*\") { if (pid() == target() && execname() == \"calls\") n[ppfunc()]++ }
-        probe end { println(n[\"__x64_sys_getpgrp\"], \" \", n[\"__x64_sys_getppid\"]) }";
-    if let Some(outcome) = over_calls(script, "getpgrp 2000 2") {
+        probe kernel.function(\"__x64_sys_*chdir\") { if (pid() == target() && execname() == \"calls\") n[ppfunc()]++ }
+        probe end { println(n[\"__x64_sys_fchdir\"], \" \", n[\"__x64_sys_chdir\"]) }";
+    if let Some(outcome) = over_calls(script, "fchdir-bad 2000 2") {
         outcome.prints("4000 0\n");
     }
 }

@@ -109,8 +109,8 @@ fn programs() -> Result<Vec<String>, String> {
         let filter = if words.is_empty() { String::new() } else { quoted(words) };
         // One that does not end by itself fails like one that ends badly.
         lines.push(format!(
-            "echo 'lab: {package} {target}'\n(cd {folder}; CARGO_MANIFEST_DIR={folder} timeout 400 {program} {filter} --test-threads 2 --color never --show-output)
-status=$?; [ $status = 0 ] || failed=1; [ $status != 124 ] || echo 'lab: {package} {target} did not end in 400 s'\n"
+            "echo 'lab: {package} {target}'\n(cd {folder}; CARGO_MANIFEST_DIR={folder} timeout 900 {program} {filter} --test-threads 2 --color never --show-output)
+status=$?; [ $status = 0 ] || failed=1; [ $status != 124 ] || echo 'lab: {package} {target} did not end in 900 s'\n"
         ));
     }
     lines.push("exit $failed".to_owned());

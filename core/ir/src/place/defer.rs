@@ -114,7 +114,8 @@ fn split_before_denied(body: &mut Body, rules: &Rules<'_>, actions: u32) -> BTre
         let followed = rules.capabilities.followed_loops && loops.fit(actions);
         for block in &flow.order {
             for jump in body.block(*block).term.jumps() {
-                if flow.is_back_edge(*block, jump.to) && !(followed && !loops.uncounted.contains(&jump.to)) {
+                let stays = followed && !loops.uncounted.contains(&jump.to);
+                if flow.is_back_edge(*block, jump.to) && !stays {
                     let span = body.block(jump.to).span;
                     reasons.entry(jump.to).or_insert(("a loop, which this kernel cannot run".into(), span));
                 }
