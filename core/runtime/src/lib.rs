@@ -14,6 +14,7 @@ mod counters;
 mod error;
 mod excess;
 mod faults;
+mod functions;
 mod globals;
 mod kernel_memory;
 mod load;

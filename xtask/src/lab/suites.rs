@@ -18,6 +18,7 @@ const SUITES: &[(&str, &str, &str)] = &[
     ("systap-kernel", "systap_kernel", "syscall::"),
     ("systap-bpf", "live", ""),
     ("systap-runtime", "live", ""),
+    ("systap", "live_attachments", ""),
     ("systap", "live_functions", ""),
     ("systap", "live_counts", ""),
     ("systap", "live_entries", ""),

@@ -116,6 +116,7 @@ fn runs_on_user_side(event: &Event) -> bool {
         | Event::Counter { .. }
         | Event::Access { .. }
         | Event::KernelFunction { .. }
+        | Event::KernelFunctions { .. }
         | Event::KernelCode { .. }
         | Event::UserCode { .. }
         | Event::NotRun { .. }

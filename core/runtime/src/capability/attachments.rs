@@ -48,7 +48,7 @@ pub(super) fn probe(capability: Capability, kernel: &Kernel) -> Answer {
             let pmu = pmu("kprobe").ok_or(none)?;
             PerfEvent::kernel_probe(pmu, &name(FUNCTION), 0, false)?.attach(program).map(drop)
         }),
-        Capability::ManyFunctions => many(ProgramKind::KprobeMulti),
+        Capability::ManyFunctions => many_functions(),
         Capability::FunctionSessions => many(ProgramKind::KprobeSession),
         Capability::Uprobes => uprobe(),
         Capability::ManyPlaces => many_places(),
@@ -95,6 +95,10 @@ fn typed(kernel: &Kernel, kind: Kind, of: &str, program: impl FnOnce(u32) -> Pro
         Ok(Some(id)) => attached(program(id.0), |program| attach_raw_tracepoint(program, None).map(drop)),
         Ok(None) => Answer::No(format!("this kernel has no {of}")),
     }
+}
+
+pub(super) fn many_functions() -> Answer {
+    many(ProgramKind::KprobeMulti)
 }
 
 fn many(kind: ProgramKind) -> Answer {

@@ -33,6 +33,11 @@ pub fn probe(capability: Capability, kernel: &Kernel) -> Answer {
     }
 }
 
+/// Whether the kernel attaches to many functions by one link, as far as it lets us.
+pub(crate) fn links_to_many_functions() -> bool {
+    attachments::many_functions().is_yes()
+}
+
 /// In a few words why the kernel refused.
 fn why(error: &SysError) -> String {
     match error.errno {

@@ -28,8 +28,11 @@ pub(super) fn probe(capability: Capability) -> Answer {
             name: "systap_probe",
         })),
         Capability::CalledPrograms => taken(ProgramKind::Syscall, &[RESULT_ZERO, EXIT]),
-        // may_goto +0: on to what follows, in any case.
-        Capability::OpenLoops => taken(ProgramKind::RawTracepoint, &[instruction(0xe5, 0, 0, 0, 0), RESULT_ZERO, EXIT]),
+        // may_goto +1: it may leave out what follows.
+        Capability::OpenLoops => {
+            let may_goto = instruction(0xe5, 0, 0, 1, 0);
+            taken(ProgramKind::RawTracepoint, &[RESULT_ZERO, may_goto, RESULT_ZERO, EXIT])
+        }
         // r0 = 0; r0 s/= 1
         Capability::Instructions4 => {
             taken(ProgramKind::RawTracepoint, &[RESULT_ZERO, instruction(0x37, 0, 0, 1, 1), EXIT])
