@@ -1,5 +1,7 @@
 //! That what the library says of the current task is what `/proc` says of it: groups, limits, memory.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 mod systap;
 
 use std::process::Command;
@@ -37,26 +39,21 @@ fn facts_of_a_task_are_those_of_proc() {
 
 #[test]
 fn the_command_line_environment_and_files_are_those_of_the_process() {
-    if !can_trace() {
+    // Each call walks through memory in loops that can be long.
+    if !can_trace() || !has_open_loops() {
         return;
+    }
+    if is_emulated() {
+        return eprintln!("skipped: the verifier takes minutes over so many loops under emulation");
     }
     let text = "probe syscall.nanosleep, syscall.clock_nanosleep {
           if (execname() == \"sleep\" && ppid() == target()) {
             printf(\"%s|%s|%d|%s\\n\", cmdline_arg(0), cmdline_arg(1), strlen(cmdline_arg(2)), cmdline_args(3, -1, \"+\"))
-            ENVIRONMENT
+            printf(\"%s|%s|%s\\n\", env_var(\"GREETING\"), env_var(\"EETING\"), env_var(\"LATER\"))
             printf(\"%d %s %d\\n\", task_open_file_handles(task_current()), pid2execname(ppid()), task_prio(pid2task(pid())))
             printf(\"%d\\n\", task_start_time(tid()) / 10000000)
           }
         }";
-    // It may have many variables, of which the kernel looks at each.
-    let (ask, tell) = match has_open_loops() {
-        true => (
-            "printf(\"%s|%s|%s\\n\", env_var(\"GREETING\"), env_var(\"EETING\"), env_var(\"LATER\"))",
-            "echo \"$GREETING||$LATER\" >&2",
-        ),
-        false => ("", ""),
-    };
-    let text = text.replace("ENVIRONMENT", ask);
     // An argument longer than a string can be is cut, and the next is read from where it begins. A line of the environment that is
     // too long may look like another variable in the middle.
     let line = "long=0.$(printf '0%.0s' $(seq 1 1500))
@@ -65,11 +62,11 @@ fn the_command_line_environment_and_files_are_those_of_the_process() {
                 sleep NAP $long 0.01 0.02 & sleep_pid=$!
                 until grep -qE '^(35|230|101|115) ' /proc/$sleep_pid/syscall; do :; done
                 echo \"sleep|NAP|511|0.01+0.02\" >&2
-                ENVIRONMENT
+                echo \"$GREETING||$LATER\" >&2
                 echo $(ls /proc/$sleep_pid/fd | wc -l) $(cat /proc/$$/comm) $(cut -d' ' -f18 /proc/$sleep_pid/stat) >&2
                 echo $(cut -d' ' -f22 /proc/$sleep_pid/stat) >&2
                 wait";
-    let outcome = run(["run", "-c", &line.replace("NAP", nap()).replace("ENVIRONMENT", tell), "-e", &text]);
+    let outcome = run(["run", "-c", &line.replace("NAP", nap()), "-e", text]);
     let (said, told) = (outcome.text(), outcome.complaints());
     assert!(!said.is_empty(), "{}", outcome.all());
     assert_eq!(said, told, "{}", outcome.all());
