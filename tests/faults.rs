@@ -99,6 +99,9 @@ fn a_handler_may_do_ten_times_maxaction_and_a_profile_that_much() {
         let text = "probe timer.profile { for (i = 0; i < 5000; i++) n++; println(n) exit() }";
         run(["run", "-T", "5", "-e", text]).exits(1).complains(&["MAXACTION exceeded", "timer.profile"]);
         run(["run", "-q", "-T", "5", "-D", "MAXACTION=6000", "-e", text]).exits(0);
+        // What such a handler does on the user side counts as much.
+        let text = "probe timer.profile { s = ctime(cpu()); for (i = 0; i < 5000; i++) n++; println(n, s) exit() }";
+        run(["run", "-T", "5", "-e", text]).exits(1).complains(&["MAXACTION exceeded", "timer.profile"]);
     }
 }
 
