@@ -16,6 +16,7 @@ fn loops(body: &str) -> Loops {
     let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
         files: &[parsed.file],
         sources: &mut sources,
+        args: &[],
         list: false,
         tapsets: None,
         kernel: &Kernel::running(),
