@@ -140,18 +140,20 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    /// `next` in a function: the next overload is called in its place.
-    pub(super) fn next_overload(&mut self, scope: &Scope<'a>, index: usize, span: Span) -> Vec<Stmt> {
+    /// `next` in a function: the next overload is called in its place, outside of any `try` that `next` stands in.
+    pub(super) fn next_overload(&mut self, scope: &Scope<'a>, index: usize, span: Span) -> Stmt {
         let Some(after) = self.functions[index].after else {
             let kind = ExprKind::Intrinsic(Intrinsic::Error, vec![build::text(span, EXHAUSTED)]);
             let error = build::statement(span, build::expr(span, Type::Long, kind));
-            return vec![error, Stmt { span, kind: StmtKind::Return(None) }];
+            let leave = Stmt { span, kind: StmtKind::Return(None) };
+            return Stmt { span, kind: StmtKind::Uncaught(vec![error, leave]) };
         };
         self.calls(scope, after, span);
         let read = |local| build::expr(span, Type::Long, ExprKind::Read(Place::Local(local)));
         let call =
             build::expr(span, Type::Long, ExprKind::Call(after, scope.given.iter().copied().map(read).collect()));
-        vec![Stmt { span, kind: StmtKind::Return(Some(call)) }]
+        let leave = Stmt { span, kind: StmtKind::Return(Some(call)) };
+        Stmt { span, kind: StmtKind::Uncaught(vec![leave]) }
     }
 
     /// A call whose value somebody looks at, so that it must have a type in the end.

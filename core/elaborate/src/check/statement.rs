@@ -90,10 +90,7 @@ impl<'a> Elaboration<'a> {
             Kind::Break => StmtKind::Break,
             Kind::Continue => StmtKind::Continue,
             Kind::Next => match scope.site {
-                Site::Function { index, .. } => {
-                    into.extend(self.next_overload(scope, index, span));
-                    return;
-                }
+                Site::Function { index, .. } => self.next_overload(scope, index, span).kind,
                 _ => StmtKind::Next,
             },
             Kind::Return(value) => match self.return_value(scope, value.as_ref()) {
