@@ -12,7 +12,7 @@ use crate::scope::{LocalState, ProbeFacts, Scope, Site};
 use crate::types::Ty;
 use std::collections::HashSet;
 use std::rc::Rc;
-use systap_diagnostics::Span;
+use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::Intrinsic;
 use systap_ir::program::{ExprKind, FunctionId, Place, Stmt, StmtKind, Type};
 use systap_syntax::ast::{self, Function, FunctionBody, TypeName};
@@ -30,6 +30,8 @@ pub(crate) struct FunctionState<'a> {
     pub(crate) locals: Vec<LocalState>,
     pub(crate) body: Vec<Stmt>,
     pub(super) effects: Effects,
+    /// Where it returns without a value, which a function with a value may not.
+    pub(super) bare_returns: Vec<Span>,
     /// The overload that `next` goes on with.
     after: Option<FunctionId>,
     /// The handler that it is called from, if that matters.
@@ -92,6 +94,7 @@ impl<'a> Elaboration<'a> {
             locals: vec![],
             body: vec![],
             effects: Effects::default(),
+            bare_returns: vec![],
             after,
             caller,
         });
@@ -167,6 +170,22 @@ impl<'a> Elaboration<'a> {
         self.needed.push((returns, span, what));
     }
 
+    /// A function that gives a value somewhere, or is used as if it did, may not return without one.
+    pub(crate) fn bare_returns(&mut self) {
+        for index in 0..self.functions.len() {
+            let state = &mut self.functions[index];
+            let (bare, returns, name) =
+                (std::mem::take(&mut state.bare_returns), state.returns, &state.declaration.name);
+            let Some(ty) = self.types.known(returns) else { continue };
+            for at in bare {
+                let message = format!("`{}` returns {}, and here it returns nothing", name.text, a_type(ty));
+                let finding = Diagnostic::error("type-mismatch", at, message);
+                let value = if ty == Type::Text { "return \"\"" } else { "return 0" };
+                self.report(finding.with_help(format!("say `{value}`")));
+            }
+        }
+    }
+
     /// Whether a function, or one that it calls, asks for something that depends on the handler that calls it.
     fn asks_for_event(&mut self, function: &'a Function) -> bool {
         if let Some(known) = self.event_functions.get(&function.name.span) {
@@ -228,6 +247,13 @@ fn says_next(body: &ast::Block) -> bool {
         found |= matches!(node, Node::Statement(ast::Statement { kind: ast::StatementKind::Next, .. }));
     });
     found
+}
+
+fn a_type(ty: Type) -> &'static str {
+    match ty {
+        Type::Long => "a long",
+        Type::Text => "a string",
+    }
 }
 
 fn type_named(name: TypeName) -> Type {

@@ -38,8 +38,9 @@ pub(super) fn input<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolutio
 }
 
 fn resolved(point: &Point<'_>, what: &'static str) -> Resolved {
-    let value =
-        OfferedValue { name: "$value".into(), value: build::text(point.span, ""), pointee: None, settable: true };
+    // What someone wrote is only read.
+    let settable = !point.has("write");
+    let value = OfferedValue { name: "$value".into(), value: build::text(point.span, ""), pointee: None, settable };
     let event = Event::NotRun { what };
     Resolved { facts: EventFacts::Values(vec![value]), ..Resolved::plain(text_of(&point.components), event) }
 }
