@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Runs SystemTap-language scripts against the running kernel.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// SystemTap's own command line: `systap stap -p2 FILE`; a link called `stap` does the same
     Stap(StapOptions),
+    /// What this kernel lets systap do, what is missing, and how to get it
+    Doctor(DoctorOptions),
     /// What an error or a warning means, and how to mend it; all of them without a name
     Explain(ExplainOptions),
 }
@@ -34,6 +36,17 @@ pub(crate) struct StapOptions {
     /// SystemTap's options, a script and its arguments; `systap stap --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION OR FILE")]
     pub(crate) words: Vec<OsString>,
+}
+
+/// `systap doctor`
+#[derive(Args, Debug)]
+pub(crate) struct DoctorOptions {
+    /// Write all that the report of a defect needs to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// What the answer looks like
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) format: Format,
 }
 
 /// `systap explain`
@@ -212,8 +225,10 @@ pub(crate) fn is_stap(program: &std::ffi::OsStr) -> bool {
 /// Puts `run` before the name of a script that stands where a verb could.
 pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
+    let verbs = Cli::command();
     let known = |word: &OsString| {
-        ["run", "check", "stap", "explain", "--help", "-h", "--version", "-V"].iter().any(|known| word == known)
+        verbs.get_subcommands().any(|verb| word == verb.get_name())
+            || ["--help", "-h", "--version", "-V"].iter().any(|known| word == known)
     };
     if args.get(1).is_some_and(|first| !known(first)) {
         args.insert(1, "run".into());
@@ -261,7 +276,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -9,9 +9,9 @@ static PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
 /// Shows a page, or the list of all.
 pub(crate) fn explain(options: &ExplainOptions) -> Status {
-    let Some(name) = &options.name else { return write(&list()) };
+    let Some(name) = &options.name else { return terminal::write_to_stdout(&list()) };
     match page(name) {
-        Some(page) => write(page),
+        Some(page) => terminal::write_to_stdout(page),
         None => {
             let near = systap_diagnostics::nearest(name, PAGES.iter().map(|(code, _)| *code));
             let hint = near.map(|near| format!(": did you mean `{near}`?"));
@@ -35,15 +35,4 @@ fn list() -> String {
         format!("{code:widest$}  {first}\n")
     };
     PAGES.iter().map(line).collect()
-}
-
-fn write(text: &str) -> Status {
-    use std::io::Write;
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            terminal::complain(&format!("cannot write the output: {error}"));
-            Status::ScriptError
-        }
-        _ => Status::Done,
-    }
 }

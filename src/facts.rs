@@ -74,26 +74,28 @@ pub(crate) fn architecture(kernel: &Kernel) -> &'static str {
 impl Running<'_> {
     /// The value of a kernel option; empty if it is not set.
     fn config(&self, option: &str) -> String {
-        let text = self.configuration.get_or_init(|| configuration(self.kernel.release().unwrap_or_default()));
+        let text = self.configuration.get_or_init(|| {
+            let found = configuration(self.kernel.release().unwrap_or_default());
+            if found.is_none() {
+                terminal::complain(
+                    "the kernel's configuration is nowhere to be read: every CONFIG_ option is taken as not set",
+                );
+            }
+            found.unwrap_or_default()
+        });
         let line = text.lines().find_map(|line| line.strip_prefix(option)?.strip_prefix('='));
         line.unwrap_or_default().trim_matches('"').to_owned()
     }
 }
 
-/// The kernel's configuration: from the kernel itself, else from where distributions put it; empty if it is nowhere.
-fn configuration(release: &str) -> String {
+/// The kernel's configuration: from the kernel itself, else from where distributions put it.
+pub(crate) fn configuration(release: &str) -> Option<String> {
     let mut text = String::new();
     if let Ok(packed) = std::fs::File::open("/proc/config.gz")
         && flate2::read::GzDecoder::new(packed).read_to_string(&mut text).is_ok()
     {
-        return text;
+        return Some(text);
     }
     let places = [format!("/boot/config-{release}"), format!("/lib/modules/{release}/config")];
-    let found = places.iter().find_map(|place| std::fs::read_to_string(place).ok());
-    if found.is_none() {
-        terminal::complain(
-            "the kernel's configuration is nowhere to be read: every CONFIG_ option is taken as not set",
-        );
-    }
-    found.unwrap_or_default()
+    places.iter().find_map(|place| std::fs::read_to_string(place).ok())
 }

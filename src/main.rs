@@ -7,6 +7,7 @@ mod check;
 mod cli;
 mod command;
 mod compile;
+mod doctor;
 mod examples;
 mod explain;
 mod facts;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
         Command::Stap(options) => return stap::stap(options.words),
+        Command::Doctor(options) => doctor::doctor(&options),
         Command::Explain(options) => explain::explain(&options),
     };
     outcome.into()

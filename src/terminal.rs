@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use systap_diagnostics::{Diagnostic, Severity, Sources, render};
 
 use crate::cli::{Colour, Format};
+use crate::outcome::Status;
 
 /// Whether to colour what goes to standard error.
 pub(crate) fn coloured(choice: Colour) -> bool {
@@ -48,6 +49,17 @@ pub(crate) fn complain(message: &str) {
 /// One sentence about what is not as it seems.
 pub(crate) fn warn(message: &str) {
     write_to_stderr(format!("WARNING: {message}\n").as_bytes());
+}
+
+/// Writes what was asked for; nobody who stopped reading is told.
+pub(crate) fn write_to_stdout(text: &str) -> Status {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write the output: {error}"));
+            Status::ScriptError
+        }
+        _ => Status::Done,
+    }
 }
 
 /// Writes what people are to read; nobody is left to tell if that fails.

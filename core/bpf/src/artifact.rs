@@ -2,6 +2,8 @@
 //!
 //! Plain data; everything a kernel would have to be asked has been settled before.
 
+use std::sync::Arc;
+
 use systap_diagnostics::Span;
 use systap_ir::format::Format;
 use systap_ir::program::{Every, GlobalId, Space};
@@ -138,6 +140,13 @@ pub enum Attach {
         /// The BTF identifier of the function.
         btf_id: u32,
         /// To its return.
+        returns: bool,
+    },
+    /// To many kernel functions, each with its place in the list as its cookie.
+    Functions {
+        /// As the kernel names them.
+        names: Arc<[String]>,
+        /// To their returns.
         returns: bool,
     },
     /// To an instruction of the kernel's, by a kprobe.

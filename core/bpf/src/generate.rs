@@ -3,6 +3,7 @@
 //! Must never load anything, nor ask a kernel: all that depends on one is in the layout and the options.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use systap_ir::placed::Placed;
 use systap_ir::program::{Event, GlobalId};
@@ -165,6 +166,9 @@ fn group(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Resul
             Event::KernelFunction { name, btf_id, returns, .. } => {
                 Attach::Function { name: name.clone(), btf_id: *btf_id, returns: *returns }
             }
+            Event::KernelFunctions { names, returns } => {
+                Attach::Functions { names: Arc::clone(names), returns: *returns }
+            }
             Event::KernelCode { symbol, offset, returns } => {
                 Attach::KernelCode { symbol: symbol.clone(), offset: *offset, returns: *returns }
             }
@@ -218,6 +222,7 @@ fn name(attach: &Attach) -> String {
         Attach::Counter { kind, config, .. } => format!("counter_{kind}_{config:x}"),
         Attach::Access { address, .. } => format!("access_{address:x}"),
         Attach::Function { name, .. } => name.clone(),
+        Attach::Functions { names, .. } => format!("{}_functions", names.len()),
         Attach::KernelCode { symbol, .. } => format!("kernel_{symbol}"),
         Attach::UserCode { path, .. } => format!("user_{}", path.rsplit('/').next().unwrap_or(path)),
     };

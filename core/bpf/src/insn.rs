@@ -155,6 +155,7 @@ pub(crate) enum Helper {
     RingSubmit = 132,
     CurrentTaskBtf = 158,
     Snprintf = 165,
+    AttachCookie = 174,
     MapLookupPerCpu = 195,
     KtimeGetTaiNs = 208,
 }
@@ -183,6 +184,7 @@ fn helper_name(number: i32) -> &'static str {
         132 => "ringbuf_submit",
         158 => "get_current_task_btf",
         165 => "snprintf",
+        174 => "get_attach_cookie",
         195 => "map_lookup_percpu_elem",
         208 => "ktime_get_tai_ns",
         _ => "helper",

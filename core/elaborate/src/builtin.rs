@@ -43,6 +43,10 @@ pub(crate) enum Builtin {
     Pp,
     /// `pn()`: the probe point as the script has it.
     Pn,
+    /// `ppfunc()`: the function in the resolved probe point.
+    PointFunction,
+    /// Whether the point is in a function of the kernel's, for the library.
+    AtFunction,
     /// `is_return()`: whether the point is the return of something.
     IsReturn,
     /// Where the registers are, for the library: see [`crate::scope::Registers`], by number.
@@ -56,8 +60,8 @@ pub(crate) enum Builtin {
 impl Builtin {
     /// Whether it depends on the handler that it is called from.
     pub(crate) fn asks_for_event(self) -> bool {
-        use Builtin::{EventArgument, IsReturn, Pn, Pp, Register, Registers};
-        matches!(self, Pp | Pn | IsReturn | Registers | Register | EventArgument)
+        use Builtin::{AtFunction, EventArgument, IsReturn, Pn, PointFunction, Pp, Register, Registers};
+        matches!(self, Pp | Pn | PointFunction | AtFunction | IsReturn | Registers | Register | EventArgument)
     }
 
     /// The types of its parameters.
@@ -74,7 +78,8 @@ impl Builtin {
             Builtin::Log | Builtin::PrintStack | Builtin::PrintUserStack => &[Text],
             Builtin::OfProcess(intrinsic) => &intrinsic.signature().params[..1],
             Builtin::Context(_) | Builtin::Scaled(..) | Builtin::CtimeNow => &[],
-            Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn | Builtin::IsReturn | Builtin::Registers => &[],
+            Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn | Builtin::PointFunction => &[],
+            Builtin::AtFunction | Builtin::IsReturn | Builtin::Registers => &[],
         }
     }
 }
@@ -96,6 +101,7 @@ const NS_S: i64 = 1_000_000_000;
 /// `kernel_*` reads and `user_*_error` reads end in a run-time error if the memory cannot be read; the `user_*` reads
 /// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
 static TABLE: &[(&str, Builtin)] = &[
+    ("__at_function", Builtin::AtFunction),
     ("__event_argument", Builtin::EventArgument),
     ("__kernel_readable1", Readable(Kernel, W1)),
     ("__load_average", Run(Intrinsic::LoadAverage)),
@@ -160,6 +166,7 @@ static TABLE: &[(&str, Builtin)] = &[
     ("pid", Builtin::Context(Context::Pid)),
     ("pn", Builtin::Pn),
     ("pp", Builtin::Pp),
+    ("ppfunc", Builtin::PointFunction),
     ("ppid", Builtin::Context(Context::Ppid)),
     ("print_backtrace", Builtin::PrintBacktrace),
     ("print_stack", Builtin::PrintStack),

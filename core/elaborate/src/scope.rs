@@ -7,6 +7,7 @@ use crate::target::Companion;
 use crate::types::Ty;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use systap_diagnostics::Span;
 use systap_ir::program::{Expr, GlobalId, LocalId};
 use systap_kernel::syscall::Syscall;
@@ -101,11 +102,20 @@ pub(crate) enum Registers {
     Arguments,
 }
 
+/// The points that share a handler.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    pub(crate) points: Arc<[Vec<u8>]>,
+    pub(crate) functions: Arc<[Vec<u8>]>,
+}
+
 /// A resolved probe point, as its handler sees it.
 #[derive(Debug)]
 pub(crate) struct ProbeFacts<'a> {
     /// What `pp()` gives.
     pub(crate) point: String,
+    /// What `pp()` and `ppfunc()` give where the handler is that of many points, by the number of the point.
+    pub(crate) members: Option<Members>,
     /// What `pn()` gives: the point as the script has it.
     pub(crate) name: String,
     pub(crate) event: EventFacts,

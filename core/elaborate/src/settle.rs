@@ -130,6 +130,10 @@ impl Known<'_> {
                 keys.iter_mut().flatten().for_each(|e| self.expr(e));
                 Type::Long
             }
+            ExprKind::Pick { index, .. } => {
+                self.expr(index);
+                Type::Text
+            }
             ExprKind::Unary(_, operand) | ExprKind::Match { text: operand, .. } => {
                 self.expr(operand);
                 Type::Long

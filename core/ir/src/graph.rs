@@ -218,6 +218,8 @@ pub enum Op {
     Compare(CompareOp, Value, Value),
     /// 1 if the pattern matches somewhere in the text, else 0.
     Match { text: Value, pattern: PatternId },
+    /// One of several texts by its number, from 0; "" if there is none of that number.
+    Pick { texts: Arc<[Vec<u8>]>, index: Value },
     /// That this was the last match of the handler, for [`Intrinsic::Matched`] and [`Intrinsic::Ngroups`]. `pattern`: a long, the
     /// number of the pattern, or [`NO_MATCH`], or [`SAME_MATCH`].
     NoteMatch { text: Value, pattern: Value },
@@ -300,6 +302,7 @@ impl Op {
                 each(b);
             }
             Op::Match { text, .. } => each(text),
+            Op::Pick { index, .. } => each(index),
             Op::NoteMatch { text, pattern } => {
                 each(text);
                 each(pattern);
@@ -338,7 +341,7 @@ impl Op {
     pub fn is_pure(&self) -> bool {
         match self {
             Op::Long(_) | Op::Text(_) | Op::Unary(..) | Op::Compare(..) | Op::Extend { .. } | Op::Match { .. } => true,
-            Op::Concat(..) | Op::Context(_) | Op::Argument { .. } | Op::Get(_) => true,
+            Op::Concat(..) | Op::Pick { .. } | Op::Context(_) | Op::Argument { .. } | Op::Get(_) => true,
             Op::ElementGet(..) | Op::Contains(..) | Op::ContainsSlice(..) | Op::Readable { .. } => true,
             Op::Binary(op, ..) => !matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
             Op::ReadText { fallback, .. } => fallback.is_some(),

@@ -22,6 +22,8 @@ pub enum Context {
     Egid,
     /// The current task's `comm`: at most 15 bytes.
     Execname,
+    /// Which of the functions of [`crate::program::Event::KernelFunctions`], from 0.
+    Member,
     /// The CPU the probe runs on.
     Cpu,
     /// Address of the current `task_struct`; a pointer of BTF's. 0 on the user side.
@@ -82,6 +84,7 @@ impl Context {
             Context::Euid => "euid",
             Context::Egid => "egid",
             Context::Execname => "execname",
+            Context::Member => "member",
             Context::Cpu => "cpu",
             Context::TaskCurrent => "task_current",
             Context::MonotonicNs => "monotonic_ns",

@@ -337,6 +337,8 @@ pub enum ExprKind {
     /// `=~`: 1 if the pattern matches somewhere in the text, else 0. What it has matched is asked for afterwards
     /// ([`Intrinsic::Matched`]).
     Match { text: Box<Expr>, pattern: PatternId },
+    /// One of several texts by its number, from 0; "" if there is none of that number.
+    Pick { texts: Arc<[Vec<u8>]>, index: Box<Expr> },
     /// `&&`, `||`; the right operand is evaluated only if it matters. Gives 1 or 0.
     Logical { and: bool, left: Box<Expr>, right: Box<Expr> },
     /// `?:`; operands are of one type.

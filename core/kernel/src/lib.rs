@@ -18,6 +18,7 @@
 //! ```
 
 pub mod btf;
+pub mod capability;
 mod error;
 mod function;
 pub mod glob;

@@ -12,17 +12,29 @@ use systap_sys::bpf::{Link, Program, ProgramKind, attach_raw_tracepoint};
 use systap_sys::cpu::online_cpus;
 use systap_sys::perf::{PerfEvent, Sampling, Target, UserProbe};
 
-use crate::load::{Loaded, points_of};
+use crate::functions::{Functions, LeftOut};
+use crate::load::{Loaded, load_as, points_of};
 use crate::refusal::LoadError;
 
-/// Attaches every program, in the artifact's order.
+/// Attaches every program, in the artifact's order. What of a pattern cannot be attached is left out, and told.
 ///
 /// # Errors
 /// See [`LoadError`]; what was attached before is detached again.
-pub(crate) fn attach(artifact: &Artifact, placed: &Placed, loaded: &Loaded) -> Result<Vec<Link>, LoadError> {
+pub(crate) fn attach(
+    artifact: &Artifact,
+    placed: &Placed,
+    loaded: &Loaded,
+    left_out: &mut dyn FnMut(LeftOut),
+) -> Result<Vec<Link>, LoadError> {
     const WHAT: &str = "attach BPF programs";
     let mut links = vec![];
     for (plan, program) in artifact.programs.iter().zip(&loaded.programs) {
+        if let Attach::Functions { names, returns } = &plan.attach {
+            let plain = || load_as(ProgramKind::Kprobe, plan, placed, &loaded.maps);
+            let functions = Functions { names, returns: *returns, points: points_of(plan, placed) };
+            functions.attach(program, &plain, &mut links, left_out)?;
+            continue;
+        }
         let attached = attach_one(&plan.attach, program, &mut links);
         attached.map_err(|refused| {
             let points = points_of(plan, placed);
@@ -75,6 +87,8 @@ fn attach_one(attach: &Attach, program: &Program, links: &mut Vec<Link>) -> Resu
             let name = (program.kind() == ProgramKind::RawTracepoint).then_some(name.as_str());
             links.push(attach_raw_tracepoint(program, name)?);
         }
+        // These have a way of their own.
+        Attach::Functions { .. } => {}
         Attach::Function { .. } => links.push(attach_raw_tracepoint(program, None)?),
         Attach::Profile { hz } => {
             // A fixed period is exact from the first tick; a frequency is only approached.
@@ -114,7 +128,7 @@ fn c_string(text: &str) -> Result<CString, SysError> {
 }
 
 /// The number of a source of perf events, which the kernel gives out as it starts.
-fn pmu(name: &str) -> Option<u32> {
+pub(crate) fn pmu(name: &str) -> Option<u32> {
     let text = std::fs::read_to_string(format!("/sys/bus/event_source/devices/{name}/type")).ok()?;
     text.trim().parse().ok()
 }

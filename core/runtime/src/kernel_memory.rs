@@ -3,7 +3,7 @@
 //! A small program that a system call runs copies memory for us, and faults are its answer. Must never be loaded for a
 //! script that does not read: that would cost every start.
 
-use systap_sys::bpf::{Program, ProgramKind, ProgramSpec};
+use systap_sys::bpf::{Program, ProgramKind, ProgramSpec, instruction as insn};
 
 /// Bytes that one run copies at most.
 const CHUNK: usize = 64;
@@ -24,20 +24,15 @@ pub(crate) struct KernelMemory {
     program: Program,
 }
 
-/// An instruction: opcode, destination, source, offset, immediate.
-const fn insn(code: u64, to: u64, from: u64, offset: i16, number: i32) -> u64 {
-    code | to << 8 | from << 12 | (offset as u16 as u64) << 16 | (number as u32 as u64) << 32
-}
-
 /// The program, for a context of [`WORDS`] words in register 1.
 fn instructions() -> Vec<u64> {
-    const MOVE: u64 = 0xbf;
-    const MOVE_NUMBER: u64 = 0xb7;
-    const LOAD: u64 = 0x79;
-    const STORE: u64 = 0x7b;
-    const STORE_NUMBER: u64 = 0x7a;
-    const CALL: u64 = 0x85;
-    const EXIT: u64 = 0x95;
+    const MOVE: u8 = 0xbf;
+    const MOVE_NUMBER: u8 = 0xb7;
+    const LOAD: u8 = 0x79;
+    const STORE: u8 = 0x7b;
+    const STORE_NUMBER: u8 = 0x7a;
+    const CALL: u8 = 0x85;
+    const EXIT: u8 = 0x95;
     let stack = -(CHUNK as i16);
     let mut program = vec![insn(MOVE, 6, 1, 0, 0)];
     // The verifier takes a length that it does not know for memory that is written already.

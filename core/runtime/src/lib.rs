@@ -2,16 +2,19 @@
 //!
 //! - [`run()`] is a run from its beginning to its end: [`Plan`] in, [`Report`] out, what is said meanwhile to a [`Sink`].
 //! - [`load()`] makes an artifact's maps and programs real; [`MapStore`] is the globals wherever they live.
+//! - [`capability`] finds out what the kernel lets us do.
 //! - [`user`] interprets the handlers of the user side; [`text`] makes the texts that people read.
 //!
 //! It never prints, never reads the environment or a file of the user's, and never changes the machine: programs and
 //! maps are held by descriptors only and go with the process. It starts no thread.
 
 mod attach;
+pub mod capability;
 mod counters;
 mod error;
 mod excess;
 mod faults;
+mod functions;
 mod globals;
 mod kernel_memory;
 mod load;

@@ -180,16 +180,30 @@ fn fill(map: &Map, contents: &[u8]) -> Result<(), SysError> {
 }
 
 fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Program, LoadError> {
-    const WHAT: &str = "load BPF programs";
-    let instructions = patched(plan, maps)?;
     let kind = match &plan.attach {
         Attach::Tracepoint { btf_id, typed: true, .. } => ProgramKind::TracingRawTracepoint { btf_id: *btf_id },
         Attach::Tracepoint { .. } => ProgramKind::RawTracepoint,
         Attach::Profile { .. } | Attach::Counter { .. } | Attach::Access { .. } => ProgramKind::PerfEvent,
         Attach::Function { btf_id, returns: false, .. } => ProgramKind::FunctionEntry { btf_id: *btf_id },
         Attach::Function { btf_id, .. } => ProgramKind::FunctionReturn { btf_id: *btf_id },
+        Attach::Functions { .. } => ProgramKind::KprobeMulti,
         Attach::KernelCode { .. } | Attach::UserCode { .. } => ProgramKind::Kprobe,
     };
+    load_as(kind, plan, placed, maps)
+}
+
+/// Loads a program as one of that kind.
+///
+/// # Errors
+/// See [`LoadError`].
+pub(crate) fn load_as(
+    kind: ProgramKind,
+    plan: &ProgramPlan,
+    placed: &Placed,
+    maps: &[Map],
+) -> Result<Program, LoadError> {
+    const WHAT: &str = "load BPF programs";
+    let instructions = patched(plan, maps)?;
     // The kernel offers the helpers that read its memory to programs under a licence that is compatible with its own.
     let license = c"Dual MIT/GPL";
     let spec = ProgramSpec { kind, instructions: &instructions, name: &plan.name, license, debug: None };

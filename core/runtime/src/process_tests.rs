@@ -61,7 +61,7 @@ fn child() {
         "attached" => {
             let (placed, artifact) = (recorded(), recording(4096));
             let loaded = load(&artifact, &placed, &kernel).unwrap();
-            let _links = attach(&artifact, &placed, &loaded).unwrap();
+            let _links = attach(&artifact, &placed, &loaded, &mut |_| {}).unwrap();
             println!("ready\n{}", loaded.programs[0].info().unwrap().id);
             std::thread::sleep(Duration::from_secs(30));
             return;

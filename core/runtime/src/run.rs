@@ -18,6 +18,7 @@ use systap_sys::{RingBuffer, SysError};
 use crate::attach::attach;
 use crate::error::RunError;
 use crate::excess::Watchdog;
+use crate::functions::LeftOut;
 use crate::globals;
 use crate::load::{Loaded, load, points_of};
 use crate::output::Output;
@@ -138,7 +139,12 @@ fn serve_all(
     }
     let attaching = Instant::now();
     let links = match (plan.artifact, loaded) {
-        (Some(artifact), Some(loaded)) => attach(artifact, plan.placed, loaded)?,
+        (Some(artifact), Some(loaded)) => {
+            let output = &mut session.world.output;
+            attach(artifact, plan.placed, loaded, &mut |LeftOut { point, name, reason }| {
+                output.warning(&Notice::LeftOut { point, name, reason });
+            })?
+        }
         _ => vec![],
     };
     timing.attach = attaching.elapsed();

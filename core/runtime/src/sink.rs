@@ -66,6 +66,15 @@ pub enum Notice {
         /// The period that it gets instead.
         floor: Duration,
     },
+    /// A function that a pattern stands for cannot be probed.
+    LeftOut {
+        /// The probe point.
+        point: String,
+        /// The function.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// A handler that kept looping was stopped, for the run to end.
     Stopped {
         /// The probe point.
@@ -100,6 +109,7 @@ impl fmt::Display for Notice {
             Notice::TimerFloor { point, floor, .. } => {
                 write!(f, "`{point}` fires every {} µs, which is the shortest period", floor.as_micros())
             }
+            Notice::LeftOut { point, name, reason } => write!(f, "`{point}` leaves `{name}` out: {reason}"),
             Notice::Stopped { point, .. } => write!(f, "the handler of `{point}` was stopped while it was looping"),
             Notice::NoSymbols { reason } => write!(f, "addresses are not resolved to symbols: {reason}"),
             Notice::Malformed { reason } => write!(f, "internal error: {reason}"),

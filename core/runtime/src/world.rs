@@ -153,6 +153,8 @@ impl Host for World<'_> {
             Context::Gid => process().gid,
             Context::Egid => process().egid,
             Context::Execname => return Datum::text(process().name.as_bytes()),
+            // Nothing on the user side is fired by a function of the kernel's.
+            Context::Member => -1,
             Context::Cpu => current_cpu(),
             Context::TaskCurrent => {
                 self.memory().and_then(KernelMemory::current_task).unwrap_or_default().cast_signed()

@@ -12,6 +12,7 @@ const SUITES: &[(&str, &str, &str)] = &[
     ("systap-runtime", "live", ""),
     ("systap", "conformance", "kernel side"),
     ("systap", "live_counts", ""),
+    ("systap", "live_functions", ""),
     ("systap", "live_tracepoints", ""),
     ("systap", "deferred", ""),
     ("systap", "strings", ""),

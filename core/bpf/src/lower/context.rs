@@ -37,6 +37,10 @@ impl Lower<'_, '_> {
                 self.task_member(&[cred, member], Size::B4)?
             }
             Context::Execname => return self.execname(result),
+            Context::Member => {
+                let context = self.facts.context;
+                self.em.call_for(Helper::AttachCookie, &[Arg::Reg(context)])
+            }
             Context::Cpu => self.em.call_for(Helper::SmpProcessorId, &[]),
             Context::TaskCurrent if self.facts.typed => {
                 let task = self.task();

@@ -17,6 +17,7 @@ mod globals;
 mod kept;
 mod matches;
 mod memory;
+mod pick;
 mod records;
 mod search;
 mod syscall;
@@ -385,6 +386,7 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Concat(left, right) => self.concat(result, *left, *right)?,
             Op::Format(format, list) => self.format(result, format, list)?,
             Op::Match { text, pattern } => self.matches(result, *text, *pattern)?,
+            Op::Pick { texts, index } => self.pick(result, texts, *index)?,
             Op::NoteMatch { .. } => return Err(self.unsupported("the groups of a match")),
             Op::Print(format, list) => {
                 self.record(SiteKind::Print(format.clone()), list, records::Wake::Later)?;

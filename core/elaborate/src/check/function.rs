@@ -4,13 +4,11 @@
 use super::modified::Effects;
 use crate::autocast::{Body, Holder};
 use crate::build;
-use crate::builtin::{self, Builtin};
 use crate::elaboration::Elaboration;
 use crate::names::Instance;
 use crate::scan::{self, Node};
 use crate::scope::{LocalState, ProbeFacts, Scope, Site};
 use crate::types::Ty;
-use std::collections::HashSet;
 use std::rc::Rc;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::Intrinsic;
@@ -184,46 +182,6 @@ impl<'a> Elaboration<'a> {
                 self.report(finding.with_help(format!("say `{value}`")));
             }
         }
-    }
-
-    /// Whether a function, or one that it calls, asks for something that depends on the handler that calls it.
-    fn asks_for_event(&mut self, function: &'a Function) -> bool {
-        if let Some(known) = self.event_functions.get(&function.name.span) {
-            return *known;
-        }
-        let mut seen = HashSet::from([function.name.span]);
-        let mut work = vec![function];
-        let mut asks = false;
-        while let Some(next) = work.pop() {
-            let FunctionBody::Block(body) = &next.body else { continue };
-            let mut calls: Vec<(&'a str, usize)> = vec![];
-            scan::block(body, &mut |node| {
-                let Node::Expr(e) = node else { return };
-                match &e.kind {
-                    ast::ExprKind::Target(target) => asks |= matches!(target.base, ast::TargetBase::Variable(_)),
-                    ast::ExprKind::Call { function, args } => match function.text.as_str() {
-                        name if builtin::find(name, args.len()).is_some_and(Builtin::asks_for_event) => asks = true,
-                        name => calls.push((name, args.len())),
-                    },
-                    _ => {}
-                }
-            });
-            if asks {
-                break;
-            }
-            let here = self.names.stand_in(body);
-            for (name, arity) in calls {
-                if builtin::find(name, arity).is_none() {
-                    self.read_library(name);
-                }
-                work.extend(
-                    self.names.overloads(name, arity).into_iter().filter(|called| seen.insert(called.name.span)),
-                );
-            }
-            self.names.go_back(here);
-        }
-        self.event_functions.insert(function.name.span, asks);
-        asks
     }
 }
 

@@ -3,6 +3,7 @@
 //! Must never stop at an error: a part that is wrong becomes a value of unknown type, about which nothing more is said.
 
 mod aggregate;
+mod asks;
 mod assignment;
 mod at_operator;
 mod call;
@@ -17,6 +18,8 @@ mod pattern;
 mod print;
 mod statement;
 mod unread;
+
+pub(crate) use call::function_of;
 
 use crate::build;
 use crate::elaboration::Elaboration;

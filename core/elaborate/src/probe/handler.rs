@@ -14,9 +14,10 @@ use systap_syntax::ast;
 
 impl<'a> Elaboration<'a> {
     pub(super) fn handler(&mut self, point: &Point<'a>, resolved: Resolved) {
-        let Resolved { point: resolved, event, facts, exits, filter } = resolved;
+        let Resolved { point: resolved, event, facts, members, exits, filter } = resolved;
         let facts = ProbeFacts {
             point: resolved.clone(),
+            members,
             name: point.name.clone(),
             event: facts,
             registers: registers(&event),
@@ -99,7 +100,7 @@ fn registers(event: &Event) -> Registers {
     match event {
         Event::SyscallEntry(_) | Event::SyscallReturn(_) => Registers::SystemCall,
         Event::UserCode { .. } => Registers::User,
-        Event::KernelCode { .. } => Registers::Kernel,
+        Event::KernelCode { .. } | Event::KernelFunctions { .. } => Registers::Kernel,
         Event::Profile { .. } | Event::Counter { .. } | Event::Access { .. } => Registers::Interrupted,
         Event::KernelFunction { .. } => Registers::Arguments,
         _ => Registers::None,
@@ -110,7 +111,7 @@ fn registers(event: &Event) -> Registers {
 fn returns(event: &Event) -> bool {
     match event {
         Event::UserCode { returns, .. } | Event::KernelCode { returns, .. } => *returns,
-        Event::KernelFunction { returns, .. } => *returns,
+        Event::KernelFunction { returns, .. } | Event::KernelFunctions { returns, .. } => *returns,
         event => matches!(event, Event::SyscallReturn(_)),
     }
 }

@@ -10,6 +10,7 @@ mod forms;
 mod function;
 mod grammar;
 mod handler;
+mod joined;
 mod matching;
 mod netfilter;
 mod process;
@@ -24,7 +25,7 @@ pub use forms::probe_types;
 
 use crate::elaboration::Elaboration;
 use crate::scan::Words;
-use crate::scope::EventFacts;
+use crate::scope::{EventFacts, Members};
 use systap_diagnostics::{Diagnostic, Span, nearest};
 use systap_ir::program::{self as ir, Event};
 use systap_kernel::KernelError;
@@ -90,6 +91,8 @@ pub(crate) struct Resolved {
     pub(crate) point: String,
     pub(crate) event: Event,
     pub(crate) facts: EventFacts,
+    /// The points that it stands for, if they are many.
+    pub(crate) members: Option<Members>,
     /// The run ends after the handler.
     pub(crate) exits: bool,
     /// The handler runs only where this holds, besides the script's own conditions.
@@ -99,7 +102,7 @@ pub(crate) struct Resolved {
 impl Resolved {
     /// An event that tells its handler nothing.
     fn plain(point: String, event: Event) -> Self {
-        Resolved { point, event, facts: EventFacts::Plain, exits: false, filter: None }
+        Resolved { point, event, facts: EventFacts::Plain, members: None, exits: false, filter: None }
     }
 }
 
@@ -232,7 +235,7 @@ impl<'a> Elaboration<'a> {
             match (each.resolve)(self, &next) {
                 Ok(resolved) => {
                     found |= !resolved.is_empty();
-                    for one in resolved {
+                    for one in self.join(&next, resolved) {
                         self.handler(&next, one);
                     }
                 }

@@ -62,5 +62,12 @@ fn many(mut point: String, set: SyscallSet, calls: Option<Vec<&'static Syscall>>
         point.push_str(".return");
     }
     let event = if returns { Event::SyscallReturn(set) } else { Event::SyscallEntry(set) };
-    Resolved { point, event, facts: EventFacts::Syscall(SyscallFacts { calls, returns }), exits: false, filter: None }
+    Resolved {
+        point,
+        event,
+        facts: EventFacts::Syscall(SyscallFacts { calls, returns }),
+        members: None,
+        exits: false,
+        filter: None,
+    }
 }

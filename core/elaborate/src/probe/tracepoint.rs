@@ -68,7 +68,14 @@ fn resolved(word: &str, tracepoint: Tracepoint, subsystem: Option<&str>) -> Reso
         arguments: tracepoint.params.len() as u32,
     };
     let subsystem = subsystem.map(str::to_string);
-    Resolved { point, event, facts: EventFacts::Tracepoint { tracepoint, subsystem }, exits: false, filter: None }
+    Resolved {
+        point,
+        event,
+        facts: EventFacts::Tracepoint { tracepoint, subsystem },
+        members: None,
+        exits: false,
+        filter: None,
+    }
 }
 
 fn not_found(this: &Elaboration<'_>, arg: &ComponentArg, subsystem: Option<&str>, name: &str) -> Box<Diagnostic> {

@@ -67,6 +67,7 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
     let point = facts.point.rsplit_once(".return").map_or(facts.point.as_str(), |(entry, _)| entry).to_string();
     Some(ProbeFacts {
         point,
+        members: facts.members.clone(),
         name: facts.name.clone(),
         event,
         registers: facts.registers,
@@ -236,7 +237,10 @@ fn entry_of(event: &Event) -> Option<Event> {
         other => other.clone(),
     };
     match &mut event {
-        Event::KernelFunction { returns, .. } | Event::KernelCode { returns, .. } | Event::UserCode { returns, .. } => {
+        Event::KernelFunction { returns, .. }
+        | Event::KernelFunctions { returns, .. }
+        | Event::KernelCode { returns, .. }
+        | Event::UserCode { returns, .. } => {
             *returns = false;
         }
         _ => return None,

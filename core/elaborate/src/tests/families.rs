@@ -1,6 +1,6 @@
 //! The families of probe points: what each resolves to, what it offers, what it refuses. Patterns and aliases over all of them.
 
-use super::{Ways, blob, check, findings, run, run_files, show};
+use super::{Ways, blob, check, findings, run_files, show};
 use systap_diagnostics::Sources;
 use systap_ir::program::{Event, Every};
 

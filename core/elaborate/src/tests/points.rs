@@ -1,6 +1,6 @@
 //! Probe points: each family, aliases, what does not exist.
 
-use super::{Ways, blob, check, findings, run, run_files, show};
+use super::{Ways, blob, check, findings, run_files, show};
 use systap_diagnostics::Sources;
 use systap_ir::program::{Event, SyscallSet};
 

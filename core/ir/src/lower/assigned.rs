@@ -77,6 +77,7 @@ pub(super) fn in_expression(expr: &Expr, found: &mut Locals) {
         ExprKind::Contains { keys, .. } => keys.iter().flatten().for_each(|key| in_expression(key, found)),
         ExprKind::Unary(_, a)
         | ExprKind::Match { text: a, .. }
+        | ExprKind::Pick { index: a, .. }
         | ExprKind::Extend { value: a, .. }
         | ExprKind::Load { base: a, .. }
         | ExprKind::Readable { base: a, .. } => {

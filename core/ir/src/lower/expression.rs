@@ -1,5 +1,7 @@
 //! Expressions. Every expression gives a value; one without a meaningful value gives 0.
 
+use std::sync::Arc;
+
 use systap_diagnostics::Diagnostic;
 
 use super::Builder;
@@ -79,6 +81,10 @@ impl Builder {
             ExprKind::Compare(op, left, right) => {
                 let (left, right) = (self.expression(left), self.expression(right));
                 self.emit(Type::Long, Op::Compare(*op, left, right))
+            }
+            ExprKind::Pick { texts, index } => {
+                let index = self.expression(index);
+                self.emit(Type::Text, Op::Pick { texts: Arc::clone(texts), index })
             }
             ExprKind::Match { text, pattern } => {
                 let text = self.expression(text);

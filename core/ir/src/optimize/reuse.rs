@@ -53,7 +53,7 @@ fn is_stable(op: &Op) -> bool {
             Context::Caught | Context::MonotonicNs | Context::BoottimeNs | Context::RealtimeNs | Context::Jiffies
         ),
         Op::Long(_) | Op::Text(_) | Op::Argument { .. } | Op::Extend { .. } | Op::Unary(..) | Op::Compare(..) => true,
-        Op::Match { .. } => true,
+        Op::Match { .. } | Op::Pick { .. } => true,
         Op::Binary(..) => op.is_pure(),
         _ => false,
     }

@@ -116,6 +116,7 @@ impl Lengths<'_> {
     fn given(&self, op: &Op, cursors: &HashMap<Value, GlobalId>) -> u32 {
         match op {
             Op::Text(text) => text.len() as u32 + 1,
+            Op::Pick { texts, .. } => texts.iter().map(|text| text.len() as u32 + 1).max().unwrap_or(1),
             Op::Context(Context::Execname) => COMM,
             Op::Intrinsic(Intrinsic::SyscallName, _) => SYSCALL_NAME,
             Op::ReadText { limit, fallback, .. } => {

@@ -115,6 +115,7 @@ fn runs_on_user_side(event: &Event) -> bool {
         | Event::Counter { .. }
         | Event::Access { .. }
         | Event::KernelFunction { .. }
+        | Event::KernelFunctions { .. }
         | Event::KernelCode { .. }
         | Event::UserCode { .. }
         | Event::NotRun { .. }

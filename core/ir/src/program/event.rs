@@ -1,5 +1,7 @@
 //! What fires a handler, in the words of what an attachment needs: numbers and names, no probe point and no kernel.
 
+use std::sync::Arc;
+
 /// What fires a handler.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -50,6 +52,14 @@ pub enum Event {
         btf_id: u32,
         /// How many words its arguments take.
         words: u32,
+        /// On return rather than on entry.
+        returns: bool,
+    },
+    /// Entry to any of many kernel functions, or the return from it, where the handler does not care which but by
+    /// [`Context::Member`](crate::intrinsic::Context::Member). Argument `i` is word `i` of `struct pt_regs`.
+    KernelFunctions {
+        /// As the kernel names them.
+        names: Arc<[String]>,
         /// On return rather than on entry.
         returns: bool,
     },

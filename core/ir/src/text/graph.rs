@@ -75,6 +75,10 @@ impl Names<'_> {
             Op::Match { text, pattern } => {
                 format!("{} =~ {}", value(*text), quoted(self.patterns[pattern.0 as usize].pattern()))
             }
+            Op::Pick { texts, index } => {
+                let first = texts.first().map(|text| quoted(text)).unwrap_or_default();
+                format!("{} texts from {first} at {}", texts.len(), value(*index))
+            }
             Op::NoteMatch { text, pattern } => {
                 format!("note that {} was matched with {}", value(*text), value(*pattern))
             }

@@ -71,6 +71,10 @@ fn event(event: &Event) -> String {
         Event::KernelFunction { name, words, returns, .. } => {
             format!("function {name}/{words}{}", if *returns { " return" } else { "" })
         }
+        Event::KernelFunctions { names, returns } => {
+            let first = names.first().map_or("", String::as_str);
+            format!("{} functions from {first}{}", names.len(), if *returns { " return" } else { "" })
+        }
         Event::KernelCode { symbol, offset, returns } => {
             format!("code {symbol}+{offset:#x}{}", if *returns { " return" } else { "" })
         }

@@ -169,6 +169,10 @@ impl Printer<'_> {
             ExprKind::Unary(op, operand) => format!("{}{}", unary(*op), self.expr(operand)),
             ExprKind::Binary(op, a, b) => format!("({} {} {})", self.expr(a), binary(*op), self.expr(b)),
             ExprKind::Compare(op, a, b) => format!("({} {} {})", self.expr(a), compare(*op), self.expr(b)),
+            ExprKind::Pick { texts, index } => {
+                let first = texts.first().map(|text| quoted(text)).unwrap_or_default();
+                format!("({} texts from {first} at {})", texts.len(), self.expr(index))
+            }
             ExprKind::Match { text, pattern } => {
                 let pattern = self.program.patterns[pattern.0 as usize].pattern();
                 format!("({} =~ {})", self.expr(text), quoted(pattern))

@@ -65,6 +65,10 @@ impl Interpreter<'_> {
                 let matched = self.patterns.get(pattern.0 as usize).is_some_and(|pattern| pattern.is_match(text));
                 Datum::Long(matched.into())
             }
+            Op::Pick { texts, index } => {
+                let picked = usize::try_from(self.registers.long(*index)).ok().and_then(|index| texts.get(index));
+                self.clipped(picked.map_or(&[], Vec::as_slice))
+            }
             Op::NoteMatch { text, pattern } => {
                 self.note_match(*text, *pattern);
                 return Ok(());

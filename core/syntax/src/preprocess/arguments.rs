@@ -97,7 +97,9 @@ impl Pass<'_> {
             match kind {
                 SyntaxKind::Argument => at += self.argument(token, span, at, &mut before),
                 _ => {
-                    self.check(kind, token, span);
+                    if kind == SyntaxKind::Comment && lexer::is_unterminated(kind, token) {
+                        self.unterminated_comment(span);
+                    }
                     self.push(kind, token, span, &mut before);
                 }
             }
@@ -108,7 +110,7 @@ impl Pass<'_> {
     }
 
     fn push(&mut self, kind: SyntaxKind, text: &str, span: Span, before: &mut Before) {
-        if kind.is_trivia() {
+        if kind.is_trivia() && kind != SyntaxKind::Unknown {
             before.passed(text);
             return;
         }
@@ -118,11 +120,11 @@ impl Pass<'_> {
         self.tokens.list.push(before.token(kind, span));
     }
 
-    /// Complains about what is wrong with a token by itself.
-    fn check(&mut self, kind: SyntaxKind, text: &str, span: Span) {
-        if let Some(found) = complaint(kind, text, span) {
-            self.findings.add(found);
-        }
+    /// A comment is no token, so that no branch can leave it out.
+    fn unterminated_comment(&mut self, span: Span) {
+        let start = Span { end: span.start + 2, ..span };
+        let said = "the comment has no closing `*/` and takes the rest of the script";
+        self.findings.add(Diagnostic::warning("unterminated-comment", start, said));
     }
 
     /// Puts an argument's tokens in place of `name`; returns how many bytes of the script behind it they took along.
@@ -134,7 +136,7 @@ impl Pass<'_> {
                 self.uses.count = true;
                 Some(self.args.len().to_string())
             }
-            _ => self.value(index, name, span),
+            _ => self.value(index),
         };
         let Some(value) = value else {
             self.tokens.list.push(before.token(SyntaxKind::Argument, span));
@@ -161,14 +163,6 @@ impl Pass<'_> {
                 (kind, token) = glued(token, &self.text[behind..]);
                 taken = token.len() - length;
             }
-            if let Some(found) = complaint(kind, &token, span) {
-                self.findings.add(self.tokens_note(origin, found));
-            }
-            if kind == SyntaxKind::Argument {
-                let said = format!("the argument's text asks for another argument, `{token}`");
-                let found = Diagnostic::error("nested-argument", span, said);
-                self.findings.add(self.tokens_note(origin, found));
-            }
             self.paste(kind, &token, origin, before);
             if taken > 0 {
                 return taken;
@@ -177,45 +171,18 @@ impl Pass<'_> {
         0
     }
 
-    fn value(&mut self, index: &str, name: &str, span: Span) -> Option<String> {
-        let index: usize = index.parse().unwrap_or(usize::MAX);
-        let value = index.checked_sub(1).and_then(|index| self.args.get(index));
-        if let Some(value) = value {
-            if let Some(used) = self.uses.used.get_mut(index - 1) {
-                *used = true;
-            }
-            return Some(value.clone());
+    fn value(&mut self, index: &str) -> Option<String> {
+        let index = index.parse::<usize>().ok()?.checked_sub(1)?;
+        let value = self.args.get(index)?;
+        if let Some(used) = self.uses.used.get_mut(index) {
+            *used = true;
         }
-        if self.findings.is_full() {
-            self.findings.count();
-            return None;
-        }
-        let found = if index == 0 {
-            Diagnostic::error("argument-missing", span, format!("there is no `{name}`: arguments count from 1"))
-        } else {
-            let given = match self.args.len() {
-                0 => "none was given".to_owned(),
-                1 => "one was given".to_owned(),
-                many => format!("{many} were given"),
-            };
-            let said = format!("the script asks for its argument `{name}`, and {given}");
-            Diagnostic::error("argument-missing", span, said)
-                .with_help("arguments stand behind the script: `FILE ARG...`")
-        };
-        self.findings.add(found);
-        None
+        Some(value.clone())
     }
 
     fn origin(&mut self, span: Span, note: String) -> u32 {
         self.tokens.origins.push(Origin { span, note, has_definition: false });
         self.tokens.origins.len() as u32
-    }
-
-    fn tokens_note(&self, origin: u32, found: Diagnostic) -> Diagnostic {
-        match self.tokens.origins.get(origin as usize - 1) {
-            Some(origin) => found.with_note(origin.note.clone()),
-            None => found,
-        }
     }
 
     fn paste(&mut self, kind: SyntaxKind, text: &str, origin: u32, before: &mut Before) {
@@ -275,43 +242,4 @@ fn as_string_token(value: &str) -> String {
     }
     token.push('"');
     token
-}
-
-fn complaint(kind: SyntaxKind, text: &str, span: Span) -> Option<Diagnostic> {
-    let unterminated = || lexer::is_unterminated(kind, text);
-    match kind {
-        SyntaxKind::StringLiteral if unterminated() => Some(
-            Diagnostic::error("unterminated-string", span, "the string has no closing quote on its line")
-                .with_label("starts here")
-                .with_help("write `\\n` for a line end; strings that follow each other are joined"),
-        ),
-        SyntaxKind::SingleQuoted => Some(
-            Diagnostic::error("single-quoted-string", span, "single quotes have no meaning here")
-                .with_help("strings are written in double quotes: \"...\""),
-        ),
-        SyntaxKind::Embedded if unterminated() => {
-            let start = Span { end: span.start + 2, ..span };
-            Some(Diagnostic::error("unterminated-embedded-code", start, "the embedded code has no closing `%}`"))
-        }
-        SyntaxKind::Comment if unterminated() => {
-            let start = Span { end: span.start + 2, ..span };
-            let said = "the comment has no closing `*/` and takes the rest of the script";
-            Some(Diagnostic::warning("unterminated-comment", start, said))
-        }
-        SyntaxKind::Unknown => {
-            let shown: String = text.chars().take(20).flat_map(shown_character).collect();
-            let said = if shown == "`" {
-                "a back-quote means nothing here".to_owned()
-            } else {
-                format!("`{shown}` means nothing here")
-            };
-            Some(Diagnostic::error("unexpected-character", span, said))
-        }
-        _ => None,
-    }
-}
-
-/// A character as a message can hold it.
-fn shown_character(letter: char) -> Vec<char> {
-    if letter.is_control() { letter.escape_default().collect() } else { vec![letter] }
 }

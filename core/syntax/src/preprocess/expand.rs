@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use systap_diagnostics::{Diagnostic, Sources, Span};
 
+use super::Macro;
 use super::condition::{self, Word};
-use super::{Macro, Macros};
+use super::malformed::Check;
 use crate::ParseOptions;
 use crate::findings::Findings;
 use crate::kind::SyntaxKind;
@@ -44,7 +45,7 @@ const OPERATORS: [&str; 21] = [
 /// What the pass made of a file.
 pub(super) struct Expanded {
     pub(super) tokens: Tokens,
-    pub(super) macros: Macros,
+    pub(super) macros: HashMap<String, Macro>,
     /// Whether an error kept tokens out.
     pub(super) cut: bool,
 }
@@ -66,7 +67,7 @@ pub(super) fn expand(
     expansion.run(inside, None, 0, &mut out);
     out.extend(end);
     let Expansion { origins, macros, cut, .. } = expansion;
-    Expanded { tokens: Tokens { list: out, origins }, macros: Macros { by_name: macros }, cut }
+    Expanded { tokens: Tokens { list: out, origins }, macros, cut }
 }
 
 struct Expansion<'a> {
@@ -295,8 +296,12 @@ impl<'a> Expansion<'a> {
         };
         let mut condition = Vec::new();
         self.run(tokens.get(at + 1..then).unwrap_or(&[]), scope, depth + 1, &mut condition);
-        // Half a condition, or one on an argument that was not given: that has been said.
-        if self.stopped || condition.iter().any(|token| token.kind == SyntaxKind::Argument) {
+        let check = Check { sources: self.sources, given: self.options.args.len() };
+        let mut wrong = self.stopped;
+        for token in &condition {
+            wrong |= check.token(token, &self.origins, self.findings);
+        }
+        if wrong {
             self.cut = true;
             return close + 1;
         }

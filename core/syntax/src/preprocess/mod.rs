@@ -4,6 +4,7 @@
 mod arguments;
 mod condition;
 mod expand;
+mod malformed;
 mod structure;
 mod version;
 
@@ -93,9 +94,16 @@ pub(crate) fn preprocess(
         }
         kind => matches!(kind, SyntaxKind::ConditionOpen),
     });
-    if !needs_work {
-        return Preprocessed { tokens, uses, macros: Macros::default(), cut: false };
+    let expand::Expanded { mut tokens, macros, cut } = if needs_work {
+        expand::expand(sources, tokens, options, findings)
+    } else {
+        expand::Expanded { tokens, macros: HashMap::new(), cut: false }
+    };
+    let check = malformed::Check { sources, given: options.args.len() };
+    for token in &tokens.list {
+        check.token(token, &tokens.origins, findings);
     }
-    let expand::Expanded { tokens, macros, cut } = expand::expand(sources, tokens, options, findings);
-    Preprocessed { tokens, uses, macros, cut }
+    // The parser goes on as if what means nothing were not there.
+    tokens.list.retain(|token| token.kind != SyntaxKind::Unknown);
+    Preprocessed { tokens, uses, macros: Macros { by_name: macros }, cut }
 }

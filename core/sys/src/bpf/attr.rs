@@ -173,6 +173,39 @@ pub(super) struct PerfLinkCreate {
     pub(super) bpf_cookie: u64,
 }
 
+/// `union bpf_attr` for a link to many kernel functions.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct FunctionsLinkCreate {
+    pub(super) prog_fd: u32,
+    pub(super) target_fd: u32,
+    pub(super) attach_type: u32,
+    pub(super) link_flags: u32,
+    pub(super) flags: u32,
+    pub(super) count: u32,
+    pub(super) symbols: u64,
+    pub(super) addresses: u64,
+    pub(super) cookies: u64,
+}
+
+/// `union bpf_attr` for a link to many places of a file.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct PlacesLinkCreate {
+    pub(super) prog_fd: u32,
+    pub(super) target_fd: u32,
+    pub(super) attach_type: u32,
+    pub(super) link_flags: u32,
+    pub(super) path: u64,
+    pub(super) offsets: u64,
+    pub(super) semaphores: u64,
+    pub(super) cookies: u64,
+    pub(super) count: u32,
+    pub(super) flags: u32,
+    pub(super) pid: u32,
+    pub(super) padding: u32,
+}
+
 #[repr(C)]
 #[derive(Default)]
 pub(super) struct BtfLoad {
@@ -208,5 +241,9 @@ const _: () = {
     assert!(size_of::<ProgramInfo>() == 224);
     assert!(size_of::<RawTracepointOpen>() == 16);
     assert!(offset_of!(PerfLinkCreate, bpf_cookie) == 16);
+    assert!(offset_of!(FunctionsLinkCreate, symbols) == 24);
+    assert!(size_of::<FunctionsLinkCreate>() == 48);
+    assert!(offset_of!(PlacesLinkCreate, count) == 48);
+    assert!(size_of::<PlacesLinkCreate>() == 64);
     assert!(size_of::<BtfLoad>() == 32);
 };

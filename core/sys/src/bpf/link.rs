@@ -2,7 +2,7 @@
 //!
 //! It must never outlive its owner: nothing is pinned, so that whatever ends the process detaches everything.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use super::{Command, Program, ProgramKind, address_of, attr, call};
@@ -45,6 +45,95 @@ pub fn attach_raw_tracepoint(program: &Program, name: Option<&str>) -> Result<Li
     };
     // SAFETY: the kernel reads the name up to its NUL unless it is null; the string lives to the end of this call.
     let fd = unsafe { call(Command::RawTracepointOpen, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
+    Ok(Link { _link: Some(owned(fd, WHAT)?), event: None })
+}
+
+/// Attaches a program of [`ProgramKind::KprobeMulti`] or [`ProgramKind::KprobeSession`] to the entry of each function, or to its
+/// return. `cookies` has one number for each function, which the program can ask for; or none.
+///
+/// # Errors
+/// ESRCH if one of them is not there, is there twice or cannot be traced: then none is attached. EOPNOTSUPP or EINVAL where the kernel
+/// has no such link.
+pub fn attach_kernel_functions(
+    program: &Program,
+    symbols: &[CString],
+    cookies: &[u64],
+    returns: bool,
+) -> Result<Link, SysError> {
+    const WHAT: &str = "attach to functions of the kernel";
+    // BPF_TRACE_KPROBE_MULTI and BPF_TRACE_KPROBE_SESSION; BPF_F_KPROBE_MULTI_RETURN.
+    let attach_type = match program.kind() {
+        ProgramKind::KprobeMulti => 42,
+        ProgramKind::KprobeSession if !returns => 56,
+        _ => return Err(SysError::new(WHAT, libc::EINVAL)),
+    };
+    if !cookies.is_empty() && cookies.len() != symbols.len() {
+        return Err(SysError::new(WHAT, libc::EINVAL));
+    }
+    let count = u32::try_from(symbols.len()).map_err(|_| SysError::new(WHAT, libc::E2BIG))?;
+    let names: Vec<u64> = symbols.iter().map(|name| address_of(name.as_bytes_with_nul())).collect();
+    let mut attr = attr::FunctionsLinkCreate {
+        prog_fd: program.number(),
+        attach_type,
+        flags: u32::from(returns),
+        count,
+        symbols: address_of(&names),
+        cookies: if cookies.is_empty() { 0 } else { address_of(cookies) },
+        ..Default::default()
+    };
+    // SAFETY: the kernel reads `count` addresses of NUL-terminated names, and as many cookies unless that address is null; names,
+    // strings and cookies live to the end of this call.
+    let fd = unsafe { call(Command::LinkCreate, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
+    Ok(Link { _link: Some(owned(fd, WHAT)?), event: None })
+}
+
+/// Many places of one program or library, for [`attach_places`].
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The file that is mapped where the code runs.
+    pub path: &'a CStr,
+    /// The instructions, as offsets in the file.
+    pub offsets: &'a [u64],
+    /// For each, where in the file the counter is that says whether anyone traces, or 0; or none at all.
+    pub semaphores: &'a [u64],
+    /// A number for each, which the program can ask for; or none at all.
+    pub cookies: &'a [u64],
+    /// Probe the returns of functions that begin there, not the instructions.
+    pub returns: bool,
+    /// Only this process, or every one.
+    pub process: Option<u32>,
+}
+
+/// Attaches a program of [`ProgramKind::UprobeMulti`] to each of the places.
+///
+/// # Errors
+/// EBADF for a path that is no regular file, ESRCH for a process that is not there, EINVAL for lists of different lengths; EOPNOTSUPP or
+/// EINVAL where the kernel has no such link.
+pub fn attach_places(program: &Program, places: &Places<'_>) -> Result<Link, SysError> {
+    const WHAT: &str = "attach to places of a program";
+    /// BPF_TRACE_UPROBE_MULTI of `enum bpf_attach_type`.
+    const UPROBE_MULTI: u32 = 48;
+    let count = places.offsets.len();
+    let fits = |list: &[u64]| list.is_empty() || list.len() == count;
+    if program.kind() != ProgramKind::UprobeMulti || !fits(places.semaphores) || !fits(places.cookies) {
+        return Err(SysError::new(WHAT, libc::EINVAL));
+    }
+    let list = |list: &[u64]| if list.is_empty() { 0 } else { address_of(list) };
+    let mut attr = attr::PlacesLinkCreate {
+        prog_fd: program.number(),
+        attach_type: UPROBE_MULTI,
+        path: address_of(places.path.to_bytes_with_nul()),
+        offsets: address_of(places.offsets),
+        semaphores: list(places.semaphores),
+        cookies: list(places.cookies),
+        count: u32::try_from(count).map_err(|_| SysError::new(WHAT, libc::E2BIG))?,
+        flags: u32::from(places.returns),
+        pid: places.process.unwrap_or(0),
+        ..Default::default()
+    };
+    // SAFETY: the kernel reads the NUL-terminated path and `count` numbers of each list whose address is not null; all of them are
+    // borrowed to the end of this call.
+    let fd = unsafe { call(Command::LinkCreate, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
     Ok(Link { _link: Some(owned(fd, WHAT)?), event: None })
 }
 

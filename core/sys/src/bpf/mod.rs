@@ -5,6 +5,7 @@
 mod attr;
 mod btf;
 mod entries;
+mod instruction;
 mod link;
 mod map;
 mod program;
@@ -12,7 +13,8 @@ mod stats;
 mod words;
 
 pub use btf::Btf;
-pub use link::{Link, attach_raw_tracepoint};
+pub use instruction::instruction;
+pub use link::{Link, Places, attach_kernel_functions, attach_places, attach_raw_tracepoint};
 pub use map::{Map, MapFlags, MapKind, MapSpec, UpdateMode};
 pub use program::{
     DebugInfo, FunctionInfo, LineInfo, LoadError, Program, ProgramInfo, ProgramKind, ProgramSpec, program_exists,

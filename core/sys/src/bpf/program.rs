@@ -34,6 +34,19 @@ pub enum ProgramKind {
     },
     /// A kprobe, kretprobe or uprobe; the context is the registers.
     Kprobe,
+    /// As `Kprobe`, for [`attach_kernel_functions`](super::attach_kernel_functions): many functions at once (Linux 5.18).
+    KprobeMulti,
+    /// As `KprobeMulti`, on entry and return of each, where the entry decides about the return (Linux 6.10).
+    KprobeSession,
+    /// As `Kprobe`, for many places of one file at once (Linux 6.6).
+    UprobeMulti,
+    /// A hook of the security modules; arguments are typed pointers.
+    SecurityHook {
+        /// The id of the hook's function (`bpf_lsm_NAME`) in the kernel's BTF.
+        btf_id: u32,
+    },
+    /// A hook of netfilter (Linux 6.4).
+    Netfilter,
     /// A tracepoint as a perf event; the context is its record.
     Tracepoint,
     /// Samples of a perf event; the context is the registers and the sample's period.
@@ -47,6 +60,11 @@ impl ProgramKind {
     fn numbers(self) -> (u32, u32, u32) {
         match self {
             Self::Kprobe => (2, 0, 0),
+            Self::KprobeMulti => (2, 42, 0),
+            Self::KprobeSession => (2, 56, 0),
+            Self::UprobeMulti => (2, 48, 0),
+            Self::SecurityHook { btf_id } => (29, 27, btf_id),
+            Self::Netfilter => (32, 45, 0),
             Self::Tracepoint => (5, 0, 0),
             Self::PerfEvent => (7, 0, 0),
             Self::RawTracepoint => (17, 0, 0),

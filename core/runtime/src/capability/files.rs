@@ -1,0 +1,78 @@
+//! What the kernel tells in files. They are read or only opened; nothing is mounted for long.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use systap_kernel::Kernel;
+use systap_kernel::capability::{Answer, Capability};
+
+/// Where tracefs is mounted, where it is.
+const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+pub(super) fn probe(capability: Capability, kernel: &Kernel) -> Answer {
+    match capability {
+        Capability::MachineCode => machine_code(),
+        Capability::Types => known(kernel.btf()),
+        Capability::Symbols => match kernel.symbols() {
+            // All are shown as 0 to those who may not know.
+            Ok(symbols) if symbols.iter().all(|symbol| symbol.address == 0) => {
+                Answer::No("the kernel hides the addresses".to_owned())
+            }
+            symbols => known(symbols),
+        },
+        Capability::TraceableFunctions => readable("available_filter_functions"),
+        Capability::EventFiles => readable("available_events"),
+        _ => build_options(kernel),
+    }
+}
+
+fn known<T, E: ToString>(read: Result<T, E>) -> Answer {
+    match read {
+        Ok(_) => Answer::Yes,
+        Err(error) => Answer::No(error.to_string()),
+    }
+}
+
+fn opened(file: io::Result<File>) -> Answer {
+    match file {
+        Ok(_) => Answer::Yes,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Answer::No("the kernel forbids it".to_owned()),
+        Err(error) => Answer::No(error.to_string()),
+    }
+}
+
+/// `net.core.bpf_jit_enable`: 0 is off. A kernel that only has machine code does not have the file at all.
+fn machine_code() -> Answer {
+    match fs::read_to_string("/proc/sys/net/core/bpf_jit_enable") {
+        Ok(text) if text.trim() == "0" => Answer::No("it is switched off".to_owned()),
+        Ok(_) => Answer::Yes,
+        Err(error) => Answer::Unknown(format!("net.core.bpf_jit_enable: {error}")),
+    }
+}
+
+/// A file of tracefs, where that is mounted, or else in a mount that nobody sees and that ends with the question.
+fn readable(name: &str) -> Answer {
+    if let Some(root) = TRACEFS.iter().find(|root| Path::new(root).join("events").is_dir()) {
+        return opened(File::open(Path::new(root).join(name)));
+    }
+    match systap_sys::mount::detached_tracefs() {
+        Ok(mount) => opened(systap_sys::mount::open_at(mount.as_fd(), Path::new(name))),
+        Err(error) => Answer::No(format!("tracefs: {error}")),
+    }
+}
+
+fn build_options(kernel: &Kernel) -> Answer {
+    let release = kernel.release().unwrap_or_default();
+    let places: [PathBuf; 3] = [
+        "/proc/config.gz".into(),
+        format!("/boot/config-{release}").into(),
+        format!("/lib/modules/{release}/config").into(),
+    ];
+    if places.iter().any(|place| File::open(place).is_ok()) {
+        Answer::Yes
+    } else {
+        Answer::No("neither /proc/config.gz nor a file of the distribution's is there".to_owned())
+    }
+}
