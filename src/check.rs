@@ -15,7 +15,13 @@ use crate::terminal;
 
 /// Checks every script; all are checked even if one is wrong.
 pub(crate) fn check(options: &CheckOptions) -> Status {
-    let kernel = Kernel::running();
+    let kernel = match crate::kernel::named(options.kernel.as_deref()) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            terminal::complain(&error.to_string());
+            return Status::Refused;
+        }
+    };
     let settings = match Settings::new(&options.script, options.args.clone(), &kernel) {
         // The one who checks a script wants to hear what the one who runs it need not.
         Ok(settings) => Settings { advice: true, ..settings },

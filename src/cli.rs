@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Say what is wrong with scripts, or show what becomes of them; needs no privilege
     Check(CheckOptions),
+    /// Save or show the facts of a kernel, which scripts can be checked against elsewhere
+    Kernel(KernelOptions),
     /// SystemTap's own command line: `systap stap -p2 FILE`; a link called `stap` does the same
     Stap(StapOptions),
     /// What this kernel lets systap do, what is missing, and how to get it
@@ -36,6 +38,47 @@ pub(crate) struct StapOptions {
     /// SystemTap's options, a script and its arguments; `systap stap --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION OR FILE")]
     pub(crate) words: Vec<OsString>,
+}
+
+/// `systap kernel`
+#[derive(Args, Debug)]
+pub(crate) struct KernelOptions {
+    #[command(subcommand)]
+    pub(crate) verb: KernelVerb,
+}
+
+/// What to do with a kernel's facts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KernelVerb {
+    /// Write the facts to a file, for `check --kernel FILE`
+    Save(SaveOptions),
+    /// Say what is known of a kernel
+    Show(ShowOptions),
+}
+
+/// `systap kernel save`
+#[derive(Args, Debug)]
+pub(crate) struct SaveOptions {
+    /// The kernel, instead of the running one: a package of Debian (packed or unpacked), a vmlinuz, a vmlinux, BTF, a release
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Pack as small as can be, which takes seconds
+    #[arg(long)]
+    pub(crate) small: bool,
+    /// Tell how large each part is
+    #[arg(short = 'v')]
+    pub(crate) verbose: bool,
+    /// Where to
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// `systap kernel show`
+#[derive(Args, Debug)]
+pub(crate) struct ShowOptions {
+    /// A package of Debian (packed or unpacked), a vmlinuz, a vmlinux, BTF, saved facts, a release; the running kernel without it
+    #[arg(value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
 }
 
 /// `systap doctor`
@@ -152,6 +195,9 @@ pub(crate) struct RunOptions {
 pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
+    /// Check against that kernel, not the running one: saved facts, a package of Debian, a vmlinuz, a vmlinux, BTF, a release
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
     /// How far to go
     #[arg(long, value_enum, default_value_t = Stage::Compile, value_name = "STAGE")]
     pub(crate) until: Stage,
@@ -174,7 +220,7 @@ pub(crate) struct CheckOptions {
 pub(crate) enum Stage {
     /// The syntax
     Parse,
-    /// Names, types and probe points against the running kernel
+    /// Names, types and probe points against the kernel
     Resolve,
     /// Everything short of loading
     Compile,

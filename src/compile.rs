@@ -13,11 +13,11 @@ use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
 use systap_kernel::syscall::{ArgKind, SyscallTable};
-use systap_kernel::{Kernel, KernelError};
+use systap_kernel::{Config, Kernel, KernelError};
 use systap_syntax::{Macros, ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
-use crate::facts::{self, Dialect, Running};
+use crate::facts::{self, Dialect, Told};
 use crate::tapset::TapsetDirectories;
 use crate::terminal;
 
@@ -119,7 +119,8 @@ impl Settings {
 
     /// Reads `-G`, `-D` and their kin; a sentence if one of them makes no sense.
     pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
-        let mut settings = Settings { args, hz: ticks_per_second(), search: search_path(), ..Settings::default() };
+        let mut settings =
+            Settings { args, hz: ticks_per_second(kernel), search: search_path(), ..Settings::default() };
         settings.dialect.guru = options.guru;
         settings.unoptimized = options.unoptimized;
         settings.skip_badvars = options.skip_badvars;
@@ -150,13 +151,19 @@ pub(crate) fn search_path() -> Vec<PathBuf> {
 }
 
 /// The kernel's ticks a second, as far as it can be told.
-pub(crate) fn ticks_per_second() -> u32 {
-    systap_sys::clock::ticks_per_second().unwrap_or(systap_elaborate::DEFAULT_HZ)
+pub(crate) fn ticks_per_second(kernel: &Kernel) -> u32 {
+    let ticks = if kernel.is_running() {
+        systap_sys::clock::ticks_per_second()
+    } else {
+        kernel.config().ok().and_then(Config::ticks_per_second)
+    };
+    ticks.unwrap_or(systap_elaborate::DEFAULT_HZ)
 }
 
 /// Tapset directories as they are searched for that kernel.
 pub(crate) fn tapset_directories(roots: Vec<PathBuf>, kernel: &Kernel) -> TapsetDirectories {
-    TapsetDirectories::new(roots, kernel.release().unwrap_or_default(), facts::architecture(kernel))
+    let release = kernel.release().map(ToString::to_string).unwrap_or_default();
+    TapsetDirectories::new(roots, &release, facts::architecture(kernel))
 }
 
 /// Why compilation ended early.
@@ -190,6 +197,11 @@ impl<'a> Compilation<'a> {
         Compilation { sources, diagnostics: vec![], small: false, settings, kernel, macros }
     }
 
+    /// Whether the script is for the kernel that runs.
+    pub(crate) fn is_for_running(&self) -> bool {
+        self.kernel.is_running()
+    }
+
     /// What was made, unless something is wrong so far.
     pub(crate) fn unless_wrong<T>(&mut self, made: T) -> Result<T, Stop> {
         if self.settings.warnings == Warnings::Silent {
@@ -204,7 +216,7 @@ impl<'a> Compilation<'a> {
     /// what else is wrong with them is told together; elaborating them ends in an error.
     pub(crate) fn parse(&mut self, files: &[FileId]) -> Result<Vec<ast::File>, Stop> {
         let settings = self.settings;
-        let facts = Running::new(self.kernel, &settings.dialect);
+        let facts = Told::new(self.kernel, &settings.dialect);
         self.macros = self.library_macros(files, &facts);
         let options = ParseOptions {
             args: settings.args.clone(),
@@ -240,7 +252,7 @@ impl<'a> Compilation<'a> {
 
     /// The macros that scripts find without defining them: those of tapsets, then the library's. A file of a tapset that has an
     /// error gives none.
-    fn library_macros(&mut self, files: &[FileId], facts: &Running<'_>) -> Macros {
+    fn library_macros(&mut self, files: &[FileId], facts: &Told<'_>) -> Macros {
         let mut macros = Macros::default();
         let settings = self.settings;
         let options = ParseOptions {
@@ -296,7 +308,7 @@ impl<'a> Compilation<'a> {
         how: impl FnOnce(systap_elaborate::Input<'_>) -> T,
     ) -> T {
         let settings = self.settings;
-        let facts = Running::new(self.kernel, &settings.dialect);
+        let facts = Told::new(self.kernel, &settings.dialect);
         let parse = ParseOptions {
             args: settings.args.clone(),
             warn_unused_args: false,
@@ -373,7 +385,7 @@ impl<'a> Compilation<'a> {
             count_hits: self.settings.count_hits,
             syscall_names: &names,
             string_arguments: &string_arguments(table),
-            cpus: systap_sys::cpu::possible_cpus().map_or(1, |cpus| cpus as u32),
+            cpus: self.cpus(),
             hz: self.settings.hz,
             ..Options::for_kernel(self.kernel)
         };
@@ -384,6 +396,12 @@ impl<'a> Compilation<'a> {
             }
         }
         Ok(Some(artifact))
+    }
+
+    /// How many CPUs the kernel keeps values for; which machine a recorded kernel runs on nobody knows.
+    fn cpus(&self) -> u32 {
+        let here = || systap_sys::cpu::possible_cpus().map_or(1, |cpus| cpus as u32);
+        if self.kernel.is_running() { here() } else { 1 }
     }
 
     /// The whole road.

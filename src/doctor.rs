@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use systap_kernel::Kernel;
 use systap_kernel::capability::{Answer, Capability};
+use systap_kernel::{Kernel, Release};
 use systap_runtime::capability::probe;
 use systap_sys::privilege::{self, Capabilities, Lockdown};
 
@@ -37,7 +37,7 @@ pub(crate) fn doctor(options: &DoctorOptions) -> Status {
 
 /// Which machine, and who asks.
 fn heading(kernel: &Kernel) -> String {
-    let release = kernel.release().unwrap_or("of an unknown release");
+    let release = kernel.release().map_or("of an unknown release", Release::as_str);
     let mut text = format!("Linux {release}, {}\n", crate::facts::architecture(kernel));
     _ = writeln!(text, "lockdown: {}", lockdown());
     _ = writeln!(text, "privilege: {}", privilege());
@@ -96,7 +96,7 @@ fn json(kernel: &Kernel, answers: &[(Capability, Answer)]) -> String {
         (asked.name().to_owned(), serde_json::json!({ "state": state, "why": why }))
     });
     let object = serde_json::json!({
-        "release": kernel.release().ok(),
+        "release": kernel.release().map(Release::as_str).ok(),
         "arch": crate::facts::architecture(kernel),
         "lockdown": lockdown().split(':').next(),
         "capabilities": each.collect::<serde_json::Map<_, _>>(),
@@ -148,9 +148,11 @@ fn report(kernel: &Kernel, answers: &[(Capability, Answer)]) -> String {
         }
     }
     _ = writeln!(text, "\n[build options]");
-    let options = crate::facts::configuration(kernel.release().unwrap_or_default()).unwrap_or_default();
-    let wanted = |line: &&str| OPTIONS.iter().any(|option| line.starts_with(option));
-    options.lines().filter(wanted).for_each(|line| _ = writeln!(text, "{line}"));
+    let wanted = |(name, _): &(&str, &str)| OPTIONS.iter().any(|option| name.starts_with(option));
+    match kernel.config() {
+        Ok(config) => config.set().filter(wanted).for_each(|(name, value)| _ = writeln!(text, "{name}={value}")),
+        Err(error) => _ = writeln!(text, "{error}"),
+    }
     _ = writeln!(text, "\n[facts]");
     match kernel.btf() {
         Ok(_) => {

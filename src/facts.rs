@@ -1,7 +1,6 @@
-//! What the preprocessor's conditions (`%( kernel_v >= "6.1" %? ... %)`) compare with, from the running kernel.
+//! What the preprocessor's conditions (`%( kernel_v >= "6.1" %? ... %)`) compare with, from the kernel that the script is for.
 
 use std::cell::OnceCell;
-use std::io::Read;
 
 use systap_kernel::{Arch, Kernel};
 use systap_syntax::{Fact, Facts};
@@ -30,27 +29,27 @@ impl Default for Dialect {
     }
 }
 
-/// The running kernel, and its configuration once somebody asks.
-pub(crate) struct Running<'a> {
+/// The kernel that a script is for, whether it complained of its configuration yet.
+pub(crate) struct Told<'a> {
     kernel: &'a Kernel,
     dialect: &'a Dialect,
-    configuration: OnceCell<String>,
+    complained: OnceCell<()>,
 }
 
-impl<'a> Running<'a> {
+impl<'a> Told<'a> {
     pub(crate) fn new(kernel: &'a Kernel, dialect: &'a Dialect) -> Self {
-        Running { kernel, dialect, configuration: OnceCell::new() }
+        Told { kernel, dialect, complained: OnceCell::new() }
     }
 }
 
-impl Facts for Running<'_> {
+impl Facts for Told<'_> {
     fn value(&self, fact: Fact<'_>) -> String {
         match fact {
             Fact::KernelVersion => {
                 let version = self.kernel.version().map(|version| version.to_string());
                 version.unwrap_or_default()
             }
-            Fact::KernelRelease => self.kernel.release().unwrap_or_default().to_owned(),
+            Fact::KernelRelease => self.kernel.release().map(ToString::to_string).unwrap_or_default(),
             Fact::Architecture => architecture(self.kernel).to_owned(),
             Fact::LanguageVersion => self.dialect.version.clone(),
             Fact::Runtime => self.dialect.runtime.to_owned(),
@@ -71,31 +70,17 @@ pub(crate) fn architecture(kernel: &Kernel) -> &'static str {
     }
 }
 
-impl Running<'_> {
+impl Told<'_> {
     /// The value of a kernel option; empty if it is not set.
     fn config(&self, option: &str) -> String {
-        let text = self.configuration.get_or_init(|| {
-            let found = configuration(self.kernel.release().unwrap_or_default());
-            if found.is_none() {
-                terminal::complain(
-                    "the kernel's configuration is nowhere to be read: every CONFIG_ option is taken as not set",
-                );
+        match self.kernel.config() {
+            Ok(config) => config.value(option).unwrap_or_default().to_owned(),
+            Err(error) => {
+                self.complained.get_or_init(|| {
+                    terminal::complain(&format!("{error}; every CONFIG_ option is taken as not set"));
+                });
+                String::new()
             }
-            found.unwrap_or_default()
-        });
-        let line = text.lines().find_map(|line| line.strip_prefix(option)?.strip_prefix('='));
-        line.unwrap_or_default().trim_matches('"').to_owned()
+        }
     }
-}
-
-/// The kernel's configuration: from the kernel itself, else from where distributions put it.
-pub(crate) fn configuration(release: &str) -> Option<String> {
-    let mut text = String::new();
-    if let Ok(packed) = std::fs::File::open("/proc/config.gz")
-        && flate2::read::GzDecoder::new(packed).read_to_string(&mut text).is_ok()
-    {
-        return Some(text);
-    }
-    let places = [format!("/boot/config-{release}"), format!("/lib/modules/{release}/config")];
-    places.iter().find_map(|place| std::fs::read_to_string(place).ok())
 }

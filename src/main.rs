@@ -11,6 +11,7 @@ mod doctor;
 mod examples;
 mod explain;
 mod facts;
+mod kernel;
 mod outcome;
 mod run;
 mod script;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::Kernel(options) => kernel::kernel(&options),
         Command::Stap(options) => return stap::stap(options.words),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Explain(options) => explain::explain(&options),

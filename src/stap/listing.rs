@@ -61,9 +61,9 @@ pub(crate) fn points(request: &Request) -> Verdict {
         Subject::Points(pattern) => (pattern, false),
         _ => return Verdict::Failure,
     };
-    let kernel = Kernel::running();
-    let mut settings = match passes::settings(request, &kernel) {
-        Ok(settings) => settings,
+    let prepared = passes::kernel(request).and_then(|kernel| Ok((passes::settings(request, &kernel)?, kernel)));
+    let (mut settings, kernel) = match prepared {
+        Ok(prepared) => prepared,
         Err(misuse) => {
             terminal::complain(&misuse.0);
             return Verdict::Failure;

@@ -32,7 +32,13 @@ enum Made {
 
 /// Takes a script through the passes.
 pub(crate) fn go(request: &Request) -> Verdict {
-    let kernel = Kernel::running();
+    let kernel = match kernel(request) {
+        Ok(kernel) => kernel,
+        Err(Misuse(sentence)) => {
+            terminal::complain(&sentence);
+            return Verdict::Failure;
+        }
+    };
     let mut sources = Sources::default();
     let prepared = settings(request, &kernel).and_then(|settings| {
         let files = read(request, &settings, &mut sources)?;
@@ -147,6 +153,10 @@ fn make(compilation: &mut Compilation<'_>, files: &[FileId], request: &Request, 
     }
     *pass = 4;
     done(4, "compiled in memory");
+    if request.last_pass > 4 && !compilation.is_for_running() {
+        banner("The script is for another kernel (-r), so it ends after pass 4.");
+        return Ok(Made::Text(String::new()));
+    }
     // There is no module file, and so no path of one to print.
     Ok(if request.last_pass == 4 { Made::Text(String::new()) } else { Made::Program(Box::new((placed, artifact))) })
 }
@@ -193,14 +203,21 @@ fn refuse_unprivileged(compilation: &mut Compilation<'_>, program: &Program, pri
     if refused { Err(Stop::Script) } else { Ok(()) }
 }
 
+/// The kernel that `-r` names, or else the running one.
+pub(crate) fn kernel(request: &Request) -> Result<Kernel, Misuse> {
+    let Some(given) = &request.release else { return Ok(Kernel::running()) };
+    let path = Path::new(given);
+    // A build directory names its kernel's release, unless the kernel itself is in it.
+    let what = match path.join("vmlinux") {
+        built if built.is_file() => built,
+        _ if path.is_file() || path.join("boot").is_dir() => path.to_path_buf(),
+        _ => release_of(given).into(),
+    };
+    crate::kernel::named(Some(&what)).map_err(|error| Misuse(format!("`-r {given}`: {error}")))
+}
+
 /// What the script is compiled with.
 pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, Misuse> {
-    let running = kernel.release().unwrap_or_default();
-    if let Some(release) = &request.release
-        && release_of(release) != running
-    {
-        return Err(Misuse(format!("`-r {release}`: only facts of the running kernel, {running}, are known here")));
-    }
     let here = facts::architecture(kernel);
     if let Some(other) = request.architecture.as_deref().filter(|asked| *asked != here) {
         return Err(Misuse(format!("`-a {other}`: only scripts for this machine, {here}, are compiled here")));
@@ -219,7 +236,7 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
     let dialect = Dialect { version, runtime: request.runtime, privilege, guru: request.guru };
     let mut settings = Settings {
         args: request.args.clone(),
-        hz: compile::ticks_per_second(),
+        hz: compile::ticks_per_second(kernel),
         search: compile::search_path(),
         dialect,
         ..Settings::default()

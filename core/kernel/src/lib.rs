@@ -17,13 +17,18 @@
 //! # Ok::<(), systap_kernel::KernelError>(())
 //! ```
 
+mod arch;
 pub mod btf;
 pub mod capability;
+mod config;
 mod error;
+mod facts;
 mod function;
 pub mod glob;
+mod open;
 mod release;
 pub mod signal;
+mod source;
 pub mod symbols;
 pub mod syscall;
 #[cfg(test)]
@@ -31,28 +36,21 @@ mod tests;
 mod tracefs;
 mod tracepoint;
 
+pub use arch::Arch;
 pub use btf::{Btf, BtfError, Kind, TypeId};
+pub use config::Config;
 pub use error::KernelError;
+pub use facts::{Effort, Saved};
 pub use function::{Function, Prototype};
-pub use release::{Arch, Version};
+pub use release::{Family, NoRelease, Release, Version};
 pub use symbols::Symbols;
 pub use syscall::{CompatTable, SyscallTable};
 pub use tracepoint::{Param, Tracepoint};
 
-use std::io::ErrorKind;
-use std::path::Path;
+use source::{Record, Source};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use systap_sys::mapping::MappedFile;
 use tracefs::Events;
-
-/// Where the running kernel shows its types.
-const BTF_FILE: &str = "/sys/kernel/btf/vmlinux";
-
-/// Where the running kernel shows its symbols.
-const SYMBOLS_FILE: &str = "/proc/kallsyms";
-
-/// Where the running kernel shows its release.
-const RELEASE_FILE: &str = "/proc/sys/kernel/osrelease";
 
 /// A fact that is read when it is first asked for, and kept, as is the error if it cannot be read.
 type Fact<T> = OnceLock<Result<T, KernelError>>;
@@ -61,45 +59,48 @@ type Fact<T> = OnceLock<Result<T, KernelError>>;
 #[derive(Debug)]
 pub struct Kernel {
     arch: Arch,
-    running: bool,
-    release: Fact<String>,
+    source: Source,
+    release: Fact<Release>,
     btf: Fact<Btf>,
+    config: Fact<Config>,
     tracepoints: Fact<tracepoint::Table>,
     events: Fact<Events>,
     symbols: Fact<Symbols>,
 }
 
 impl Kernel {
-    /// The running kernel. Reads nothing yet.
-    pub fn running() -> Kernel {
+    fn of(source: Source, arch: Arch) -> Kernel {
         Kernel {
-            arch: Arch::HOST,
-            running: true,
+            arch,
+            source,
             release: Fact::new(),
             btf: Fact::new(),
+            config: Fact::new(),
             tracepoints: Fact::new(),
             events: Fact::new(),
             symbols: Fact::new(),
         }
     }
 
+    /// The running kernel. Reads nothing yet.
+    pub fn running() -> Kernel {
+        Kernel::of(Source::Running, Arch::HOST)
+    }
+
+    /// A recorded kernel, whose facts come from the record.
+    fn recorded(file: PathBuf, arch: Arch, release: Result<Release, KernelError>, record: Record) -> Kernel {
+        Kernel { release: Fact::from(release), ..Kernel::of(Source::Recorded { file, record }, arch) }
+    }
+
     /// A kernel of this machine's architecture from what was recorded of it: the bytes of its BTF, its events as
     /// (subsystem, event) if they were recorded, and its release.
     pub fn from_parts(btf: Vec<u8>, events: Option<Vec<(String, String)>>, release: &str) -> Kernel {
-        let btf = Btf::from_bytes(btf).map_err(|source| KernelError::Btf { file: "recorded BTF".into(), source });
-        let not_recorded = |fact| KernelError::NotRecorded { fact };
-        Kernel {
-            arch: Arch::HOST,
-            running: false,
-            release: Fact::from(Ok(release.to_string())),
-            btf: Fact::from(btf),
-            tracepoints: Fact::new(),
-            events: Fact::from(match events {
-                Some(events) => Ok(Events::Recorded(events.into_iter().collect())),
-                None => Err(not_recorded("list of trace events")),
-            }),
-            symbols: Fact::from(Err(not_recorded("symbols"))),
-        }
+        let file = PathBuf::from("recorded BTF");
+        let btf = Btf::from_bytes(btf).map_err(|source| KernelError::Btf { file: file.clone(), source });
+        let release = Release::parse(release).map_err(KernelError::from);
+        let kernel = Kernel::recorded(file, Arch::HOST, release, Record::Given);
+        let events = events.map(|events| Fact::from(Ok(Events::Recorded(events.into_iter().collect()))));
+        Kernel { btf: Fact::from(btf), events: events.unwrap_or_default(), ..kernel }
     }
 
     /// The same kernel as one of another architecture.
@@ -112,25 +113,42 @@ impl Kernel {
         Kernel { symbols: Fact::from(Symbols::parse(text, Path::new("recorded symbols"))), ..self }
     }
 
-    /// Whether this is the kernel that runs, so that a program could be loaded into it.
-    pub fn is_running(&self) -> bool {
-        self.running
+    /// The same kernel with this configuration.
+    fn with_config(self, config: Result<Config, KernelError>) -> Kernel {
+        Kernel { config: Fact::from(config), ..self }
     }
 
-    /// Its release, as `uname -r` has it.
-    pub fn release(&self) -> Result<&str, KernelError> {
-        known(self.release.get_or_init(|| {
-            let file = Path::new(RELEASE_FILE);
-            let text = std::fs::read_to_string(file).map_err(|error| KernelError::unreadable(file, error))?;
-            Ok(text.trim_end().to_string())
-        }))
-        .map(String::as_str)
+    /// The same kernel with these types.
+    fn with_btf(self, btf: Btf) -> Kernel {
+        Kernel { btf: Fact::from(Ok(btf)), ..self }
+    }
+
+    /// Whether this is the kernel that runs, so that a program could be loaded into it.
+    pub fn is_running(&self) -> bool {
+        matches!(self.source, Source::Running)
+    }
+
+    /// What it comes from: the file of a recorded kernel.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Running => None,
+            Source::Recorded { file, .. } => Some(file),
+        }
+    }
+
+    /// Its release.
+    pub fn release(&self) -> Result<&Release, KernelError> {
+        known(self.release.get_or_init(|| self.source.release()))
     }
 
     /// The numbers at the start of its release.
     pub fn version(&self) -> Result<Version, KernelError> {
-        let malformed = || KernelError::Malformed { file: RELEASE_FILE.into(), line: 1 };
-        Version::parse(self.release()?).ok_or_else(malformed)
+        self.release().map(Release::version)
+    }
+
+    /// The options that it was built with.
+    pub fn config(&self) -> Result<&Config, KernelError> {
+        known(self.config.get_or_init(|| self.source.config(self)))
     }
 
     /// Its architecture.
@@ -140,14 +158,17 @@ impl Kernel {
 
     /// Its types.
     pub fn btf(&self) -> Result<&Btf, KernelError> {
-        known(self.btf.get_or_init(|| {
-            let file = Path::new(BTF_FILE);
-            let bytes = MappedFile::open(file).map_err(|error| match error.kind() {
-                ErrorKind::NotFound => KernelError::NoBtf { file: file.into() },
-                _ => KernelError::unreadable(file, error),
-            })?;
-            Btf::from_bytes(bytes).map_err(|source| KernelError::Btf { file: file.into(), source })
-        }))
+        known(self.btf.get_or_init(|| self.source.btf()))
+    }
+
+    /// How many types it has, `void` included.
+    pub fn type_count(&self) -> Result<u32, KernelError> {
+        self.btf()?.type_count().map_err(|source| self.malformed(source))
+    }
+
+    /// How many events tracefs lists, those of system calls included.
+    pub fn event_count(&self) -> Result<usize, KernelError> {
+        Ok(self.events()?.all()?.len())
     }
 
     /// The tracepoint of that name. With a subsystem, only if the subsystem has an event of that name: tracefs says so,
@@ -195,15 +216,11 @@ impl Kernel {
 
     /// Its symbols and those of its modules, as they were when this was first asked.
     pub fn symbols(&self) -> Result<&Symbols, KernelError> {
-        known(self.symbols.get_or_init(|| {
-            let file = Path::new(SYMBOLS_FILE);
-            let text = std::fs::read(file).map_err(|error| KernelError::unreadable(file, error))?;
-            Symbols::parse(text, file)
-        }))
+        known(self.symbols.get_or_init(|| self.source.symbols()))
     }
 
     fn events(&self) -> Result<&Events, KernelError> {
-        known(self.events.get_or_init(Events::running))
+        known(self.events.get_or_init(|| self.source.events(self)))
     }
 
     fn tracepoint_table(&self) -> Result<&tracepoint::Table, KernelError> {
@@ -215,8 +232,7 @@ impl Kernel {
 
     /// An error of the kernel's BTF, with the file that it comes from.
     fn malformed(&self, source: BtfError) -> KernelError {
-        let file = if self.running { BTF_FILE } else { "recorded BTF" };
-        KernelError::Btf { file: file.into(), source }
+        KernelError::Btf { file: self.file().unwrap_or(Path::new(source::BTF_FILE)).into(), source }
     }
 }
 

@@ -73,6 +73,20 @@ impl Symbols {
         Ok(Symbols { text, entries, modules })
     }
 
+    /// Symbols of the kernel proper from rows of address, letter and name; `None` if they say nothing.
+    pub(crate) fn from_rows(rows: &[(u64, u8, String)]) -> Option<Symbols> {
+        let mut text = Vec::with_capacity(rows.iter().map(|row| row.2.len() + 1).sum());
+        let mut entries = Vec::with_capacity(rows.len());
+        for (address, letter, name) in rows {
+            let at = u32::try_from(text.len()).ok()?;
+            let Ok(name_len @ 1..) = u16::try_from(name.len()) else { continue };
+            text.extend_from_slice(name.as_bytes());
+            entries.push(Entry { address: *address, name: at, name_len, module: 0, letter: *letter });
+        }
+        entries.sort_by_key(|entry| entry.address);
+        (!entries.is_empty()).then_some(Symbols { text, entries, modules: vec![(0, 0)] })
+    }
+
     /// How many symbols there are.
     pub fn len(&self) -> usize {
         self.entries.len()

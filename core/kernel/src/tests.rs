@@ -41,7 +41,7 @@ fn show(kernel: &Kernel, tracepoint: &Tracepoint) -> String {
 fn a_recorded_kernel() {
     let kernel = recorded(Some(&[("sched", "sched_switch"), ("sched", "gone")]));
     assert!(!kernel.is_running());
-    assert_eq!(kernel.release().unwrap(), "6.1.0-18-amd64");
+    assert_eq!(kernel.release().unwrap().as_str(), "6.1.0-18-amd64");
     assert_eq!(kernel.version().unwrap().to_string(), "6.1.0");
     let switch = kernel.tracepoint(None, "sched_switch").unwrap().unwrap();
     assert_eq!(show(&kernel, &switch), "sched_switch(preempt: _Bool, prev: struct task_struct *)");
@@ -78,10 +78,10 @@ fn what_was_not_recorded_is_an_error() {
 
 #[test]
 fn errors_name_the_file() {
-    let missing = KernelError::NoBtf { file: BTF_FILE.into() };
+    let missing = KernelError::NoBtf { file: source::BTF_FILE.into() };
     insta::assert_snapshot!(missing, @"this kernel describes no types: /sys/kernel/btf/vmlinux does not exist (it was built without CONFIG_DEBUG_INFO_BTF)");
     let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-    insta::assert_snapshot!(KernelError::unreadable(Path::new(BTF_FILE), denied), @"cannot read /sys/kernel/btf/vmlinux: permission denied");
+    insta::assert_snapshot!(KernelError::unreadable(Path::new(source::BTF_FILE), denied), @"cannot read /sys/kernel/btf/vmlinux: permission denied");
 }
 
 #[test]
@@ -177,12 +177,13 @@ fn the_running_kernels_symbols() {
         Ok(symbols) => symbols,
         Err(error) => return eprintln!("skipped: {error}"),
     };
-    let grep = Command::new("grep").args(["-cE", "", SYMBOLS_FILE]).output().unwrap();
+    let grep = Command::new("grep").args(["-cE", "", source::SYMBOLS_FILE]).output().unwrap();
     let lines: usize = String::from_utf8(grep.stdout).unwrap().trim().parse().unwrap();
     // The kernel makes and drops symbols for BPF programs all the time.
     assert!(symbols.len().abs_diff(lines) < 100, "{} {lines}", symbols.len());
     for name in ["vfs_read", "schedule", "_etext"] {
-        let grep = Command::new("grep").args(["-E", &format!(" [tTdDrR] {name}$"), SYMBOLS_FILE]).output().unwrap();
+        let grep =
+            Command::new("grep").args(["-E", &format!(" [tTdDrR] {name}$"), source::SYMBOLS_FILE]).output().unwrap();
         let line = String::from_utf8(grep.stdout).unwrap();
         let address = u64::from_str_radix(line.split(' ').next().unwrap(), 16).unwrap();
         let symbol = symbols.by_name(name).unwrap();

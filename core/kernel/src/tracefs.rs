@@ -40,6 +40,19 @@ impl Events {
         Ok(Events::Tracefs { root, _mount: Some(mount) })
     }
 
+    /// All of them, as (subsystem, event).
+    pub(crate) fn all(&self) -> Result<BTreeSet<(String, String)>, KernelError> {
+        match self {
+            Events::Recorded(events) => Ok(events.clone()),
+            Events::Tracefs { root, .. } => {
+                let file = root.join("available_events");
+                let text = fs::read_to_string(&file).map_err(|error| KernelError::unreadable(&file, error))?;
+                let pairs = text.lines().filter_map(|line| line.split_once(':'));
+                Ok(pairs.map(|(subsystem, event)| (subsystem.to_owned(), event.to_owned())).collect())
+            }
+        }
+    }
+
     /// Whether the subsystem has that event.
     pub(crate) fn has(&self, subsystem: &str, event: &str) -> bool {
         match self {

@@ -19,7 +19,7 @@ pub use types::{Enumerator, Kind, ProtoParam, Type, TypeId};
 
 use index::{Index, RECORD, word};
 use std::ops::{Deref, Range};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use systap_sys::mapping::MappedFile;
 
 /// The first two bytes of BTF, as a number in the byte order of the machine that it describes.
@@ -39,6 +39,13 @@ pub enum Bytes {
     Mapped(MappedFile),
     /// Memory.
     Owned(Vec<u8>),
+    /// A part of what others use too.
+    Part {
+        /// All of it.
+        whole: Arc<Bytes>,
+        /// Where the part is; nothing if it is not within the whole.
+        range: Range<usize>,
+    },
 }
 
 impl Deref for Bytes {
@@ -48,6 +55,7 @@ impl Deref for Bytes {
         match self {
             Bytes::Mapped(file) => file,
             Bytes::Owned(bytes) => bytes,
+            Bytes::Part { whole, range } => whole.get(range.clone()).unwrap_or_default(),
         }
     }
 }
@@ -109,6 +117,11 @@ impl Btf {
             return Err(BtfError::Strings);
         }
         Ok(Btf { bytes, types, strings, index: OnceLock::new(), functions: OnceLock::new() })
+    }
+
+    /// The blob itself.
+    pub(crate) fn blob(&self) -> &[u8] {
+        &self.bytes
     }
 
     fn type_section(&self) -> &[u8] {

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use systap_kernel::Kernel;
 use systap_kernel::capability::{Answer, Capability};
@@ -64,15 +64,8 @@ fn readable(name: &str) -> Answer {
 }
 
 fn build_options(kernel: &Kernel) -> Answer {
-    let release = kernel.release().unwrap_or_default();
-    let places: [PathBuf; 3] = [
-        "/proc/config.gz".into(),
-        format!("/boot/config-{release}").into(),
-        format!("/lib/modules/{release}/config").into(),
-    ];
-    if places.iter().any(|place| File::open(place).is_ok()) {
-        Answer::Yes
-    } else {
-        Answer::No("neither /proc/config.gz nor a file of the distribution's is there".to_owned())
+    match kernel.config() {
+        Ok(_) => Answer::Yes,
+        Err(_) => Answer::No("neither /proc/config.gz nor a file of the distribution's is there".to_owned()),
     }
 }

@@ -127,7 +127,8 @@ impl Parser<'_> {
     fn suffixed(&mut self) -> Completed {
         let mut base = self.primary();
         // Any value may be a pointer; an array's name and a histogram have taken their own brackets already.
-        if base.kind != MissingExpr && matches!(self.kind(), Arrow | LeftBracket | Dollar | DollarDollar) {
+        let is_value = !matches!(base.kind, MissingExpr | InExpr);
+        if is_value && matches!(self.kind(), Arrow | LeftBracket | Dollar | DollarDollar) {
             let marker = self.start_around(base);
             let mut height = base.height;
             loop {
