@@ -67,6 +67,7 @@ fn checks(kernel: &Kernel) -> bool {
         target: None,
         limits: Limits::default(),
         globals_override: vec![],
+        args: &[],
         hz: 250,
         guru: false,
         skip_badvars: false,

@@ -74,6 +74,7 @@ fn once(text: &str, kernel: &Kernel) -> Result<(Duration, Duration), String> {
     let start = Instant::now();
     let elaborated = elaborate(Input {
         files: &files,
+        args: &[],
         sources: &mut sources,
         list: false,
         tapsets: None,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::output_file::Rotation;
+
 /// Runs SystemTap-language scripts against the running kernel.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -149,9 +151,15 @@ pub(crate) struct ScriptOptions {
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
-    /// Write the output to a file
+    /// Write the output to a file; `%Y` and what else strftime(3) knows stand for the time
     #[arg(short = 'o', value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    pub(crate) output: Option<String>,
+    /// Begin a new file, FILE.0, FILE.1 and so on, at that size, and keep the last N of them
+    #[arg(short = 'S', value_name = "MB[,N]", requires = "output", value_parser = parse_rotation)]
+    pub(crate) rotation: Option<Rotation>,
+    /// At the end, tell how often each probe ran, in SystemTap's form
+    #[arg(skip)]
+    pub(crate) hit_report: bool,
     /// End after that many seconds
     #[arg(short = 'T', value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) seconds: Option<f64>,
@@ -280,6 +288,11 @@ pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec
         args.insert(1, "run".into());
     }
     args
+}
+
+/// The value of `-S`.
+fn parse_rotation(text: &str) -> Result<Rotation, String> {
+    Rotation::parse(text).ok_or_else(|| "expected a size in MB, or a size and a number of files: `10,3`".to_owned())
 }
 
 /// Bytes, with K, M or G for powers of 1024.

@@ -97,6 +97,7 @@ fn remark(definition: &str, outcome: &limits::Outcome) -> Option<(String, bool)>
     match outcome {
         limits::Outcome::Set => None,
         limits::Outcome::Meaningless(why) => Some((format!("-D {definition} has no effect: {why}"), false)),
+        limits::Outcome::Missing(why) => Some((format!("-D {definition} has no effect: {why}"), true)),
         limits::Outcome::Unknown { nearest } => {
             let nearest = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             Some((format!("-D {definition} has no effect: there is no such limit{nearest}"), true))
@@ -320,6 +321,7 @@ impl<'a> Compilation<'a> {
         let programs = Programs::new(settings.search.clone());
         how(systap_elaborate::Input {
             files,
+            args: &settings.args,
             sources: self.sources,
             list: settings.list,
             tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),

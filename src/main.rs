@@ -13,6 +13,7 @@ mod explain;
 mod facts;
 mod kernel;
 mod outcome;
+mod output_file;
 mod run;
 mod script;
 mod sink;

@@ -1,7 +1,6 @@
 //! `systap run`: compiles a script and runs it.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use systap_sys::process::Exit;
 use crate::cli::{Format, RunOptions};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
 use crate::outcome::Status;
+use crate::output_file::OutputFile;
 use crate::script::{self, Unreadable};
 use crate::sink::{Destination, Voice};
 use crate::{summary, terminal};
@@ -91,10 +91,10 @@ pub(crate) fn execute(scene: &Scene<'_>, compiled: Compiled, smaller: impl FnOnc
     let Scene { options, sources, kernel, hz, time_limit } = *scene;
     let destination = match &options.output {
         None => Destination::Stdout(std::io::stdout()),
-        Some(path) => match File::create(path) {
+        Some(name) => match OutputFile::create(name, options.rotation) {
             Ok(file) => Destination::File(file),
             Err(error) => {
-                terminal::complain(&format!("cannot write to `{}`: {error}", path.display()));
+                terminal::complain(&format!("cannot write to `{name}`: {error}"));
                 return Status::Usage.into();
             }
         },
@@ -186,6 +186,9 @@ fn finish(report: &Report, options: &RunOptions, voice: &mut Voice<'_>, sources:
         let mut text = summary::losses(report, sources);
         if options.summary {
             text += &summary::table(report);
+        }
+        if options.hit_report {
+            text += &summary::hits(report, sources);
         }
         terminal::write_to_stderr(text.as_bytes());
     }

@@ -1,7 +1,6 @@
 //! Where a run's words go: output to standard output or a file, everything else to standard error; as text or as JSON, an
 //! object a line.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -10,6 +9,7 @@ use systap_diagnostics::{Diagnostic, Sources, Span, render};
 use systap_runtime::{Notice, RuntimeReport, Sink, Step};
 
 use crate::cli::{Colour, Format};
+use crate::output_file::OutputFile;
 use crate::terminal;
 
 /// Takes what a run says.
@@ -27,7 +27,7 @@ pub(crate) struct Voice<'a> {
 /// Where output goes.
 pub(crate) enum Destination {
     Stdout(io::Stdout),
-    File(File),
+    File(OutputFile),
 }
 
 impl Destination {
@@ -38,7 +38,7 @@ impl Destination {
                 stdout.write_all(bytes)?;
                 stdout.flush()
             }
-            Destination::File(file) => file.write_all(bytes),
+            Destination::File(file) => file.write(bytes),
         }
     }
 }
@@ -154,7 +154,7 @@ impl Sink for Voice<'_> {
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match &self.destination {
             Destination::Stdout(stdout) => Some(stdout.as_fd()),
-            Destination::File(file) => Some(file.as_fd()),
+            Destination::File(file) => Some(file.file().as_fd()),
         }
     }
 }

@@ -87,6 +87,21 @@ pub(crate) fn losses(report: &Report, sources: &Sources) -> String {
     text
 }
 
+/// What `-t` of SystemTap's command line tells: how often each probe ran that did. Cycles are not counted.
+pub(crate) fn hits(report: &Report, sources: &Sources) -> String {
+    let mut text = "----- probe hit report: \n".to_owned();
+    for (index, probe) in report.probes.iter().enumerate() {
+        let Some(hits) = probe.hits.filter(|hits| *hits > 0) else { continue };
+        let (place, file) = (sources.place(probe.span), &sources.file(probe.span.file).name);
+        let from = sources.text(probe.span);
+        text += &format!(
+            "{}, ({file}:{}:{}), hits: {hits}, from: {from}, index: {index}\n",
+            probe.point, place.line, place.column
+        );
+    }
+    text
+}
+
 /// The table of `--summary`.
 pub(crate) fn table(report: &Report) -> String {
     let count = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());

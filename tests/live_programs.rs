@@ -48,6 +48,11 @@ struct Built {
 
 /// Builds the program; `None` if tracing is not possible here or there is no compiler.
 fn build() -> Option<Built> {
+    build_from(PROGRAM)
+}
+
+/// Builds a program of that text, likewise.
+fn build_from(text: &str) -> Option<Built> {
     if !can_trace() {
         return None;
     }
@@ -57,8 +62,8 @@ fn build() -> Option<Built> {
     }
     let folder = tempfile::tempdir().expect("a folder can be made");
     let (source, path) = (folder.path().join("shop.c"), folder.path().join("shop"));
-    std::fs::write(&source, PROGRAM).expect("a file can be written");
-    match Command::new("cc").args(["-O1", "-o"]).arg(&path).arg(&source).status() {
+    std::fs::write(&source, text).expect("a file can be written");
+    match Command::new("cc").args(["-O1", "-Wl,--build-id", "-o"]).arg(&path).arg(&source).status() {
         Ok(status) if status.success() => Some(Built { _folder: folder, path }),
         other => {
             eprintln!("skipped: no C compiler builds the program: {other:?}");
@@ -93,6 +98,28 @@ fn functions_and_their_returns() {
         expected.push(format!("out {}", 2 * call));
     }
     assert_eq!(built.lines(script), expected);
+}
+
+#[test]
+fn the_file_behind_an_address_while_the_program_lives() {
+    let lasting = PROGRAM.replace("#include <stdio.h>", "#include <stdio.h>\n#include <unistd.h>");
+    let Some(built) = build_from(&lasting.replace("printf(", "usleep(300000); printf(")) else { return };
+    let said = |program: &str, option: &str, line: &dyn Fn(&str) -> Option<String>| {
+        let output = Command::new(program).arg(option).arg(&built.path).output().ok()?;
+        String::from_utf8_lossy(&output.stdout).lines().find_map(line)
+    };
+    let id = said("readelf", "-n", &|line| Some(line.trim().strip_prefix("Build ID: ")?.to_owned()));
+    let address = said("nm", "-P", &|line| Some(line.strip_prefix("twice T ")?.split(' ').next()?.to_owned()));
+    let (Some(id), Some(address)) = (id, address) else { return eprintln!("skipped: there are no binutils") };
+    let address = u64::from_str_radix(&address, 16).expect("nm prints hexadecimal");
+    let script = "probe process(\"SHOP\").function(\"twice\") {
+            printf(\"%s %x %s %s\\n\", umodbuildid(uaddr()), umodaddr(uaddr()), probe_type(), returnstr(1))
+            printf(\"%d %d\\n\", uarch_bytes(), probing_32bit_app())
+        }
+        probe process(\"SHOP\").function(\"twice\").return { println(probe_type(), \" \", returnstr(2)) exit() }";
+    let lines = built.lines(script);
+    let expected = [format!("{id} {address:x} uprobe N/A"), "8 0".to_owned(), "uretprobe 0x2".to_owned()];
+    assert_eq!(lines, expected);
 }
 
 #[test]
@@ -173,4 +200,72 @@ fn what_is_not_run_yet_resolves() {
     let text = "probe netfilter.hook(\"NF_INET_LOCAL_IN\").pf(\"NFPROTO_IPV4\") { println($hooknum) }";
     run(["check", "--until", "resolve", "-e", text]).is_quiet();
     run(["check", "-e", text]).exits(1).complains(&["error[not-run-yet]", "network filters"]);
+    let metrics = "global by, calls
+         probe init { json_set_prefix(\"p\") json_add_string_metric(\"s\", \"\") json_add_array(\"list\", \"\") }
+         probe begin { by[1, \"x\"] = 3 calls[2] = 3 }
+         probe json_data {
+           @json_output_data_start
+           if (calls[2]) @json_output_string_value(\"s\", \"y\")
+           @json_output_array_numeric_value(\"list\", \"0\", \"m\", calls[2])
+           @json_output_data_end
+         }
+         probe prometheus {
+           @prometheus_dump_array2(by, \"calls\", \"pid\", \"name\")
+           @prometheus_dump_array1_map(calls, \"calls\", \"error\", sprint, errno_str)
+           @prometheus_dump_array1_map_unquoted(calls, \"calls\", \"error\", sprint, errno_str)
+         }";
+    run(["check", "--until", "resolve", "-e", metrics]).is_quiet();
+}
+
+/// What a program that is changed under its feet has, in C.
+const CHANGED: &str = r#"
+#include <signal.h>
+#include <stdio.h>
+struct { char c; short s; int i; long l; void *p; char t[16]; char u[8]; } x = {-1, -1, -1, -1, 0, "old", "abcdefg"};
+static volatile int got;
+static void note(int signal) { got = signal; }
+__attribute__((noinline)) int change(void *at) { __asm__ volatile("" :: "r"(at) : "memory"); return 7; }
+int main(void) {
+  signal(SIGUSR1, note);
+  change(&x);
+  printf("%d %d %d %ld %p %s %s %d\n", x.c, x.s, x.i, x.l, x.p, x.t, x.u, got);
+}
+"#;
+
+#[test]
+fn a_program_is_sent_a_signal() {
+    let Some(built) = build_from(CHANGED) else { return };
+    let script = "probe process(\"SHOP\").function(\"change\") { raise(10) }
+        probe end { try { raise(9) } catch (said) { println(said) } }";
+    let path = built.path.to_str().expect("its path is text");
+    run(["run", "-g", "-c", path, "-e", &script.replace("SHOP", path)])
+        .prints("-1 -1 -1 -1 (nil) old abcdefg 10\nno task is at hand to send signal 9 to\n");
+}
+
+#[test]
+fn the_memory_of_a_program_is_changed() {
+    let Some(built) = build_from(CHANGED) else { return };
+    let script = "global failed
+        probe process(\"SHOP\").function(\"change\") {
+            at = pointer_arg(1)
+            set_user_char(at, 0x141)
+            set_user_short(at + 2, 0x10102)
+            set_user_int(at + 4, 0x1fffffffe)
+            set_user_long(at + 8, 1 << 40)
+            set_user_pointer(at + 16, 0xabc)
+            set_user_string(at + 24, \"new\")
+            set_user_string_n(at + 40, 3, execname() . \"rest\")
+            set_user_string_n(at + 44, 0, \"nothing\")
+            try { set_user_int(16, 1) } catch { failed++ }
+            try { set_user_string(16, \"x\") } catch { failed++ }
+        }
+        probe end { println(failed) }";
+    let path = built.path.to_str().expect("its path is text");
+    let outcome = run(["run", "-g", "-c", path, "-e", &script.replace("SHOP", path)]);
+    if outcome.complaints().contains("does not let BPF write to programs' memory") {
+        outcome.exits(3).complains(&["a kernel without lockdown, and without a security module against it, does"]);
+        eprintln!("skipped: this kernel lets no program write to memory");
+        return;
+    }
+    outcome.prints("65 258 -2 1099511627776 0xabc new shodefg 0\n2\n");
 }

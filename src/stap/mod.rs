@@ -3,6 +3,7 @@
 //! Same options, same verdict, and no exit status but SystemTap's 0 and 1. What an option asks for that does not exist here is
 //! said once, and the script goes on; what makes no sense is refused. Everything that runs scripts is `run`'s and `compile`'s.
 
+mod background;
 mod listing;
 mod passes;
 mod program;
@@ -34,7 +35,7 @@ impl From<bool> for Verdict {
 
 /// Does what a command line asks for; `words` are without the program's name.
 pub(crate) fn stap(words: Vec<OsString>) -> ExitCode {
-    match request(words).map(carry_out) {
+    match request(words.clone()).map(|request| carry_out(request, &words)) {
         Ok(Verdict::Success) => ExitCode::SUCCESS,
         Ok(Verdict::Failure) => ExitCode::FAILURE,
         Err(Misuse(sentence)) => {
@@ -51,7 +52,7 @@ fn request(words: Vec<OsString>) -> Result<Request, Misuse> {
     words::read(&all).and_then(Request::new)
 }
 
-fn carry_out(request: Request) -> Verdict {
+fn carry_out(request: Request, words: &[OsString]) -> Verdict {
     if !request.no_warnings {
         for sentence in &request.idle {
             terminal::complain(sentence);
@@ -69,6 +70,9 @@ fn carry_out(request: Request) -> Verdict {
         Subject::ProbeTypes => print(&listing::probe_types()),
         Subject::ProbeAliases => print(&listing::aliases(&request)),
         Subject::Points(_) | Subject::Variables(_) => listing::points(&request),
+        Subject::File(_) | Subject::Example(_) | Subject::Text(_) if background::is_wanted(&request) => {
+            background::begin(request, words)
+        }
         Subject::File(_) | Subject::Example(_) | Subject::Text(_) => passes::go(&request),
     }
 }

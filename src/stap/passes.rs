@@ -243,11 +243,14 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
     };
     for definition in &request.limits {
         // Any name of C can be defined, with a value or without; so only a value that makes no sense is wrong, and a number that
-        // is none of ours was one of SystemTap's: the nearest that will do is meant.
+        // is none of ours was one of SystemTap's: the nearest that will do is taken, and told.
         if let Err(limits::LimitError::Value { name, value, least, most }) = settings.limit(definition) {
             let number: i128 = value.parse().map_err(|_| Misuse(format!("-D {definition}: a limit is a number")))?;
             let nearest = number.clamp(i128::from(least), i128::from(most));
             _ = limits::set(&mut settings.limits, &format!("{name}={nearest}"));
+            settings
+                .remarks
+                .push((format!("-D {definition}: {name} is {nearest}, the nearest that is possible"), true));
         }
     }
     if request.no_time_limits {
@@ -263,6 +266,7 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         let (name, value) = definition.split_once('=').unwrap_or((definition, ""));
         settings.globals.push((name.to_owned(), value.to_owned()));
     }
+    settings.count_hits = request.timing;
     settings.ring_bytes = request.buffer;
     settings.target = crate::command::target_program(request.command.as_deref(), request.process);
     // SystemTap tells of what it drops, and with -u drops nothing.
@@ -318,6 +322,8 @@ fn options(request: &Request) -> RunOptions {
     RunOptions {
         script: ScriptOptions { guru: request.guru, color: request.color, ..ScriptOptions::default() },
         output: request.output.clone(),
+        rotation: request.rotation,
+        hit_report: request.timing,
         command: request.command.clone(),
         process: request.process.filter(|pid| *pid != 0),
         verbose: request.verbose[4] > 1,

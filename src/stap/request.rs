@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::table::Id;
 use super::words::{Line, Misuse, number};
 use crate::cli::Colour;
+use crate::output_file::Rotation;
 
 /// Where the script comes from, or what is listed instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +65,12 @@ pub(crate) struct Request {
     pub(crate) architecture: Option<String>,
     pub(crate) command: Option<String>,
     pub(crate) process: Option<u32>,
-    pub(crate) output: Option<PathBuf>,
+    pub(crate) output: Option<String>,
+    pub(crate) rotation: Option<Rotation>,
+    /// Tell at the end how often the probes ran.
+    pub(crate) timing: bool,
+    /// Go on without this command.
+    pub(crate) background: bool,
     /// Bytes.
     pub(crate) buffer: Option<u32>,
     pub(crate) time_limit: Option<Duration>,
@@ -100,6 +106,9 @@ impl Default for Request {
             command: None,
             process: None,
             output: None,
+            rotation: None,
+            timing: false,
+            background: false,
             buffer: None,
             time_limit: None,
             no_global_display: false,
@@ -130,11 +139,14 @@ impl Request {
         let mut request = Request::default();
         let mut reading = Reading::default();
         for given in line.options {
-            if !given.row.idle.is_empty() {
+            if given.row.id != Id::Absent && !given.row.idle.is_empty() {
                 let sentence = format!("`{}` has no effect: {}", given.row.name(), given.row.idle);
                 if !request.idle.contains(&sentence) {
                     request.idle.push(sentence);
                 }
+            }
+            if given.row.id == Id::Absent {
+                return misuse(&format!("`{}` is not supported: {}", given.row.name(), given.row.idle));
             }
             request.take(given.row.id, &given.row.name(), given.value.unwrap_or_default(), &mut reading)?;
         }
@@ -216,7 +228,11 @@ impl Request {
             Id::Sysenv => self.idle.push("`--sysenv` has no effect: scripts run on this system".to_owned()),
             Id::Command => self.command = Some(value),
             Id::Process => self.process = number(&value).and_then(|pid| u32::try_from(pid).ok()),
-            Id::Output => self.output = Some(PathBuf::from(value)),
+            Id::Output => self.output = Some(value),
+            // Files of size 0 are files without end.
+            Id::Rotation => self.rotation = Rotation::parse(&value),
+            Id::Timing => self.timing = true,
+            Id::Background => self.background = true,
             Id::Buffer => {
                 let bytes = (number(&value).unwrap_or(1) << 20).min(LARGEST_BUFFER);
                 self.buffer = Some((bytes as u32).next_power_of_two());
@@ -246,10 +262,9 @@ impl Request {
                 reading.privilege = Some(wanted);
             }
             Id::NoScript => reading.needs_no_script = true,
-            Id::Absent => return misuse(&format!("`{name}` is not supported")),
             Id::Version if reading.subject != Some(Subject::Help) => reading.subject = Some(Subject::Version),
             Id::Help => reading.subject = Some(Subject::Help),
-            Id::Version | Id::Idle => {}
+            Id::Version | Id::Idle | Id::Absent => {}
         }
         Ok(())
     }
@@ -262,6 +277,17 @@ impl Request {
         }
         if self.command.is_some() && self.process.is_some_and(|pid| pid != 0) {
             return misuse("`-c` and `-x` cannot be given together");
+        }
+        if self.rotation.is_some() && self.output.is_none() && self.last_pass == 5 {
+            return misuse("`-S` needs a file to begin anew, -o FILE");
+        }
+        if self.background && self.last_pass == 5 && !lists {
+            if self.output.is_none() {
+                return misuse("`-F` needs -o FILE: nothing could come later and ask for the output");
+            }
+            if self.subject == Subject::File("-".into()) {
+                return misuse("`-F` takes no script from standard input, which it leaves");
+            }
         }
         if self.guru && self.privilege != Privilege::Developer {
             return misuse("guru mode, -g, takes --privilege=stapdev");
@@ -309,7 +335,10 @@ mod tests {
             ("--suppress-time-limits -g -e x", "before it"),
             ("--sysenv=A=b -e x", "behind `--sysroot`"),
             ("-T 0 -e x", "a thousandth"),
-            ("-i", "not supported"),
+            ("-i", "not supported: give the script as a file"),
+            ("-S 5 -e x", "needs a file"),
+            ("-F -e x", "`-F` needs -o FILE"),
+            ("-F -o x -", "no script from standard input"),
         ] {
             let found = request(text).expect_err(text).0;
             assert!(found.contains(part), "{text}: {found}");
@@ -319,8 +348,8 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_said_once() {
-        let asked = request("-kkut -B A=b -e x").expect("it makes sense");
+        let asked = request("-kkuq -B A=b -e x").expect("it makes sense");
         let said: Vec<&str> = asked.idle.iter().map(|said| said.split(' ').next().unwrap_or("")).collect();
-        assert_eq!(said, ["`-k`", "`-t`", "`-B`"]);
+        assert_eq!(said, ["`-k`", "`-q`", "`-B`"]);
     }
 }

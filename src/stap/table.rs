@@ -72,6 +72,9 @@ pub(crate) enum Id {
     Command,
     Process,
     Output,
+    Rotation,
+    Timing,
+    Background,
     Buffer,
     Seconds,
     NoGlobalDisplay,
@@ -98,7 +101,8 @@ pub(crate) struct Row {
     pub(crate) accepts: Accepts,
     /// What it does, for `--help`.
     pub(crate) says: &'static str,
-    /// Of an option without effect: why it has none. Said once when it is given; empty: there is nothing to say.
+    /// Of an option without effect: why it has none. Said once when it is given; empty: there is nothing to say. Of one that is
+    /// refused: why.
     pub(crate) idle: &'static str,
 }
 
@@ -182,7 +186,7 @@ pub(crate) static GROUPS: &[Group] = &[
                 .of(OneOf(&["always", "auto", "never"])),
             row(Idle, Some('k'), &[], Nothing, "keep the temporary directory").because("there is none"),
             row(Id::Unoptimized, Some('u'), &[], Nothing, "drop nothing for being unused"),
-            row(Idle, Some('t'), &[], Nothing, "time the probes").because("`systap run --summary` counts their hits"),
+            row(Id::Timing, Some('t'), &[], Nothing, "tell at the end how often each probe ran"),
             row(Idle, Some('q'), &[], Nothing, "note which tapsets are used").because("no such notes are kept"),
             row(Idle, None, &["check-version"], Nothing, "warn of what depends on SystemTap's version")
                 .because("nothing that is known here does"),
@@ -250,14 +254,15 @@ pub(crate) static GROUPS: &[Group] = &[
             row(Idle, None, &["target-namespaces"], Value("PID"), "whose namespaces processes are numbered by")
                 .of(Number(1, i32::MAX as u64))
                 .because("processes are numbered as this one sees them"),
-            row(Id::Output, Some('o'), &[], Value("FILE"), "write the output to a file").of(Something),
+            row(Id::Output, Some('o'), &[], Value("FILE"), "write the output to a file; % as in strftime")
+                .of(Something),
             row(Id::Seconds, Some('T'), &[], Value("SECONDS"), "end after that time"),
             row(Id::Buffer, Some('s'), &[], Value("MB"), "size of the buffer for output").of(Number(1, 4095)),
-            row(Idle, Some('S'), &[], Value("MB[,N]"), "begin a new output file at that size")
-                .of(Rotation)
-                .because("the output is one file"),
-            row(Idle, Some('b'), &[], Nothing, "a file for each CPU").because("the output is one file"),
-            row(Idle, Some('F'), &[], Nothing, "leave the probes in place").because("the probes end with this command"),
+            row(Id::Rotation, Some('S'), &[], Value("MB[,N]"), "begin a new output file at that size; keep the last N")
+                .of(Rotation),
+            row(Idle, Some('b'), &[], Nothing, "a file for each CPU")
+                .because("the output of all CPUs is one, in order"),
+            row(Id::Background, Some('F'), &[], Nothing, "go on in the background, into the file of -o"),
             row(Id::NoGlobalDisplay, None, &["no-global-var-display"], Nothing, "print no globals at the end"),
             row(Id::Runtime, None, &["runtime"], Value("NAME"), "what scripts hear the runtime is")
                 .of(OneOf(&["kernel", "bpf", "dyninst"])),
@@ -269,8 +274,10 @@ pub(crate) static GROUPS: &[Group] = &[
             row(Idle, None, &["monitor"], Perhaps("SECONDS"), "show how the run goes")
                 .of(Number(1, MOST))
                 .because("`systap run --summary` tells at the end"),
-            row(Id::Absent, Some('i'), &["interactive"], Nothing, "build a script by questions"),
-            row(Id::Absent, None, &["language-server"], Nothing, "serve an editor"),
+            row(Id::Absent, Some('i'), &["interactive"], Nothing, "build a script by questions")
+                .because("give the script as a file, or by -e"),
+            row(Id::Absent, None, &["language-server"], Nothing, "serve an editor")
+                .because("nothing here speaks with editors"),
         ],
     },
     Group {
@@ -331,7 +338,8 @@ Options may stand behind the script; behind `--` nothing is an option.
         for row in group.rows {
             text += &format!("  {:<34}{}\n", usage(row), row.says);
             if !row.idle.is_empty() {
-                text += &format!("{:36}(no effect: {})\n", "", row.idle);
+                let fate = if row.id == Id::Absent { "refused" } else { "no effect" };
+                text += &format!("{:36}({fate}: {})\n", "", row.idle);
             }
         }
     }
@@ -366,7 +374,9 @@ mod tests {
                 assert!(names.insert(name.clone()), "{name} is there twice");
             }
             assert!(row.short.is_some() || !row.long.is_empty(), "{row:?}");
-            assert!(row.id == Id::Idle || row.id == Id::NoScript || row.idle.is_empty(), "{row:?}");
+            let has_none = matches!(row.id, Id::Idle | Id::NoScript | Id::Absent);
+            assert!(has_none || row.idle.is_empty(), "{row:?}");
+            assert!(row.id != Id::Absent || !row.idle.is_empty(), "{row:?}");
         }
     }
 

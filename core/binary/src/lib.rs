@@ -149,6 +149,16 @@ impl Binary {
         Ok(offset_of(&self.object()?, address))
     }
 
+    /// The identifier that the linker gave the file (the note of `.note.gnu.build-id`), if it has one.
+    ///
+    /// # Errors
+    /// Where the file is malformed.
+    pub fn build_id(&self) -> Result<Option<Vec<u8>>, BinaryError> {
+        let object = self.object()?;
+        let id = object.build_id().map_err(|error| self.malformed(error))?;
+        Ok(id.map(<[u8]>::to_vec))
+    }
+
     /// Whether the file has debug information that tells of source lines and variables.
     pub fn has_debug_information(&self) -> bool {
         self.object().is_ok_and(|object| object.section_by_name(".debug_info").is_some())

@@ -25,10 +25,6 @@ pub(crate) enum Builtin {
     Text { space: Space, limited: bool, fallback: bool },
     /// `ctime()`: of now.
     CtimeNow,
-    /// `thread_indent(delta)`
-    ThreadIndent,
-    /// `indent(delta)`
-    Indent,
     /// `log(message)`
     Log,
     /// `print_backtrace()`
@@ -43,6 +39,10 @@ pub(crate) enum Builtin {
     Pp,
     /// `pn()`: the probe point as the script has it.
     Pn,
+    /// `probe_type()`: the kind of mechanism that fires the handler.
+    ProbeType,
+    /// `HZ()`: ticks of the kernel a second.
+    Hertz,
     /// `ppfunc()`: the function in the resolved probe point.
     PointFunction,
     /// Whether the point is in a function of the kernel's, for the library.
@@ -60,8 +60,11 @@ pub(crate) enum Builtin {
 impl Builtin {
     /// Whether it depends on the handler that it is called from.
     pub(crate) fn asks_for_event(self) -> bool {
-        use Builtin::{AtFunction, EventArgument, IsReturn, Pn, PointFunction, Pp, Register, Registers};
-        matches!(self, Pp | Pn | PointFunction | AtFunction | IsReturn | Registers | Register | EventArgument)
+        use Builtin::{AtFunction, EventArgument, IsReturn, Pn, PointFunction, Pp, ProbeType, Register, Registers};
+        matches!(
+            self,
+            Pp | Pn | PointFunction | ProbeType | AtFunction | IsReturn | Registers | Register | EventArgument
+        )
     }
 
     /// The types of its parameters.
@@ -70,7 +73,7 @@ impl Builtin {
         match self {
             Builtin::Intrinsic(intrinsic) => intrinsic.signature().params,
             Builtin::Read(..) | Builtin::Readable(..) | Builtin::ScaledOfCpu(..) => &[Long],
-            Builtin::ThreadIndent | Builtin::Indent | Builtin::Register | Builtin::EventArgument => &[Long],
+            Builtin::Register | Builtin::EventArgument => &[Long],
             Builtin::Text { limited: false, fallback: false, .. } => &[Long],
             Builtin::Text { limited: true, fallback: false, .. } => &[Long, Long],
             Builtin::Text { limited: false, fallback: true, .. } => &[Long, Text],
@@ -80,6 +83,7 @@ impl Builtin {
             Builtin::Context(_) | Builtin::Scaled(..) | Builtin::CtimeNow => &[],
             Builtin::PrintBacktrace | Builtin::Pp | Builtin::Pn | Builtin::PointFunction => &[],
             Builtin::AtFunction | Builtin::IsReturn | Builtin::Registers => &[],
+            Builtin::ProbeType | Builtin::Hertz => &[],
         }
     }
 }
@@ -101,19 +105,28 @@ const NS_S: i64 = 1_000_000_000;
 /// `kernel_*` reads and `user_*_error` reads end in a run-time error if the memory cannot be read; the `user_*` reads
 /// that give 0 instead are the library's. `log` writes a line to the output, as SystemTap's does.
 static TABLE: &[(&str, Builtin)] = &[
+    ("HZ", Builtin::Hertz),
     ("__at_function", Builtin::AtFunction),
     ("__event_argument", Builtin::EventArgument),
+    ("__indent", Run(Intrinsic::Indent)),
+    ("__indent_depth", Run(Intrinsic::IndentDepth)),
     ("__kernel_readable1", Readable(Kernel, W1)),
     ("__load_average", Run(Intrinsic::LoadAverage)),
     ("__pid_namespace", Builtin::Context(Context::PidNamespace)),
+    ("__raise", Run(Intrinsic::Raise)),
+    ("__random", Run(Intrinsic::Random)),
     ("__register", Builtin::Register),
     ("__registers", Builtin::Registers),
     ("__stack_address", Run(Intrinsic::StackAddress)),
     ("__stack_part", Run(Intrinsic::StackPart)),
+    ("__thread_indent", Run(Intrinsic::ThreadIndent)),
+    ("__thread_indent_depth", Run(Intrinsic::ThreadIndentDepth)),
     ("__user_readable1", Readable(User, W1)),
     ("__user_readable2", Readable(User, W2)),
     ("__user_readable4", Readable(User, W4)),
     ("__user_readable8", Readable(User, W8)),
+    ("__write_user", Run(Intrinsic::WriteUser)),
+    ("__write_user_text", Run(Intrinsic::WriteUserText)),
     ("abort", Run(Intrinsic::Abort)),
     ("backtrace", Builtin::Context(Context::Stack)),
     ("cpu", Builtin::Context(Context::Cpu)),
@@ -125,16 +138,19 @@ static TABLE: &[(&str, Builtin)] = &[
     ("ctime", Builtin::CtimeNow),
     ("ctime", Run(Intrinsic::Ctime)),
     ("egid", Builtin::Context(Context::Egid)),
+    ("errno_str", Run(Intrinsic::ErrnoName)),
     ("error", Run(Intrinsic::Error)),
     ("euid", Builtin::Context(Context::Euid)),
     ("execname", Builtin::Context(Context::Execname)),
     ("exit", Run(Intrinsic::Exit)),
+    ("fp_to_string", Run(Intrinsic::DoubleText)),
+    ("ftrace", Run(Intrinsic::Ftrace)),
+    ("get_cycles", Builtin::Context(Context::MonotonicNs)),
     ("gettimeofday_ms", Scaled(Context::RealtimeNs, NS_MS)),
     ("gettimeofday_ns", Builtin::Context(Context::RealtimeNs)),
     ("gettimeofday_s", Scaled(Context::RealtimeNs, NS_S)),
     ("gettimeofday_us", Scaled(Context::RealtimeNs, NS_US)),
     ("gid", Builtin::Context(Context::Gid)),
-    ("indent", Builtin::Indent),
     ("is_return", Builtin::IsReturn),
     ("isinstr", Run(Intrinsic::Isinstr)),
     ("jiffies", Builtin::Context(Context::Jiffies)),
@@ -173,11 +189,15 @@ static TABLE: &[(&str, Builtin)] = &[
     ("print_syms", Builtin::PrintStack),
     ("print_ustack", Builtin::PrintUserStack),
     ("print_usyms", Builtin::PrintUserStack),
+    ("printk", Run(Intrinsic::Printk)),
+    ("probe_type", Builtin::ProbeType),
     ("sprint_stack", Run(Intrinsic::StackText)),
     ("sprint_syms", Run(Intrinsic::StackText)),
     ("sprint_ustack", Builtin::OfProcess(Intrinsic::UserStackText)),
     ("sprint_usyms", Builtin::OfProcess(Intrinsic::UserStackText)),
+    ("stp_pid", Builtin::Context(Context::OwnProcess)),
     ("str_replace", Run(Intrinsic::StrReplace)),
+    ("string_to_fp", Run(Intrinsic::TextDouble)),
     ("stringat", Run(Intrinsic::Stringat)),
     ("strlen", Run(Intrinsic::Strlen)),
     ("strpos", Run(Intrinsic::Strpos)),
@@ -187,14 +207,18 @@ static TABLE: &[(&str, Builtin)] = &[
     ("symname", Run(Intrinsic::Symname)),
     ("syscall_name", Run(Intrinsic::SyscallName)),
     ("syscall_num", Run(Intrinsic::SyscallNumber)),
+    ("system", Run(Intrinsic::System)),
     ("target", Builtin::Context(Context::Target)),
     ("task_current", Builtin::Context(Context::TaskCurrent)),
     ("text_strn", Run(Intrinsic::TextStrn)),
-    ("thread_indent", Builtin::ThreadIndent),
     ("tid", Builtin::Context(Context::Tid)),
     ("tokenize", Run(Intrinsic::Tokenize)),
+    ("tz_gmtoff", Run(Intrinsic::ZoneOffset)),
+    ("tz_name", Run(Intrinsic::ZoneName)),
     ("ubacktrace", Builtin::Context(Context::UserStack)),
     ("uid", Builtin::Context(Context::Uid)),
+    ("umodaddr", Builtin::OfProcess(Intrinsic::UserModAddress)),
+    ("umodbuildid", Builtin::OfProcess(Intrinsic::UserModBuildId)),
     ("umodname", Builtin::OfProcess(Intrinsic::UserModname)),
     ("user_char_error", Read(User, W1, true)),
     ("user_int16_error", Read(User, W2, true)),

@@ -69,6 +69,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) structs: HashMap<String, TypeId>,
     /// Which of the library's files this elaboration has taken in.
     pub(crate) library_read: [bool; crate::library::COUNT],
+    /// The script's arguments.
+    pub(crate) args: &'a [String],
     /// How many values `@entry` keeps.
     pub(crate) entries: u32,
     /// What variables keep of the C types of pointers.
@@ -113,6 +115,7 @@ pub(crate) fn run(mut input: Input<'_>, library: &Library) -> Elaborated {
 fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elaborated, Autocast) {
     let Input {
         files,
+        args,
         sources,
         list,
         tapsets,
@@ -153,6 +156,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         tracepoints: HashMap::new(),
         structs: HashMap::new(),
         library_read: [false; crate::library::COUNT],
+        args,
         entries: 0,
         autocast,
         depth: 0,
@@ -181,11 +185,21 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
             elaboration.embedded.push(code.span);
         }
     }
-    for probe in elaboration.names.probes.clone() {
-        elaboration.probe(probe);
+    let of_script = elaboration.names.probes.len();
+    elaboration.read_initialised_globals(files);
+    // A function of the library may bring probes, which may call functions.
+    let (mut armed, mut looked_at, mut found) = (0, 0, false);
+    while armed < elaboration.names.probes.len() || looked_at < elaboration.functions.len() {
+        while let Some(probe) = elaboration.names.probes.get(armed).copied() {
+            let before = elaboration.probes.len();
+            elaboration.probe(probe);
+            found |= armed < of_script && elaboration.probes.len() > before;
+            armed += 1;
+        }
+        elaboration.called_functions(looked_at);
+        looked_at = elaboration.functions.len();
     }
-    elaboration.called_functions(0);
-    if elaboration.probes.is_empty() && elaboration.errors() == 0 {
+    if !found && elaboration.errors() == 0 {
         let finding = Diagnostic::error_without_place("no-probes", "the script probes nothing");
         let finding = if elaboration.names.probes.is_empty() {
             finding.with_help("write one: `probe begin { println(\"hello\") exit() }`")

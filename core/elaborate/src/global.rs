@@ -172,6 +172,10 @@ impl<'a> Elaboration<'a> {
     pub(crate) fn override_globals(&mut self, given: &[(String, String)]) {
         for (name, value) in given {
             if self.names.global(name).is_none() {
+                if crate::library::has_global(name) {
+                    // The script does without it.
+                    continue;
+                }
                 let finding =
                     Diagnostic::error_without_place("unknown-global", format!("there is no global `{name}` to set"));
                 let near = systap_diagnostics::nearest(name, self.names.global_names());

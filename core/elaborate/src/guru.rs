@@ -1,6 +1,6 @@
-//! The functions that only guru mode allows and that BPF cannot do: they are known by name, so that a call of one says why.
+//! The functions that only guru mode allows: which they are, and why BPF cannot do some of them, so that a call of one says why.
 //!
-//! Must never have one that a runtime of ours can run.
+//! Must never say of one that a runtime of ours can run that it cannot be had.
 
 use systap_ir::program::Type::{self, Long, Text};
 
@@ -14,7 +14,6 @@ pub(crate) struct Forbidden {
 }
 
 const KERNEL: &str = "writes the kernel's memory, which a BPF program cannot";
-const USER: &str = "writes a program's memory, which handlers here do not";
 const ARGUMENT: &str = "changes the registers of what is probed, which a BPF program cannot";
 const DELAY: &str = "keeps the processor waiting, which a BPF program cannot";
 
@@ -22,7 +21,6 @@ const DELAY: &str = "keeps the processor waiting, which a BPF program cannot";
 static TABLE: &[(&str, &[Type], &str)] = &[
     ("mdelay", &[Long], DELAY),
     ("panic", &[Text], "stops the machine, which a BPF program cannot"),
-    ("raise", &[Long], "sends the current task a signal, which handlers here do not"),
     ("set_int_arg", &[Long, Long], ARGUMENT),
     ("set_kernel_char", &[Long, Long], KERNEL),
     ("set_kernel_int", &[Long, Long], KERNEL),
@@ -41,16 +39,28 @@ static TABLE: &[(&str, &[Type], &str)] = &[
     ("set_uint_arg", &[Long, Long], ARGUMENT),
     ("set_ulong_arg", &[Long, Long], ARGUMENT),
     ("set_ulonglong_arg", &[Long, Long], ARGUMENT),
-    ("set_user_char", &[Long, Long], USER),
-    ("set_user_int", &[Long, Long], USER),
-    ("set_user_long", &[Long, Long], USER),
-    ("set_user_pointer", &[Long, Long], USER),
-    ("set_user_short", &[Long, Long], USER),
-    ("set_user_string", &[Long, Text], USER),
-    ("set_user_string_arg", &[Long, Text], USER),
-    ("set_user_string_n", &[Long, Long, Text], USER),
     ("udelay", &[Long], DELAY),
 ];
+
+/// Those that the library has, by SystemTap's tapset too.
+static ALLOWED: &[&str] = &[
+    "dump_stack",
+    "printk",
+    "raise",
+    "set_user_char",
+    "set_user_int",
+    "set_user_long",
+    "set_user_pointer",
+    "set_user_short",
+    "set_user_string",
+    "set_user_string_arg",
+    "set_user_string_n",
+];
+
+/// Whether a function that can be had is for guru mode only.
+pub(crate) fn is_allowed_only(name: &str) -> bool {
+    ALLOWED.binary_search(&name).is_ok()
+}
 
 /// The function of that name with that many parameters.
 pub(crate) fn find(name: &str, params: usize) -> Option<Forbidden> {
@@ -64,8 +74,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sorted() {
-        assert!(TABLE.is_sorted_by_key(|row| row.0));
+    fn the_tables_are_sorted() {
+        assert!(TABLE.is_sorted_by_key(|row| row.0) && ALLOWED.is_sorted());
         assert_eq!(find("set_kernel_string_n", 3).unwrap().params, [Long, Long, Text]);
         assert!(find("panic", 0).is_none() && find("zzz", 1).is_none());
     }

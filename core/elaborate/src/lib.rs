@@ -17,6 +17,7 @@ mod build;
 mod builtin;
 mod check;
 mod constant;
+mod dropped;
 mod elaboration;
 mod format;
 mod global;
@@ -56,6 +57,8 @@ pub use tapset::{TapsetFile, TapsetSource, Tapsets};
 pub struct Input<'a> {
     /// The script's files.
     pub files: &'a [ast::File],
+    /// The script's arguments, for what the library says of them.
+    pub args: &'a [String],
     /// Where their text is; the library's files are added when a script needs them.
     pub sources: &'a mut Sources,
     /// Whether to say what each point offers its handler: [`Elaborated::listed`].

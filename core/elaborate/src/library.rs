@@ -1,11 +1,12 @@
 //! The functions of the library that are written in the language, and which file has which.
 //!
-//! Must never cost a script that needs none of them: a file is parsed when the first function of its is called.
+//! Must never cost a script that needs none of them: a file is parsed when the first function of its is called. So its files
+//! use no macros either: those would have to be parsed first.
 
 use crate::elaboration::Elaboration;
 use std::cell::OnceCell;
 use systap_diagnostics::FileId;
-use systap_syntax::ast::File;
+use systap_syntax::ast::{File, Item};
 use systap_syntax::{ParseOptions, parse};
 
 /// A file of the library: its name, its text, and the functions and globals that it has.
@@ -92,16 +93,32 @@ impl<'a> Elaboration<'a> {
         let id = self.sources.add(entry.name, entry.text);
         self.names.library_from.get_or_insert(id);
         library.first.get_or_init(|| id);
-        let parsed = parse(self.sources, id, &ParseOptions::default());
+        let options = ParseOptions { args: self.args.to_vec(), warn_unused_args: false, ..ParseOptions::default() };
+        let parsed = parse(self.sources, id, &options);
         // A library that does not parse is a fault of ours, which shows here rather than as a function that is missing.
         parsed.diagnostics.into_iter().for_each(|finding| self.report(finding));
         let file = cell.get_or_init(|| parsed.file);
         self.take_in(file);
     }
 
+    /// Reads what has the library's globals that the script may name, so that they are what the library says they are, and
+    /// what does not fit that is the script's mistake.
+    pub(crate) fn read_initialised_globals(&mut self, script: &'a [File]) {
+        for word in script.iter().flat_map(crate::tapset::words) {
+            if has_global(word) && self.names.global(word).is_none() {
+                self.read_library(word);
+            }
+        }
+    }
+
+    /// Takes in a file that the script needs: it is a part of the script from now on, and its probes are armed too.
     pub(crate) fn take_in(&mut self, file: &'a File) {
         let mut findings = vec![];
         self.names.add(file, false, &mut findings);
+        self.names.probes.extend(file.items.iter().filter_map(|item| match item {
+            Item::Probe(probe) => Some(probe),
+            _ => None,
+        }));
         findings.into_iter().for_each(|finding| self.report(finding));
     }
 }
@@ -110,7 +127,6 @@ impl<'a> Elaboration<'a> {
 mod tests {
     use super::*;
     use systap_diagnostics::Sources;
-    use systap_syntax::ast::Item;
 
     #[test]
     fn the_index_says_what_the_files_have() {
@@ -124,8 +140,10 @@ mod tests {
                 match item {
                     Item::Function(function) if function.private => {}
                     Item::Global(global) if global.private => {}
+                    Item::Probe(_) => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
+                    Item::Probe(_) => {}
                     other => panic!("{} has something else: {other:?}", entry.name),
                 }
             }

@@ -32,6 +32,8 @@ pub enum Outcome {
     Set,
     /// SystemTap knows the name; here it has no meaning, and this says why.
     Meaningless(&'static str),
+    /// SystemTap does something by that name which is not done here, and whoever asks for it would see the difference.
+    Missing(&'static str),
     /// No such limit. SystemTap hands any name on to its compiler, where it has no effect, so it is no error.
     Unknown {
         /// The one that may have been meant.
@@ -95,10 +97,6 @@ const MEANINGLESS: &[(&str, &str)] = &[
     ("STP_BULKMODE", NO_RELAY),
     ("STP_ON_THE_FLY_INTERVAL", "conditions of probes are looked at with each hit"),
     ("STP_ON_THE_FLY_TIMER_ENABLE", "conditions of probes are looked at with each hit"),
-    ("STP_TIMING", NO_STATISTICS),
-    ("STP_TIMING_NSECS", NO_STATISTICS),
-    ("STP_ALIBI", NO_STATISTICS),
-    ("STP_EXECTRACE", "statements are not traced"),
     ("STAP_CALLEE_MATCHALL", "callees are not probed"),
     ("STP_STDOUT_NOT_ATTY", "whether output is a terminal is asked of it"),
     ("STP_FORCE_STDOUT_TTY", "whether output is a terminal is asked of it"),
@@ -112,9 +110,17 @@ const MEANINGLESS: &[(&str, &str)] = &[
     ("DEBUG_TRANS", NO_MODULE),
 ];
 
+/// What else SystemTap does by such a name, and why not here.
+const MISSING: &[(&str, &str)] = &[
+    ("STP_TIMING", NO_STATISTICS),
+    ("STP_TIMING_NSECS", NO_STATISTICS),
+    ("STP_ALIBI", "handlers run in any case; `run --summary` tells how often"),
+    ("STP_EXECTRACE", "statements are not traced"),
+];
+
 /// The names that mean something here or to SystemTap.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ROWS.iter().map(|row| row.0).chain(MEANINGLESS.iter().map(|row| row.0))
+    ROWS.iter().map(|row| row.0).chain(MEANINGLESS.iter().chain(MISSING).map(|row| row.0))
 }
 
 /// Sets the limit that `definition` names: `NAME=VALUE`, or `NAME` for 1, as C's compiler has it.
@@ -129,6 +135,9 @@ pub fn set(limits: &mut Limits, definition: &str) -> Result<Outcome, LimitError>
     let begins = letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
     if !begins || !letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_') || value.is_empty() {
         return Err(form());
+    }
+    if let Some((_, why)) = MISSING.iter().find(|row| row.0 == name) {
+        return Ok(Outcome::Missing(why));
     }
     let Some(Row(name, least, most, set)) = ROWS.iter().find(|row| row.0 == name) else {
         let why = MEANINGLESS.iter().find(|row| row.0 == name);
@@ -185,6 +194,7 @@ mod tests {
     fn what_has_no_effect_is_told() {
         let outcome = |text| set(&mut Limits::default(), text).unwrap();
         assert_eq!(outcome("MAXTRYLOCK=1000"), Outcome::Meaningless("no handler waits for a lock"));
+        assert_eq!(outcome("STP_EXECTRACE"), Outcome::Missing("statements are not traced"));
         assert_eq!(outcome("MAXACTIONS=1"), Outcome::Unknown { nearest: Some("MAXACTION") });
         assert_eq!(outcome("FOO"), Outcome::Unknown { nearest: None });
     }

@@ -21,7 +21,7 @@ pub struct Listed {
 impl Elaboration<'_> {
     /// Notes what a handler is about to be elaborated for, if somebody lists.
     pub(crate) fn list(&mut self, point: &Point<'_>, facts: &ProbeFacts<'_>) {
-        if !self.list {
+        if !self.list || self.names.in_library(point.span) {
             return;
         }
         let variables = match &facts.event {

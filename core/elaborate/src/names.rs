@@ -48,7 +48,7 @@ pub(crate) struct Names<'a> {
     pub(crate) called: HashMap<Instance, FunctionId>,
     /// Each name of each alias.
     pub(crate) aliases: Vec<(&'a ProbePoint, &'a Alias)>,
-    /// The probes of the script, in order.
+    /// The probes of the script and of what it needs, in order.
     pub(crate) probes: Vec<&'a Probe>,
     /// The functions of the script, in order.
     pub(crate) script_functions: Vec<&'a Function>,

@@ -118,6 +118,8 @@ pub(crate) struct ProbeFacts<'a> {
     pub(crate) members: Option<Members>,
     /// What `pn()` gives: the point as the script has it.
     pub(crate) name: String,
+    /// What `probe_type()` gives.
+    pub(crate) mechanism: &'static str,
     pub(crate) event: EventFacts,
     pub(crate) registers: Registers,
     /// On return of a function or system call rather than on entry.

@@ -74,12 +74,10 @@ fn returns(builtin: Builtin) -> Option<Type> {
         Builtin::Context(fact) => Some(fact.ty()),
         Builtin::Intrinsic(intrinsic) | Builtin::OfProcess(intrinsic) => intrinsic.signature().returns,
         Builtin::Scaled(..) | Builtin::ScaledOfCpu(..) | Builtin::Read(..) | Builtin::Readable(..) => Some(Type::Long),
-        Builtin::IsReturn | Builtin::AtFunction | Builtin::Registers => Some(Type::Long),
+        Builtin::IsReturn | Builtin::AtFunction | Builtin::Registers | Builtin::Hertz => Some(Type::Long),
         Builtin::Register | Builtin::EventArgument => Some(Type::Long),
         Builtin::Text { .. } | Builtin::CtimeNow => Some(Type::Text),
-        Builtin::ThreadIndent | Builtin::Indent | Builtin::Pp | Builtin::Pn | Builtin::PointFunction => {
-            Some(Type::Text)
-        }
+        Builtin::ProbeType | Builtin::Pp | Builtin::Pn | Builtin::PointFunction => Some(Type::Text),
         Builtin::Log | Builtin::PrintBacktrace | Builtin::PrintStack | Builtin::PrintUserStack => None,
     }
 }

@@ -133,7 +133,7 @@ fn points(file: &File) -> impl Iterator<Item = &ProbePoint> {
 }
 
 /// Every word of a file that may be a function's or a global's name.
-fn words<'a>(file: &'a File) -> HashSet<&'a str> {
+pub(crate) fn words<'a>(file: &'a File) -> HashSet<&'a str> {
     let mut words: HashSet<&'a str> = HashSet::new();
     let mut visit = |node: Node<'a>| words.extend(word_of(node));
     for item in &file.items {
@@ -205,11 +205,6 @@ impl<'a> Elaboration<'a> {
                 let first = self.names.tapsets_from.get_or_insert(*id);
                 *first = (*first).min(*id);
                 self.take_in(file);
-                // A file that is taken in is a part of the script: its probes are armed too.
-                self.names.probes.extend(file.items.iter().filter_map(|item| match item {
-                    Item::Probe(probe) => Some(probe),
-                    _ => None,
-                }));
                 open.push(file);
             }
         }

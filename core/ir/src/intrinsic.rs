@@ -38,6 +38,8 @@ pub enum Context {
     Jiffies,
     /// The process of `-x` or `-c`; 0 if neither was given. Constant in a run.
     Target,
+    /// The process of systap itself. Constant in a run.
+    OwnProcess,
     /// Inode number of the namespace of processes that systap runs in (`/proc/self/ns/pid`). Constant in a run.
     PidNamespace,
     /// The kernel stack, as hexadecimal addresses separated by spaces. Rendered on the user side.
@@ -70,7 +72,7 @@ impl Context {
 
     /// It is the same throughout a run.
     pub fn is_constant(self) -> bool {
-        matches!(self, Context::Target | Context::PidNamespace)
+        matches!(self, Context::Target | Context::OwnProcess | Context::PidNamespace)
     }
 
     /// As it is written in the text form.
@@ -92,6 +94,7 @@ impl Context {
             Context::RealtimeNs => "realtime_ns",
             Context::Jiffies => "jiffies",
             Context::Target => "target",
+            Context::OwnProcess => "own_process",
             Context::PidNamespace => "pid_namespace",
             Context::Stack => "stack",
             Context::UserStack => "user_stack",
@@ -114,10 +117,31 @@ pub enum Intrinsic {
     SyscallNumber,
     /// `__load_average(index)`: the load's average over 1, 5 or 15 minutes (0, 1, 2), in hundredths; an error for another index.
     LoadAverage,
+    /// `errno_str(number)`: the name of an error number of either sign; "" for what is none.
+    ErrnoName,
+    /// `__random()`: a random number of 32 bits.
+    Random,
+    /// `tz_gmtoff()`: seconds by which UTC is ahead of the local time.
+    ZoneOffset,
+    /// `tz_name()`: what the local time zone is called.
+    ZoneName,
+    /// `system(command)`: a shell runs it, and nobody waits for it.
+    System,
     /// `warn(message)`: `WARNING: message` on standard error.
     Warn,
     /// `abort()`: ends at once, without running `end`.
     Abort,
+    /// `__write_user(address, number, width)`: the lower bytes of a number (1, 2, 4 or 8, a constant) to the memory of the current
+    /// task; 1 if that was possible, which on the user side it never is.
+    WriteUser,
+    /// `__write_user_text(address, s, n)`: at most n bytes of a string and its NUL to the memory of the current task; likewise.
+    WriteUserText,
+    /// `__raise(signal)`: sends the current task a signal; 0, or the negative number of the error. Not on the user side.
+    Raise,
+    /// `printk(level, s)`: to the kernel's log, each line for itself; a level above 7 or below 0 is the kernel's default.
+    Printk,
+    /// `ftrace(s)`: a line in the kernel's trace buffer, if there is a way to it.
+    Ftrace,
     /// `strlen(s)`: bytes.
     Strlen,
     /// `substr(s, start, length)`: bytes; out of range gives what there is.
@@ -143,12 +167,20 @@ pub enum Intrinsic {
     Tokenize,
     /// `strtol(s, base)`: as C's; 0 where there is no number.
     Strtol,
-    /// `ctime(seconds)`: `Thu Jan  1 00:00:00 1970`, UTC.
+    /// `fp_to_string(double, precision)`: the double of those 64 bits, with that many digits behind the point.
+    DoubleText,
+    /// `string_to_fp(s)`: the 64 bits of the nearest double; an error if it is no number.
+    TextDouble,
+    /// `ctime(seconds)`: `Thu Jan  1 00:00:00 1970`, UTC; an error for what 32 bits cannot say.
     Ctime,
     /// `thread_indent(delta)` with its facts: `(delta, tid, execname, microseconds)`.
     ThreadIndent,
     /// `indent(delta)`: `(delta, microseconds)`.
     Indent,
+    /// `thread_indent_depth(delta)` with its fact: `(delta, tid)`.
+    ThreadIndentDepth,
+    /// `indent_depth(delta)`.
+    IndentDepth,
     /// `syscall_result(number, value)`: a returned value as a C programmer would write it: `-2 (ENOENT)`, `3`, `0x7f..`.
     SyscallResult,
     /// `symname(address)`: the kernel symbol that covers it.
@@ -163,6 +195,10 @@ pub enum Intrinsic {
     UserSymdata,
     /// `__umodname(address, pid)`: the file that a process has there; an error if it has none.
     UserModname,
+    /// `__umodaddr(address, pid)`: bytes from the start of the file that a process has mapped there; an error if it has none.
+    UserModAddress,
+    /// `__umodbuildid(address, pid)`: the build identifier of that file, in hexadecimal; an error if it has none.
+    UserModBuildId,
     /// `__sprint_ustack(addresses, pid)`: as [`Intrinsic::StackText`], of a process's addresses.
     UserStackText,
     /// `__stack_address(addresses, n)`: address n of the hexadecimal ones, from 0; 0 if there are not so many.
@@ -179,8 +215,18 @@ impl Intrinsic {
         Intrinsic::SyscallName,
         Intrinsic::SyscallNumber,
         Intrinsic::LoadAverage,
+        Intrinsic::ErrnoName,
+        Intrinsic::Random,
+        Intrinsic::ZoneOffset,
+        Intrinsic::ZoneName,
+        Intrinsic::System,
         Intrinsic::Warn,
         Intrinsic::Abort,
+        Intrinsic::WriteUser,
+        Intrinsic::WriteUserText,
+        Intrinsic::Raise,
+        Intrinsic::Printk,
+        Intrinsic::Ftrace,
         Intrinsic::Strlen,
         Intrinsic::Substr,
         Intrinsic::Stringat,
@@ -192,9 +238,13 @@ impl Intrinsic {
         Intrinsic::TextStrn,
         Intrinsic::Tokenize,
         Intrinsic::Strtol,
+        Intrinsic::DoubleText,
+        Intrinsic::TextDouble,
         Intrinsic::Ctime,
         Intrinsic::ThreadIndent,
         Intrinsic::Indent,
+        Intrinsic::ThreadIndentDepth,
+        Intrinsic::IndentDepth,
         Intrinsic::SyscallResult,
         Intrinsic::Symname,
         Intrinsic::Symdata,
@@ -202,6 +252,8 @@ impl Intrinsic {
         Intrinsic::UserSymname,
         Intrinsic::UserSymdata,
         Intrinsic::UserModname,
+        Intrinsic::UserModAddress,
+        Intrinsic::UserModBuildId,
         Intrinsic::UserStackText,
         Intrinsic::StackAddress,
         Intrinsic::StackPart,
@@ -227,8 +279,18 @@ impl Intrinsic {
             Intrinsic::SyscallName => ("syscall_name", &[Long], Some(Text), true),
             Intrinsic::SyscallNumber => ("syscall_num", &[Text], Some(Long), false),
             Intrinsic::LoadAverage => ("__load_average", &[Long], Some(Long), false),
+            Intrinsic::ErrnoName => ("errno_str", &[Long], Some(Text), false),
+            Intrinsic::Random => ("__random", &[], Some(Long), true),
+            Intrinsic::ZoneOffset => ("tz_gmtoff", &[], Some(Long), false),
+            Intrinsic::ZoneName => ("tz_name", &[], Some(Text), false),
+            Intrinsic::System => ("system", &[Text], None, false),
             Intrinsic::Warn => ("warn", &[Text], None, false),
             Intrinsic::Abort => ("abort", &[], None, false),
+            Intrinsic::WriteUser => ("__write_user", &[Long, Long, Long], Some(Long), true),
+            Intrinsic::WriteUserText => ("__write_user_text", &[Long, Text, Long], Some(Long), true),
+            Intrinsic::Raise => ("__raise", &[Long], Some(Long), true),
+            Intrinsic::Printk => ("printk", &[Long, Text], None, false),
+            Intrinsic::Ftrace => ("ftrace", &[Text], None, false),
             Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),
             Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), true),
             Intrinsic::Stringat => ("stringat", &[Text, Long], Some(Long), false),
@@ -240,9 +302,13 @@ impl Intrinsic {
             Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), false),
             Intrinsic::Tokenize => ("tokenize", &[Text, Text], Some(Text), false),
             Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), true),
+            Intrinsic::DoubleText => ("fp_to_string", &[Long, Long], Some(Text), false),
+            Intrinsic::TextDouble => ("string_to_fp", &[Text], Some(Long), false),
             Intrinsic::Ctime => ("ctime", &[Long], Some(Text), false),
             Intrinsic::ThreadIndent => ("__thread_indent", &[Long, Long, Text, Long], Some(Text), false),
             Intrinsic::Indent => ("__indent", &[Long, Long], Some(Text), false),
+            Intrinsic::ThreadIndentDepth => ("__thread_indent_depth", &[Long, Long], Some(Long), false),
+            Intrinsic::IndentDepth => ("__indent_depth", &[Long], Some(Long), false),
             Intrinsic::SyscallResult => ("syscall_result", &[Long, Long], Some(Text), false),
             Intrinsic::Symname => ("symname", &[Long], Some(Text), false),
             Intrinsic::Symdata => ("symdata", &[Long], Some(Text), false),
@@ -250,6 +316,8 @@ impl Intrinsic {
             Intrinsic::UserSymname => ("__usymname", &[Long, Long], Some(Text), false),
             Intrinsic::UserSymdata => ("__usymdata", &[Long, Long], Some(Text), false),
             Intrinsic::UserModname => ("__umodname", &[Long, Long], Some(Text), false),
+            Intrinsic::UserModAddress => ("__umodaddr", &[Long, Long], Some(Long), false),
+            Intrinsic::UserModBuildId => ("__umodbuildid", &[Long, Long], Some(Text), false),
             Intrinsic::UserStackText => ("__sprint_ustack", &[Text, Long], Some(Text), false),
             Intrinsic::StackAddress => ("__stack_address", &[Text, Long], Some(Long), false),
             Intrinsic::StackPart => ("__stack_part", &[Text, Long], Some(Text), false),

@@ -20,6 +20,7 @@ fn unit_of(script: &str) -> Unit {
     assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
     let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
         files: &[parsed.file],
+        args: &[],
         sources: &mut sources,
         list: false,
         tapsets: None,

@@ -21,6 +21,7 @@ mod arch;
 pub mod btf;
 pub mod capability;
 mod config;
+pub mod errno;
 mod error;
 mod facts;
 mod function;

@@ -222,6 +222,11 @@ pub(crate) fn load_as(
             LoadError::Unsupported { program: plan.name.clone(), points, errno: refused.errno }
         } else if ["BPF program is too large", "is too complex"].iter().any(|words| refused.log.contains(words)) {
             LoadError::TooLong { points }
+        } else if refused.log.contains("func bpf_probe_write_user#")
+            || refused.log.contains("helper bpf_probe_write_user#")
+        {
+            // It has two ways to say so: before Linux 6.10 it does not know the function.
+            LoadError::NoWriting { points }
         } else {
             let span = refused_at(&refused.log).and_then(|at| span_of(plan, at));
             LoadError::Verifier { program: plan.name.clone(), points, span, errno: refused.errno, log: refused.log }

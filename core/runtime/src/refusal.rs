@@ -105,6 +105,12 @@ pub enum LoadError {
         /// The probe points.
         points: Vec<String>,
     },
+    /// The kernel lets no program write to the memory of processes, as the functions `set_user_*` do.
+    #[error("this kernel does not let BPF write to programs' memory, as {} would", list(points))]
+    NoWriting {
+        /// The probe points.
+        points: Vec<String>,
+    },
     /// A program could not be attached.
     #[error("cannot attach {}: {source}", list(points))]
     Attach {
@@ -147,6 +153,7 @@ impl LoadError {
                 vec!["run the script again: it will be resolved against the kernel as it is now"]
             }
             Self::NoFeature { .. } => vec!["`systap check --until resolve` checks the script all the same"],
+            Self::NoWriting { .. } => vec!["a kernel without lockdown, and without a security module against it, does"],
             Self::Attach { .. } | Self::System(_) => vec![],
         }
     }

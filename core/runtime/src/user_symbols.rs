@@ -48,6 +48,20 @@ impl UserSymbols {
         Some(UserPlace { path: mapping.path, symbol })
     }
 
+    /// Where in a process the file begins that it has mapped at an address.
+    pub(crate) fn start(&mut self, process: i64, address: u64) -> Option<u64> {
+        let there = self.mapping(process, address)?;
+        let (_, mappings) = self.processes.get(&process)?;
+        let of_file = mappings.iter().filter(|mapping| (&mapping.file, &mapping.path) == (&there.file, &there.path));
+        of_file.map(|mapping| mapping.start).min()
+    }
+
+    /// The build identifier of the file that a process has mapped at an address.
+    pub(crate) fn build_id(&mut self, process: i64, address: u64) -> Option<Vec<u8>> {
+        let mapping = self.mapping(process, address)?;
+        open(process, &mapping)?.build_id().ok()?
+    }
+
     fn mapping(&mut self, process: i64, address: u64) -> Option<Mapping> {
         let fresh = self.processes.get(&process).is_some_and(|(read, _)| read.elapsed() < FRESH);
         if !fresh && let Ok(text) = std::fs::read_to_string(format!("/proc/{process}/maps")) {
@@ -65,14 +79,16 @@ impl UserSymbols {
         if let Some(known) = self.files.get(&key) {
             return known.clone();
         }
-        // As the process sees it, and otherwise by its name.
-        let inside =
-            Path::new("/proc").join(process.to_string()).join("root").join(mapping.path.trim_start_matches('/'));
-        let opened = Binary::open(&inside).or_else(|_| Binary::open(Path::new(&mapping.path)));
-        let functions = opened.ok().as_ref().and_then(functions).map(Rc::new);
+        let functions = open(process, mapping).as_ref().and_then(functions).map(Rc::new);
         self.files.insert(key, functions.clone());
         functions
     }
+}
+
+/// The file of a mapping: as the process sees it, and otherwise by its name.
+fn open(process: i64, mapping: &Mapping) -> Option<Binary> {
+    let inside = Path::new("/proc").join(process.to_string()).join("root").join(mapping.path.trim_start_matches('/'));
+    Binary::open(&inside).or_else(|_| Binary::open(Path::new(&mapping.path))).ok()
 }
 
 /// The functions of a file in the order of their places; of several names of one place that
@@ -136,6 +152,8 @@ mod tests {
         assert_eq!(Path::new(&found.path), std::env::current_exe().unwrap());
         let symbol = found.symbol.unwrap();
         assert!(symbol.name.contains("a_function_of_this_program") && symbol.offset == 0, "{symbol:?}");
+        assert!(symbols.start(own, address).unwrap() < address);
+        assert_eq!((symbols.start(own, 8), symbols.build_id(own, 8)), (None, None));
         assert_eq!(symbols.place(own, 8), None);
         assert_eq!(symbols.place(-1, address), None);
     }

@@ -3,15 +3,19 @@
 //! It must never run a handler, nor touch a global.
 
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
 use systap_ir::intrinsic::Context;
 use systap_kernel::Kernel;
-use systap_sys::clock;
+use systap_sys::clock::{self, Zone};
 use systap_sys::event::{Signal, SignalFd};
-use systap_sys::process::thread_id;
+use systap_sys::process::{HeldChild, thread_id};
 
 use crate::kernel_memory::KernelMemory;
 use crate::output::Output;
@@ -36,6 +40,10 @@ pub(crate) struct World<'a> {
     target: u32,
     indents: Indents,
     process: OnceCell<Process>,
+    /// The local time zone, as it was when it was first asked for.
+    zone: OnceCell<Zone>,
+    /// What `system()` started and is not known to have ended.
+    commands: Vec<HeldChild>,
     symbols_refused: bool,
     programs: UserSymbols,
     /// The way to the kernel's memory, once it was asked for; `None` within: there is none.
@@ -113,6 +121,8 @@ impl<'a> World<'a> {
             target,
             indents: Indents::default(),
             process: OnceCell::new(),
+            zone: OnceCell::new(),
+            commands: vec![],
             symbols_refused: false,
             programs: UserSymbols::default(),
             memory: OnceCell::new(),
@@ -164,6 +174,7 @@ impl Host for World<'_> {
             Context::RealtimeNs => clock::realtime_ns().cast_signed(),
             Context::Jiffies => jiffies(clock::monotonic_ns(), self.hz),
             Context::Target => i64::from(self.target),
+            Context::OwnProcess => i64::from(std::process::id()),
             Context::PidNamespace => pid_namespace(),
             Context::Stack | Context::UserStack | Context::Caught | Context::SyscallArguments => {
                 return Datum::from("");
@@ -214,6 +225,53 @@ impl Host for World<'_> {
 
     fn load_averages(&mut self) -> Option<[i64; 3]> {
         load_averages(&fs::read_to_string("/proc/loadavg").ok()?)
+    }
+
+    fn kernel_log(&mut self, level: Option<u8>, text: &[u8]) -> bool {
+        let level = level.map(|level| format!("<{level}>")).unwrap_or_default();
+        // One write is one entry of the log, and one that is too long is refused.
+        let mut lines = text.split(|byte| *byte == b'\n');
+        lines.all(|line| append("/dev/kmsg", &[level.as_bytes(), line, b"\n"].concat()).is_ok())
+    }
+
+    fn trace_line(&mut self, text: &[u8]) {
+        let line = [text, b"\n"].concat();
+        // The older place needs debugfs.
+        _ = append("/sys/kernel/tracing/trace_marker", &line)
+            .or_else(|_| append("/sys/kernel/debug/tracing/trace_marker", &line));
+    }
+
+    fn system(&mut self, command: &[u8]) {
+        self.output.flush();
+        self.commands.retain_mut(|command| matches!(command.try_wait(), Ok(None)));
+        let started = HeldChild::shell(OsStr::from_bytes(command)).and_then(|mut child| {
+            child.release()?;
+            Ok(child)
+        });
+        match started {
+            Ok(child) => self.commands.push(child),
+            Err(error) => {
+                let message = format!("cannot run {:?}: {error}", String::from_utf8_lossy(command));
+                self.output.warning(&Notice::Script(message.into_bytes()));
+            }
+        }
+    }
+
+    fn random(&mut self) -> u32 {
+        // Each state has keys of its own, which the standard library makes from the kernel's random numbers.
+        RandomState::new().hash_one(0_u8) as u32
+    }
+
+    fn zone(&mut self) -> Zone {
+        self.zone.get_or_init(|| clock::zone((clock::realtime_ns() / 1_000_000_000).cast_signed())).clone()
+    }
+
+    fn user_module_start(&mut self, process: i64, address: u64) -> Option<u64> {
+        self.programs.start(process, address)
+    }
+
+    fn user_build_id(&mut self, process: i64, address: u64) -> Option<Vec<u8>> {
+        self.programs.build_id(process, address)
     }
 
     fn indents(&mut self) -> &mut Indents {
@@ -283,6 +341,11 @@ fn current_cpu() -> i64 {
 /// Inode number of the namespace of processes that systap runs in; 0 if `/proc` does not tell.
 pub(crate) fn pid_namespace() -> i64 {
     fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino().cast_signed())
+}
+
+/// Writes to a file of the kernel in one step.
+fn append(path: &str, bytes: &[u8]) -> std::io::Result<()> {
+    File::options().write(true).open(path)?.write_all(bytes)
 }
 
 /// What `/proc/loadavg` begins with: three numbers with two decimals each.

@@ -50,6 +50,30 @@ pub fn ticks_per_second() -> Option<u32> {
     u32::try_from((1_000_000_000 + nanoseconds / 2) / nanoseconds).ok()
 }
 
+/// A time zone at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// Seconds by which UTC is ahead of its time: west of Greenwich more than 0.
+    pub west: i64,
+    /// What it is called: `CET`.
+    pub name: String,
+}
+
+/// The time zone of this process at a moment, in seconds since the Epoch: that of `TZ`, or the machine's (tzset(3)).
+/// UTC for moments that have no date.
+pub fn zone(seconds: i64) -> Zone {
+    // SAFETY: `tm` is integers and a pointer, for which all zeroes is a value.
+    let mut parts: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values for the length of the call.
+    let known = !unsafe { libc::localtime_r(&seconds, &mut parts) }.is_null() && !parts.tm_zone.is_null();
+    if !known {
+        return Zone { west: 0, name: "UTC".to_owned() };
+    }
+    // SAFETY: the C library keeps the names of time zones, NUL included, as long as the process lives.
+    let name = unsafe { std::ffi::CStr::from_ptr(parts.tm_zone) };
+    Zone { west: -parts.tm_gmtoff, name: name.to_string_lossy().into_owned() }
+}
+
 fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a live timespec, which the call fills; these clocks exist on every kernel we run on,
@@ -69,6 +93,19 @@ mod tests {
         let now = u128::from(realtime_ns());
         let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         assert!(before <= now && now <= after, "{before} {now} {after}");
+    }
+
+    #[test]
+    fn the_zone_is_that_of_date() {
+        let now = (realtime_ns() / 1_000_000_000).cast_signed();
+        let Ok(date) = std::process::Command::new("date").args(["-d", &format!("@{now}"), "+%z %Z"]).output() else {
+            return eprintln!("skipped: there is no date(1)");
+        };
+        let zone = zone(now);
+        let (sign, minutes) = (if zone.west > 0 { '-' } else { '+' }, zone.west.unsigned_abs() / 60);
+        let expected = format!("{sign}{:02}{:02} {}\n", minutes / 60, minutes % 60, zone.name);
+        assert_eq!(String::from_utf8_lossy(&date.stdout), expected);
+        assert_eq!(super::zone(i64::MAX).name, "UTC");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 #![allow(unsafe_code, reason = "this crate is where the engine's system calls and shared mappings are")]
 
 pub mod bpf;
+pub mod calendar;
 pub mod clock;
 pub mod cpu;
 mod error;

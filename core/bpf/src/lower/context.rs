@@ -65,9 +65,12 @@ impl Lower<'_, '_> {
                 self.em.alu(AluOp::Sub, jiffies, Src::Reg(start));
                 jiffies
             }
-            Context::Target | Context::PidNamespace => {
-                let place =
-                    self.word(if context == Context::Target { control::TARGET } else { control::PID_NAMESPACE });
+            Context::Target | Context::OwnProcess | Context::PidNamespace => {
+                let place = self.word(match context {
+                    Context::Target => control::TARGET,
+                    Context::OwnProcess => control::OWN,
+                    _ => control::PID_NAMESPACE,
+                });
                 self.em.load(Size::B8, place)
             }
             Context::Caught => return self.caught(result),

@@ -14,6 +14,7 @@ mod flow;
 mod format;
 mod frame;
 mod globals;
+mod interfere;
 mod kept;
 mod matches;
 mod memory;
@@ -413,6 +414,15 @@ impl<'a, 's> Lower<'a, 's> {
             Op::Intrinsic(Intrinsic::SyscallName, list) => {
                 let number = list.first().copied().ok_or_else(|| self.malformed("syscall_name without a number"))?;
                 self.syscall_name(result, number)?;
+            }
+            Op::Intrinsic(intrinsic @ (Intrinsic::WriteUser | Intrinsic::WriteUserText | Intrinsic::Raise), list) => {
+                self.interfere(result, *intrinsic, list)?;
+            }
+            Op::Intrinsic(Intrinsic::Random, _) => {
+                let random = self.em.call_for(crate::insn::Helper::Prandom32, &[]);
+                if let Some(result) = result {
+                    self.hold(result, Held::Long(random));
+                }
             }
             Op::Intrinsic(other, list) => {
                 if !self.text_function(result, *other, list)? {

@@ -35,6 +35,14 @@ impl<'a> Elaboration<'a> {
             return self.output(scope, span, function, output, args);
         }
         let overloads = self.overloads(name, args.len());
+        if !self.guru
+            && guru::is_allowed_only(name)
+            && self.names.in_script(span)
+            && overloads.iter().all(|declared| self.names.in_library(declared.name.span))
+        {
+            let finding = Diagnostic::error("needs-guru", function.span, format!("`{name}` is for guru mode only"));
+            self.report(finding.with_help("run with -g, if you know what it does"));
+        }
         if !overloads.is_empty() {
             return self.call_declared(scope, span, &overloads, args, used);
         }
@@ -88,6 +96,9 @@ impl<'a> Elaboration<'a> {
         if arities.is_empty() {
             let finding =
                 Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
+            if let Some(instead) = crate::dropped::instead_of(name) {
+                return self.report(finding.with_help(instead));
+            }
             let mut known: Vec<&str> = builtin::names().chain(crate::library::names()).collect();
             known.extend(super::print::NAMES);
             let declared: Vec<&str> = self.names.function_names().collect();
@@ -183,15 +194,6 @@ impl<'a> Elaboration<'a> {
                 build::expr(span, Type::Text, ExprKind::ReadText(Box::new(read)))
             }
             Builtin::CtimeNow => return run(span, Intrinsic::Ctime, vec![scaled(Context::RealtimeNs, 1_000_000_000)]),
-            Builtin::ThreadIndent => {
-                let facts = vec![next(), context(Context::Tid), context(Context::Execname)];
-                let now = scaled(Context::RealtimeNs, 1_000);
-                return run(span, Intrinsic::ThreadIndent, facts.into_iter().chain([now]).collect());
-            }
-            Builtin::Indent => {
-                let delta = next();
-                return run(span, Intrinsic::Indent, vec![delta, scaled(Context::RealtimeNs, 1_000)]);
-            }
             Builtin::Log => return line(span, next(), true),
             Builtin::PrintBacktrace => {
                 return line(span, run(span, Intrinsic::StackText, vec![context(Context::Stack)]).expr, false);
@@ -206,7 +208,10 @@ impl<'a> Elaboration<'a> {
             Builtin::Registers => build::long(span, crate::registers::source(scope) as i64),
             Builtin::Register => self.register_at(scope, span, &next()),
             Builtin::EventArgument => self.argument_at(scope, span, &next()),
-            Builtin::Pp | Builtin::Pn | Builtin::PointFunction => return self.probe_point(scope, span, builtin),
+            Builtin::Hertz => build::long(span, self.hz.into()),
+            Builtin::ProbeType | Builtin::Pp | Builtin::Pn | Builtin::PointFunction => {
+                return self.of_the_point(scope, span, builtin);
+            }
             Builtin::AtFunction => {
                 let registers = scope.event().map(|facts| facts.registers);
                 let within = matches!(registers, Some(Registers::Kernel | Registers::Arguments));
@@ -216,12 +221,13 @@ impl<'a> Elaboration<'a> {
         Typed::new(expr)
     }
 
-    /// `pp()`, `pn()`, `ppfunc()`: texts that are known now, or by the number of the point that fires.
-    fn probe_point(&mut self, scope: &Scope<'a>, span: Span, which: Builtin) -> Typed {
+    /// `pp()`, `pn()`, `ppfunc()`, `probe_type()`: texts that are known now, or by the number of the point that fires.
+    fn of_the_point(&mut self, scope: &Scope<'a>, span: Span, which: Builtin) -> Typed {
         let Some(facts) = scope.event() else {
             let name = match which {
                 Builtin::Pp => "pp",
                 Builtin::Pn => "pn",
+                Builtin::ProbeType => "probe_type",
                 _ => "ppfunc",
             };
             self.report(Diagnostic::error(
@@ -234,9 +240,11 @@ impl<'a> Elaboration<'a> {
         let known = match which {
             Builtin::Pn => facts.name.as_str(),
             Builtin::Pp => facts.point.as_str(),
+            Builtin::ProbeType => facts.mechanism,
             _ => function_of(&facts.point),
         };
-        let Some(members) = facts.members.as_ref().filter(|_| which != Builtin::Pn) else {
+        let by_member = matches!(which, Builtin::Pp | Builtin::PointFunction);
+        let Some(members) = facts.members.as_ref().filter(|_| by_member) else {
             return Typed::new(build::text(span, known));
         };
         let texts = if which == Builtin::Pp { &members.points } else { &members.functions };

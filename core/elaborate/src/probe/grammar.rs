@@ -75,6 +75,8 @@ pub(super) static ROOT: &[&[Step]] = &[&[
     via("perf", NO, &[PERF]),
     via("procfs", NO, &[PROCFS]),
     via("procfs", PATH, &[PROCFS]),
+    end("json_data", NO, procfs::json_data),
+    end("prometheus", NO, procfs::prometheus),
     via("input", NO, &[INPUT]),
     via("netfilter", NO, &[NETFILTER]),
     via("java", NAME, &[JAVA]),

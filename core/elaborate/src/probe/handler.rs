@@ -19,6 +19,7 @@ impl<'a> Elaboration<'a> {
             point: resolved.clone(),
             members,
             name: point.name.clone(),
+            mechanism: mechanism(&event, &resolved),
             event: facts,
             registers: registers(&event),
             returns: returns(&event),
@@ -104,6 +105,32 @@ fn registers(event: &Event) -> Registers {
         Event::Profile { .. } | Event::Counter { .. } | Event::Access { .. } => Registers::Interrupted,
         Event::KernelFunction { .. } => Registers::Arguments,
         _ => Registers::None,
+    }
+}
+
+/// The kind of mechanism that fires an event, in the words of SystemTap's `probe_type()`.
+fn mechanism(event: &Event, point: &str) -> &'static str {
+    let of_process = point.starts_with("process");
+    match event {
+        Event::Begin(_) | Event::End(_) | Event::Error(_) | Event::Never => "begin_end",
+        Event::Timer { .. } if point.starts_with("timer.jiffies") => "timer",
+        Event::Timer { .. } => "hrtimer",
+        Event::Profile { .. } => "profile_timer",
+        Event::Counter { .. } => "perf_event",
+        Event::Access { .. } => "hardware_data_breakpoint",
+        Event::KernelFunction { returns, .. }
+        | Event::KernelFunctions { returns, .. }
+        | Event::KernelCode { returns, .. } => match returns {
+            false => "kprobe",
+            true => "kretprobe",
+        },
+        Event::UserCode { returns: false, .. } => "uprobe",
+        Event::UserCode { .. } => "uretprobe",
+        Event::SyscallEntry(_) | Event::SyscallReturn(_) if of_process => "utrace_syscall",
+        Event::Tracepoint { .. } | Event::NotRun { .. } if of_process => "utrace",
+        Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => "kernel_tracepoint",
+        Event::NotRun { .. } if point.starts_with("netfilter") => "netfilter",
+        Event::NotRun { .. } => "procfs",
     }
 }
 

@@ -26,6 +26,21 @@ pub(super) fn resolve<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolut
     Ok(vec![resolved(point, "files under /proc")])
 }
 
+/// What is read where the metrics of json.stp are.
+pub(super) fn json_data<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+    Ok(vec![at(point, "procfs(\"data.json\").read.maxsize(8192)")])
+}
+
+/// What is read by who collects metrics for Prometheus.
+pub(super) fn prometheus<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+    Ok(vec![at(point, "procfs(\"__prometheus\").read.maxsize(65536)")])
+}
+
+/// A point that stands for a file, which is another point.
+fn at(point: &Point<'_>, file: &str) -> Resolved {
+    Resolved { point: file.to_owned(), ..resolved(point, "files under /proc") }
+}
+
 /// What someone types, as `char` or `line`.
 pub(super) fn input<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
     let Some(kind) = point.at(1) else { return Ok(vec![]) };

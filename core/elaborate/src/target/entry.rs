@@ -69,6 +69,11 @@ fn entered<'a>(facts: &ProbeFacts<'a>) -> Option<ProbeFacts<'a>> {
         point,
         members: facts.members.clone(),
         name: facts.name.clone(),
+        mechanism: match facts.mechanism {
+            "kretprobe" => "kprobe",
+            "uretprobe" => "uprobe",
+            other => other,
+        },
         event,
         registers: facts.registers,
         returns: false,

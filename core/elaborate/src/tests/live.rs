@@ -1,6 +1,6 @@
 //! On the running kernel: everything that it has must elaborate, and fast.
 
-use super::{findings, run};
+use super::{Ways, findings, run_files};
 use std::time::Instant;
 use systap_diagnostics::Sources;
 use systap_ir::program::{Event, Program};
@@ -14,7 +14,9 @@ fn program(script: &str) -> Option<Program> {
         return None;
     }
     let mut sources = Sources::default();
-    let elaborated = run(script, &kernel, &mut sources, &[]);
+    // Some functions are for guru mode only.
+    let guru = Ways { guru: true, ..Ways::default() };
+    let elaborated = run_files(&[script], &kernel, &mut sources, &[], guru);
     assert_eq!(findings(&elaborated, &sources), "", "{script}");
     Some(elaborated.program)
 }

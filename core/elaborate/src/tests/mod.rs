@@ -51,6 +51,7 @@ fn run_files(
     }
     let mut elaborated = elaborate(Input {
         files: &files,
+        args: &[],
         sources,
         list: false,
         tapsets: None,

@@ -56,6 +56,7 @@ fn damaged_scripts_end_without_a_panic() {
         let globals_override = vec![("n".to_string(), "1".to_string())];
         let input = Input {
             files: &files,
+            args: &[],
             sources: &mut sources,
             list: false,
             tapsets: None,

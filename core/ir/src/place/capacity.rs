@@ -15,6 +15,8 @@ use crate::program::{Constant, GlobalId, GlobalShape, Type};
 const COMM: u32 = 16;
 /// No system call has a longer name.
 const SYSCALL_NAME: u32 = 32;
+/// The longest name of an error number, `ENOTRECOVERABLE`, and its NUL.
+const ERROR_NAME: u32 = 16;
 
 /// The lengths of everything.
 pub(super) struct Text {
@@ -119,6 +121,7 @@ impl Lengths<'_> {
             Op::Pick { texts, .. } => texts.iter().map(|text| text.len() as u32 + 1).max().unwrap_or(1),
             Op::Context(Context::Execname) => COMM,
             Op::Intrinsic(Intrinsic::SyscallName, _) => SYSCALL_NAME,
+            Op::Intrinsic(Intrinsic::ErrnoName, _) => ERROR_NAME,
             Op::ReadText { limit, fallback, .. } => {
                 let read = limit.and_then(|limit| self.constant(limit)).map_or(self.limit, |limit| {
                     u32::try_from(limit.max(0)).unwrap_or(self.limit).saturating_add(1).min(self.limit)

@@ -27,10 +27,15 @@ impl Depth {
         if self.level == 0 {
             self.since = microseconds;
         }
+        (microseconds.wrapping_sub(self.since), self.around(delta).min(GREATEST) as usize)
+    }
+
+    /// Moves by `delta`; gives how many levels are around the inner one of the two.
+    fn around(&mut self, delta: i64) -> i64 {
         let before = self.level;
         self.level = self.level.saturating_add(delta).max(0);
         let inner = if delta < 0 { before } else { self.level };
-        (microseconds.wrapping_sub(self.since), (inner - 1).clamp(0, GREATEST) as usize)
+        (inner - 1).max(0)
     }
 }
 
@@ -50,10 +55,25 @@ impl Indents {
         line
     }
 
-    /// `indent(delta)`: microseconds since the outermost level, a colon, spaces.
+    /// `thread_indent_depth(delta)`: how many levels are around the one that is entered or left.
+    pub fn thread_depth(&mut self, delta: i64, tid: i64) -> i64 {
+        let depth = self.threads.entry(tid).or_default();
+        let around = depth.around(delta);
+        if depth.level == 0 && delta < 0 {
+            self.threads.remove(&tid);
+        }
+        around
+    }
+
+    /// `indent_depth(delta)`: the same without threads.
+    pub fn whole_depth(&mut self, delta: i64) -> i64 {
+        self.whole.around(delta)
+    }
+
+    /// `indent(delta)`: microseconds since the outermost level, a blank, a colon, spaces.
     pub fn whole(&mut self, delta: i64, microseconds: i64) -> Vec<u8> {
         let (elapsed, spaces) = self.whole.step(delta, microseconds);
-        let mut line = format!("{elapsed:6}:").into_bytes();
+        let mut line = format!("{elapsed:6} :").into_bytes();
         line.resize(line.len() + spaces, b' ');
         line
     }
@@ -96,7 +116,16 @@ mod tests {
         let mut indents = Indents::default();
         let lines = [(1, 10), (1, 12), (0, 13), (-1, 14), (-1, 15), (0, 99)]
             .map(|(delta, at)| String::from_utf8(indents.whole(delta, at)).unwrap());
-        assert_eq!(lines, ["     0:", "     2: ", "     3: ", "     4: ", "     5:", "     0:"]);
+        assert_eq!(lines, ["     0 :", "     2 : ", "     3 : ", "     4 : ", "     5 :", "     0 :"]);
+    }
+
+    #[test]
+    fn depths_are_those_of_the_lines() {
+        let mut indents = Indents::default();
+        let depths = [1, 1, 0, 1, -1, -1, -1, -1, 2].map(|delta| indents.thread_depth(delta, 7));
+        assert_eq!(depths, [0, 1, 1, 2, 2, 1, 0, 0, 1]);
+        assert_eq!([1, 1, -1].map(|delta| indents.whole_depth(delta)), [0, 1, 1]);
+        assert_eq!(indents.whole(1, 0), b"     0 : ");
     }
 
     #[test]
@@ -105,6 +134,9 @@ mod tests {
         indents.whole(i64::MAX, i64::MIN);
         assert!(indents.whole(i64::MAX, i64::MAX).len() < 300);
         indents.whole(i64::MIN, 0);
-        assert_eq!(indents.whole(0, 3), b"     0:");
+        assert_eq!(indents.whole(0, 3), b"     0 :");
+        assert_eq!(indents.thread_depth(i64::MAX, 1), i64::MAX - 1);
+        assert_eq!(indents.thread_depth(i64::MIN, 1), i64::MAX - 1);
+        assert_eq!(indents.thread_depth(0, 1), 0);
     }
 }

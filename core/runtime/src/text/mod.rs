@@ -2,7 +2,7 @@
 //!
 //! Values to bytes and nothing else: no file, no clock, no kernel is touched here.
 
-pub mod errno;
+pub(crate) mod float;
 pub mod format;
 pub mod histogram;
 pub mod indent;

@@ -9,10 +9,11 @@ mod tests;
 
 use std::fmt::Write;
 
+use systap_kernel::errno;
 use systap_kernel::syscall::{ArgKind, Syscall, SyscallArg, SyscallTable};
 
 use super::format::escape;
-use super::{errno, signal};
+use super::signal;
 use notation::Notation;
 
 /// A string that was recorded with this many bytes or more has been cut, and `...` says so.

@@ -121,7 +121,7 @@ impl ErrorKind {
                 }
             }
             ErrorKind::Refused(id, errno) => {
-                let reason = match crate::text::errno::name(*errno) {
+                let reason = match systap_kernel::errno::name(*errno) {
                     Some(constant) => constant.to_owned(),
                     None => format!("error {errno}"),
                 };

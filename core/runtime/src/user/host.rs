@@ -4,6 +4,7 @@ use systap_ir::intrinsic::Context;
 
 use super::datum::Datum;
 use crate::text::indent::Indents;
+use systap_sys::clock::Zone;
 
 /// A symbol that covers an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,37 @@ pub trait Host {
 
     /// The load's averages over 1, 5 and 15 minutes, in hundredths.
     fn load_averages(&mut self) -> Option<[i64; 3]> {
+        None
+    }
+
+    /// Writes lines to the kernel's log; the level is 0 to 7, or the kernel's default. False: there is no way to it.
+    fn kernel_log(&mut self, _level: Option<u8>, _text: &[u8]) -> bool {
+        false
+    }
+
+    /// Writes a line to the kernel's trace buffer, if there is a way to it.
+    fn trace_line(&mut self, _text: &[u8]) {}
+
+    /// Has a shell run a command, after the output that came before it. Nobody waits for it.
+    fn system(&mut self, _command: &[u8]) {}
+
+    /// A random number.
+    fn random(&mut self) -> u32 {
+        0
+    }
+
+    /// The local time zone.
+    fn zone(&mut self) -> Zone {
+        Zone { west: 0, name: "UTC".to_owned() }
+    }
+
+    /// Where in a process the file begins that it has mapped at an address.
+    fn user_module_start(&mut self, _process: i64, _address: u64) -> Option<u64> {
+        None
+    }
+
+    /// The build identifier of the file that a process has mapped at an address.
+    fn user_build_id(&mut self, _process: i64, _address: u64) -> Option<Vec<u8>> {
         None
     }
 

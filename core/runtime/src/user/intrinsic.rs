@@ -8,7 +8,10 @@ use super::datum::{Datum, Text};
 use super::error::ErrorKind;
 use super::host::Host;
 use super::interpreter::{Interpreter, Stop};
-use crate::text::{stack, syscall, time};
+use crate::text::{float, stack, syscall, time};
+
+/// No such process (asm-generic/errno-base.h).
+const ESRCH: i64 = 3;
 
 impl Interpreter<'_> {
     /// Its result, if it has one.
@@ -32,6 +35,17 @@ impl Interpreter<'_> {
                 host.warn(&text(0));
                 return Ok(None);
             }
+            Intrinsic::System => {
+                host.system(&text(0));
+                return Ok(None);
+            }
+            Intrinsic::Random => Datum::Long(i64::from(host.random())),
+            Intrinsic::ZoneOffset => Datum::Long(host.zone().west),
+            Intrinsic::ZoneName => {
+                let name = host.zone().name;
+                self.clipped(name.as_bytes())
+            }
+            Intrinsic::ErrnoName => Datum::from(error_name(long(0))),
             Intrinsic::Abort => return Err(Stop::Abort),
             Intrinsic::SyscallName => self.clipped(syscall::name(long(0)).as_bytes()),
             Intrinsic::SyscallNumber => Datum::Long(syscall::number(&text(0))),
@@ -41,6 +55,20 @@ impl Interpreter<'_> {
                     ErrorKind::Message(Text::from(format!("there is no average {} of the load", long(0)).as_bytes()))
                 };
                 Datum::Long(load.ok_or_else(none)?)
+            }
+            // There is no current task here, or no longer.
+            Intrinsic::WriteUser | Intrinsic::WriteUserText => Datum::Long(0),
+            Intrinsic::Raise => Datum::Long(-ESRCH),
+            Intrinsic::Printk => {
+                let level = u8::try_from(long(0)).ok().filter(|level| *level < 8);
+                if !host.kernel_log(level, &text(1)) {
+                    return Err(ErrorKind::Message(Text::from(&b"the kernel's log cannot be written"[..])).into());
+                }
+                return Ok(None);
+            }
+            Intrinsic::Ftrace => {
+                host.trace_line(&text(0));
+                return Ok(None);
             }
             Intrinsic::Strlen => Datum::Long(text(0).len() as i64),
             Intrinsic::Substr => Datum::text(substr(&text(0), long(1), long(2))),
@@ -64,7 +92,24 @@ impl Interpreter<'_> {
                 Datum::text(&self.tokens.next(&input, &delimiters))
             }
             Intrinsic::Strtol => Datum::Long(strtol(&text(0), long(1))),
-            Intrinsic::Ctime => self.clipped(time::ctime(long(0)).as_bytes()),
+            Intrinsic::DoubleText => {
+                let value = f64::from_bits(long(0).cast_unsigned());
+                self.clipped(float::decimal(value, long(1)).as_bytes())
+            }
+            Intrinsic::TextDouble => {
+                let invalid = || ErrorKind::Message(Text::from(&b"invalid format"[..]));
+                Datum::Long(float::parse(&text(0)).ok_or_else(invalid)?.to_bits().cast_signed())
+            }
+            Intrinsic::Ctime => {
+                // What has 32 bits, as SystemTap has it: the text is always of the same length then.
+                let far = |when: &str| {
+                    ErrorKind::Message(Text::from(format!("Time too far in the {when} to be converted").as_bytes()))
+                };
+                match i32::try_from(long(0)) {
+                    Ok(seconds) => self.clipped(time::ctime(seconds.into()).as_bytes()),
+                    Err(_) => return Err(far(if long(0) < 0 { "past" } else { "future" }).into()),
+                }
+            }
             Intrinsic::ThreadIndent => {
                 let line = host.indents().thread(long(0), long(1), &text(2), long(3));
                 self.clipped(&line)
@@ -73,6 +118,8 @@ impl Interpreter<'_> {
                 let line = host.indents().whole(long(0), long(1));
                 self.clipped(&line)
             }
+            Intrinsic::ThreadIndentDepth => Datum::Long(host.indents().thread_depth(long(0), long(1))),
+            Intrinsic::IndentDepth => Datum::Long(host.indents().whole_depth(long(0))),
             Intrinsic::SyscallResult => self.clipped(syscall::result(long(0), long(1)).as_bytes()),
             Intrinsic::Symname => {
                 let address = long(0).cast_unsigned();
@@ -105,6 +152,20 @@ impl Interpreter<'_> {
                     return Err(ErrorKind::Message(Text::from(&b"user module at this address not found"[..])).into());
                 }
             },
+            Intrinsic::UserModAddress | Intrinsic::UserModBuildId => {
+                let (address, process) = (long(0).cast_unsigned(), long(1));
+                let unknown = |name: &str| {
+                    let message = format!("{name} 0x{address:x} unknown");
+                    Stop::from(ErrorKind::Message(Text::from(message.as_bytes())))
+                };
+                if intrinsic == Intrinsic::UserModAddress {
+                    let start = host.user_module_start(process, address).ok_or_else(|| unknown("umodaddr"))?;
+                    Datum::Long(address.wrapping_sub(start).cast_signed())
+                } else {
+                    let id = host.user_build_id(process, address).ok_or_else(|| unknown("umodbuildid"))?;
+                    self.clipped(id.iter().map(|byte| format!("{byte:02x}")).collect::<String>().as_bytes())
+                }
+            }
             Intrinsic::StackAddress => {
                 let found = usize::try_from(long(1)).ok().and_then(|at| stack::parse(&text(0)).get(at).copied());
                 Datum::Long(found.unwrap_or(0).cast_signed())
@@ -117,6 +178,16 @@ impl Interpreter<'_> {
         };
         Ok(Some(given))
     }
+}
+
+/// The last error number that `errno_str` knows, ENOTRECOVERABLE.
+const LAST_ERROR: u64 = 131;
+
+/// The name of an error number of either sign; "" for what is none.
+fn error_name(number: i64) -> &'static str {
+    let positive =
+        i32::try_from(number.unsigned_abs()).ok().filter(|number| u64::from(number.unsigned_abs()) <= LAST_ERROR);
+    positive.and_then(systap_kernel::errno::name).unwrap_or_default()
 }
 
 /// What there is of `length` bytes from `start`.

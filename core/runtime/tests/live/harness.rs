@@ -71,6 +71,7 @@ impl<'a> Script<'a> {
         assert_right(&parsed.diagnostics);
         let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
             files: &[parsed.file],
+            args: &[],
             sources: &mut sources,
             list: false,
             tapsets: None,

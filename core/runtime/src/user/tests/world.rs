@@ -43,6 +43,10 @@ fn functions_of_the_runtimes() {
         intrinsic(b, Type::Text, Intrinsic::ThreadIndent, &[one, tid, name, three]);
         intrinsic(b, Type::Text, Intrinsic::Indent, &[one, three]);
         intrinsic(b, Type::Text, Intrinsic::Indent, &[one, sixteen]);
+        intrinsic(b, Type::Long, Intrinsic::ThreadIndentDepth, &[three, tid]);
+        intrinsic(b, Type::Long, Intrinsic::IndentDepth, &[one]);
+        intrinsic(b, Type::Text, Intrinsic::ErrnoName, &[minus]);
+        intrinsic(b, Type::Text, Intrinsic::ErrnoName, &[outside]);
     });
     insta::assert_snapshot!(output, @r#"
     12
@@ -65,8 +69,12 @@ fn functions_of_the_runtimes() {
      0x10
 
          0 cron(42):
-         0:
-        13:
+         0 :
+        13 : 
+    3
+    2
+    ENOENT
+    EBUSY
     "#);
 }
 
@@ -88,7 +96,8 @@ fn every_function_is_there() {
                 let patterns = vec![Arc::new(Regex::new(b"(a)(b)(c)").unwrap())];
                 let output = World { patterns, ..World::default() }.output(&b.body);
                 // This world has no processes to ask about.
-                let refused = matches!(which, Intrinsic::UserModname);
+                let refused =
+                    matches!(which, Intrinsic::UserModname | Intrinsic::UserModAddress | Intrinsic::UserModBuildId);
                 assert!(output.ends_with('\n') && output.starts_with("ERROR") == refused, "{which:?}: {output}");
             }
             None => b.perform(Op::Intrinsic(*which, args)),

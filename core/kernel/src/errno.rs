@@ -162,6 +162,11 @@ pub fn name(number: i32) -> Option<&'static str> {
     NAMES.get(at).map(|(_, name)| *name)
 }
 
+/// The number of an error, positive as in `errno`, by its name: 2 for `ENOENT`.
+pub fn number(name: &str) -> Option<i32> {
+    NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| i32::from(*number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
