@@ -48,6 +48,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) skip_badvars: bool,
     /// What nothing uses is held to the same rules as the rest.
     pub(crate) unoptimized: bool,
+    /// Whether a probe was left out because its handler is empty.
+    pub(crate) left_out_empty: bool,
     /// What nothing uses is worth a warning.
     advice: bool,
     pub(crate) types: Types,
@@ -145,6 +147,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         listed: vec![],
         skip_badvars: *skip_badvars,
         unoptimized: *unoptimized,
+        left_out_empty: false,
         advice: *advice,
         types: Types::default(),
         names: Names::default(),
@@ -210,6 +213,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         let finding = Diagnostic::error_without_place("no-probes", "the script probes nothing");
         let finding = if elaboration.names.probes.is_empty() {
             finding.with_help("write one: `probe begin { println(\"hello\") exit() }`")
+        } else if elaboration.left_out_empty {
+            finding.with_note("every handler is empty")
         } else {
             finding.with_note("every probe point is optional, and none of them exists on this kernel")
         };
@@ -302,6 +307,7 @@ impl<'a> Elaboration<'a> {
                 self.report(Diagnostic::error("no-value", at, "this gives no value").with_label("used as a value"));
             }
         }
+        self.bare_returns();
         let used = (self.globals.len(), self.functions.len());
         let mut functions = Vec::with_capacity(used.1);
         for index in 0..used.1 {

@@ -194,6 +194,10 @@ fn no_such_function(this: &Elaboration<'_>, at: &Component, name: &str, exported
     }
     let known = this.kernel.function_names().unwrap_or_default();
     let message = format!("this kernel has no {what} `{name}`");
+    if exported && known.contains(&name) {
+        let finding = Diagnostic::error(CODE, argument_span(at), message);
+        return Box::new(finding.with_note("there is such a function, but modules cannot call it"));
+    }
     let finding = unknown(CODE, argument_span(at), message, name, known);
     Box::new(
         finding.with_note("a function that the compiler has put into its callers everywhere has no code of its own"),
