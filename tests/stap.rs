@@ -92,12 +92,12 @@ fn what_makes_no_sense_is_refused_with_1_and_what_has_no_effect_is_said() {
     stap(&["-wp2", "-DMAXSTRINGLEN=4", "-DSTP_NO_OVERLOAD", "-DKRETACTIVE=100", "-e", "probe begin { exit() }"])
         .exits(0);
     stap(&["-wp2", "-DMAXACTION=many", "-e", "probe begin { exit() }"]).exits(1);
-    stap(&["-r", "1.2.3", "-p2", "-e", "probe begin {}"]).exits(1).complains(&["no kernel 1.2.3 is installed"]);
-    stap(&["--compatible=99", "-p2", "-e", "probe begin {}"]).exits(1);
-    stap(&["-p2", "--unprivileged", "-e", "probe timer.profile {} probe begin {}"])
+    stap(&["-r", "1.2.3", "-p2", "-e", "probe begin { exit() }"]).exits(1).complains(&["no kernel 1.2.3 is installed"]);
+    stap(&["--compatible=99", "-p2", "-e", "probe begin { exit() }"]).exits(1);
+    stap(&["-p2", "--unprivileged", "-e", "probe timer.profile { next } probe begin { exit() }"])
         .exits(1)
         .complains(&["not-privileged"]);
-    stap(&["-p2", "--unprivileged", "-e", "probe timer.s(1), begin {}"]).exits(0);
+    stap(&["-p2", "--unprivileged", "-e", "probe timer.s(1), begin { exit() }"]).exits(0);
 }
 
 #[test]

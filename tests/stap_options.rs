@@ -103,7 +103,7 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
         (&["-S", "1", "-e", EXIT], "`-S` needs a file"),
         (&["-S", "1,x", "-o", "x", "-e", EXIT], "`-S` takes SIZE or SIZE,COUNT"),
         (&["-a", "sparc", "-p1", "-e", EXIT], "only scripts for this machine"),
-        (&["-r", "/lib/modules/1.2.3/build", "-p1", "-e", EXIT], "only facts of the running kernel"),
+        (&["-r", "/lib/modules/1.2.3/build", "-p1", "-e", EXIT], "no kernel 1.2.3 is installed"),
         (&["--compatible=99.1", "-p1", "-e", EXIT], "the newest version of the language"),
         (&["--compatible=", "-p1", "-e", EXIT], "`--compatible` takes something"),
         (&["--suppress-time-limits", "-e", EXIT], "needs guru mode"),

@@ -8,7 +8,7 @@ mod systap;
 mod claim;
 mod topic;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 
 use claim::{Side, check_error, check_output};
 use topic::{Expected, Topic};
@@ -32,5 +32,19 @@ fn main() {
             }
         }
     }
+    trials.push(Trial::test("README: each file of the table is there, and each topic is in it", check_table));
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// The table of the README and the topics are held against each other; what tells of the library's functions has no row.
+fn check_table() -> Result<(), Failed> {
+    let told = Topic::table();
+    let topics: Vec<String> = Topic::all().into_iter().map(|topic| topic.name).collect();
+    let missing: Vec<&String> = told.iter().filter(|name| !topics.contains(name)).collect();
+    let of_language = |name: &&String| !name.starts_with("functions-") && !name.ends_with("-functions");
+    let untold: Vec<&String> = topics.iter().filter(of_language).filter(|name| !told.contains(name)).collect();
+    if !told.is_empty() && missing.is_empty() && untold.is_empty() {
+        return Ok(());
+    }
+    Err(format!("named and not there: {missing:?}; there and not named: {untold:?}; rows: {}", told.len()).into())
 }

@@ -43,6 +43,14 @@ impl Topic {
         paths.iter().map(|path| Topic::read(path)).collect()
     }
 
+    /// The topics that the README's table names, row by row.
+    pub(crate) fn table() -> Vec<String> {
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language/README.md");
+        let text = std::fs::read_to_string(readme).expect("the README can be read");
+        let cells = text.lines().filter_map(|line| line.strip_suffix(".md |")?.rsplit("| ").next());
+        cells.map(str::to_owned).collect()
+    }
+
     fn read(path: &Path) -> Topic {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let text = std::fs::read_to_string(path).expect("a topic can be read");

@@ -85,6 +85,7 @@ impl Known<'_> {
             StmtKind::Return(value) => value.iter_mut().for_each(|e| self.expr(e)),
             StmtKind::Delete { keys, .. } => keys.iter_mut().for_each(|e| self.expr(e)),
             StmtKind::DeleteSlice { slice, .. } => slice.iter_mut().flatten().for_each(|e| self.expr(e)),
+            StmtKind::Uncaught(body) => self.block(body),
             StmtKind::Try { body, handler, .. } => {
                 self.block(body);
                 self.block(handler);

@@ -218,6 +218,9 @@ pub enum StmtKind {
     Embedded,
     /// `return`
     Return(Option<Expr>),
+    /// What `next` in a function does instead: the next overload is called from where this one was, so no `try` around this
+    /// catches its errors.
+    Uncaught(Vec<Stmt>),
     /// `delete` of an element, or of a whole global (`keys` empty).
     Delete { global: GlobalId, keys: Vec<Expr> },
     /// `delete` of a local: it becomes 0 or "".

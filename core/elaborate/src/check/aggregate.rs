@@ -165,9 +165,12 @@ impl<'a> Elaboration<'a> {
             return None;
         }
         if start > stop {
-            let message = format!("the histogram ends ({stop}) before it starts ({start}), so it has one bucket");
-            self.report(Diagnostic::warning("histogram-bounds", span, message));
-            return Some(LinearBounds { start, stop: start, interval });
+            let message = format!("the histogram ends ({stop}) before it starts ({start})");
+            self.report(
+                Diagnostic::error("histogram-bounds", span, message)
+                    .with_help("the numbers are: where it starts, where it ends, how wide a bucket is"),
+            );
+            return None;
         }
         let needed = (i128::from(stop) - i128::from(start)) / i128::from(interval) + 3;
         if needed <= i128::from(MOST_BUCKETS) {

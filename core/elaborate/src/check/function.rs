@@ -10,7 +10,7 @@ use crate::scan::{self, Node};
 use crate::scope::{LocalState, ProbeFacts, Scope, Site};
 use crate::types::Ty;
 use std::rc::Rc;
-use systap_diagnostics::Span;
+use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::Intrinsic;
 use systap_ir::program::{ExprKind, FunctionId, Place, Stmt, StmtKind, Type};
 use systap_syntax::ast::{self, Function, FunctionBody, TypeName};
@@ -28,6 +28,8 @@ pub(crate) struct FunctionState<'a> {
     pub(crate) locals: Vec<LocalState>,
     pub(crate) body: Vec<Stmt>,
     pub(super) effects: Effects,
+    /// Where it returns without a value, which a function with a value may not.
+    pub(super) bare_returns: Vec<Span>,
     /// The overload that `next` goes on with.
     after: Option<FunctionId>,
     /// The handler that it is called from, if that matters.
@@ -90,6 +92,7 @@ impl<'a> Elaboration<'a> {
             locals: vec![],
             body: vec![],
             effects: Effects::default(),
+            bare_returns: vec![],
             after,
             caller,
         });
@@ -138,18 +141,20 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    /// `next` in a function: the next overload is called in its place.
-    pub(super) fn next_overload(&mut self, scope: &Scope<'a>, index: usize, span: Span) -> Vec<Stmt> {
+    /// `next` in a function: the next overload is called in its place, outside of any `try` that `next` stands in.
+    pub(super) fn next_overload(&mut self, scope: &Scope<'a>, index: usize, span: Span) -> Stmt {
         let Some(after) = self.functions[index].after else {
             let kind = ExprKind::Intrinsic(Intrinsic::Error, vec![build::text(span, EXHAUSTED)]);
             let error = build::statement(span, build::expr(span, Type::Long, kind));
-            return vec![error, Stmt { span, kind: StmtKind::Return(None) }];
+            let leave = Stmt { span, kind: StmtKind::Return(None) };
+            return Stmt { span, kind: StmtKind::Uncaught(vec![error, leave]) };
         };
         self.calls(scope, after, span);
         let read = |local| build::expr(span, Type::Long, ExprKind::Read(Place::Local(local)));
         let call =
             build::expr(span, Type::Long, ExprKind::Call(after, scope.given.iter().copied().map(read).collect()));
-        vec![Stmt { span, kind: StmtKind::Return(Some(call)) }]
+        let leave = Stmt { span, kind: StmtKind::Return(Some(call)) };
+        Stmt { span, kind: StmtKind::Uncaught(vec![leave]) }
     }
 
     /// A call whose value somebody looks at, so that it must have a type in the end.
@@ -161,6 +166,22 @@ impl<'a> Elaboration<'a> {
         let what = format!("what `{}` returns", state.declaration.name.text);
         let returns = state.returns;
         self.needed.push((returns, span, what));
+    }
+
+    /// A function that gives a value somewhere, or is used as if it did, may not return without one.
+    pub(crate) fn bare_returns(&mut self) {
+        for index in 0..self.functions.len() {
+            let state = &mut self.functions[index];
+            let (bare, returns, name) =
+                (std::mem::take(&mut state.bare_returns), state.returns, &state.declaration.name);
+            let Some(ty) = self.types.known(returns) else { continue };
+            for at in bare {
+                let message = format!("`{}` returns {}, and here it returns nothing", name.text, a_type(ty));
+                let finding = Diagnostic::error("type-mismatch", at, message);
+                let value = if ty == Type::Text { "return \"\"" } else { "return 0" };
+                self.report(finding.with_help(format!("say `{value}`")));
+            }
+        }
     }
 }
 
@@ -184,6 +205,13 @@ fn says_next(body: &ast::Block) -> bool {
         found |= matches!(node, Node::Statement(ast::Statement { kind: ast::StatementKind::Next, .. }));
     });
     found
+}
+
+fn a_type(ty: Type) -> &'static str {
+    match ty {
+        Type::Long => "a long",
+        Type::Text => "a string",
+    }
 }
 
 fn type_named(name: TypeName) -> Type {

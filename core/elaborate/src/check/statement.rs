@@ -4,9 +4,9 @@ use super::expression::Word;
 use crate::autocast::Holder;
 use crate::build;
 use crate::elaboration::Elaboration;
-use crate::scope::{Scope, Site};
+use crate::scope::{EventFacts, Scope, Site};
 use crate::types::Ty;
-use systap_diagnostics::Diagnostic;
+use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{ExprKind, LocalId, Place, Stmt, StmtKind, Type};
 use systap_syntax::ast;
 
@@ -61,6 +61,17 @@ impl<'a> Elaboration<'a> {
                     }
                     return;
                 }
+                if let Some(truth) = literal(scope, condition) {
+                    // SystemTap decides this before it looks up names; what makes sense all the same may tell types.
+                    let (taken, left_out) =
+                        if truth { (Some(then), otherwise.as_ref()) } else { (otherwise.as_ref(), Some(then)) };
+                    if left_out.is_some_and(|left_out| !self.makes_sense(scope, left_out)) {
+                        if let Some(taken) = taken {
+                            self.statement(scope, taken, into);
+                        }
+                        return;
+                    }
+                }
                 let condition = self.long(scope, condition, "a condition");
                 let then = self.body(scope, then);
                 let otherwise = otherwise.as_ref().map(|otherwise| self.body(scope, otherwise)).unwrap_or_default();
@@ -90,13 +101,10 @@ impl<'a> Elaboration<'a> {
             Kind::Break => StmtKind::Break,
             Kind::Continue => StmtKind::Continue,
             Kind::Next => match scope.site {
-                Site::Function { index, .. } => {
-                    into.extend(self.next_overload(scope, index, span));
-                    return;
-                }
+                Site::Function { index, .. } => self.next_overload(scope, index, span).kind,
                 _ => StmtKind::Next,
             },
-            Kind::Return(value) => match self.return_value(scope, value.as_ref()) {
+            Kind::Return(value) => match self.return_value(scope, value.as_ref(), span) {
                 Some(kind) => kind,
                 None => return,
             },
@@ -118,6 +126,18 @@ impl<'a> Elaboration<'a> {
             }
         };
         into.push(Stmt { span, kind });
+    }
+
+    fn makes_sense(&mut self, scope: &mut Scope<'a>, statement: &'a ast::Statement) -> bool {
+        if self.trials > 0 {
+            return true;
+        }
+        let locals = scope.locals.len();
+        let sense = self.succeeds(|this| {
+            this.body(scope, statement);
+        });
+        scope.truncate(locals);
+        sense
     }
 
     pub(super) fn loop_body(&mut self, scope: &mut Scope<'a>, body: &'a ast::Statement) -> Vec<Stmt> {
@@ -161,12 +181,15 @@ impl<'a> Elaboration<'a> {
         }
     }
 
-    fn return_value(&mut self, scope: &mut Scope<'a>, value: Option<&'a ast::Expr>) -> Option<StmtKind> {
+    fn return_value(&mut self, scope: &mut Scope<'a>, value: Option<&'a ast::Expr>, span: Span) -> Option<StmtKind> {
         let Site::Function { index, .. } = scope.site else {
             // The parser lets no `return` stand elsewhere.
             return None;
         };
-        let Some(value) = value else { return Some(StmtKind::Return(None)) };
+        let Some(value) = value else {
+            self.functions[index].bare_returns.push(span);
+            return Some(StmtKind::Return(None));
+        };
         let typed = self.given_on(scope, value);
         let state = &self.functions[index];
         let (wanted, name) = (state.returns, &state.declaration.name.text);
@@ -189,10 +212,13 @@ impl<'a> Elaboration<'a> {
                     self.state(global).written = true;
                     return Some(StmtKind::Delete { global, keys: vec![] });
                 }
-                let finding =
-                    Diagnostic::error("unknown-global", e.span, format!("there is no global `{name}` to delete"));
-                self.report_unknown(finding, name, self.names.global_names().collect::<Vec<_>>());
-                None
+                // A local that was not met before, as in an assignment; it is given no value here.
+                let Word::Local(local) = self.word(scope, name, e.span) else {
+                    let message = format!("`{name}` is the probe point's, and cannot be deleted");
+                    self.report(Diagnostic::error("not-deletable", e.span, message));
+                    return None;
+                };
+                Some(StmtKind::DeleteLocal(local))
             }
             ast::ExprKind::Index { array, keys } => {
                 let (global, slice) = self.slice(scope, array, keys, e.span)?;
@@ -211,5 +237,14 @@ impl<'a> Elaboration<'a> {
                 None
             }
         }
+    }
+}
+
+/// The truth of a condition that is a number, in a handler that has target variables.
+fn literal(scope: &Scope<'_>, condition: &ast::Expr) -> Option<bool> {
+    let has_targets = scope.probe().is_some_and(|facts| !matches!(facts.event, EventFacts::Plain));
+    match &condition.kind {
+        ast::ExprKind::Literal(ast::Literal::Number(number)) if has_targets => Some(*number != 0),
+        _ => None,
     }
 }

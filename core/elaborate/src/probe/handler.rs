@@ -7,9 +7,10 @@ use crate::elaboration::{Elaboration, ProbeState};
 use crate::scope::{EventFacts, ProbeFacts, Registers, Scope, Site};
 use crate::types::Ty;
 use std::rc::Rc;
-use systap_diagnostics::Span;
+use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::Intrinsic;
 use systap_ir::program::{Event, Expr, ExprKind, Place, Probe, Stmt, Type};
+use systap_syntax::ast;
 
 impl<'a> Elaboration<'a> {
     pub(super) fn handler(&mut self, point: &Point<'a>, resolved: Resolved) {
@@ -39,8 +40,19 @@ impl<'a> Elaboration<'a> {
             let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
             body.push(build::statement(point.span, build::expr(point.span, Type::Long, exit)));
         }
+        if !exits && self.without_effect(point) {
+            self.left_out_empty = true;
+            let message = "the handler is empty, so that nothing is probed here";
+            return self.report(Diagnostic::warning("empty-handler", point.span, message));
+        }
         let probe = Probe { span: point.span, point: resolved, event, condition, locals: vec![], body };
         self.probes.push(ProbeState { probe, locals: scope.locals });
+    }
+
+    /// Whether nothing can come of the handler: what the library says before it only prepares what nobody asks for.
+    fn without_effect(&self, point: &Point<'a>) -> bool {
+        let mut own = point.blocks().filter(|block| self.names.in_script(block.span));
+        !self.list && !self.unoptimized && point.conditions.is_empty() && own.all(is_empty)
     }
 
     /// Locals for the target variables that the handler may set.
@@ -73,6 +85,15 @@ impl<'a> Elaboration<'a> {
         self.names.go_back(outside);
         joined
     }
+}
+
+/// Whether a block has nothing but blocks like it and empty statements.
+fn is_empty(block: &ast::Block) -> bool {
+    block.statements.iter().all(|statement| match &statement.kind {
+        ast::StatementKind::Empty => true,
+        ast::StatementKind::Block(inner) => is_empty(inner),
+        _ => false,
+    })
 }
 
 /// Where handlers of an event find registers.

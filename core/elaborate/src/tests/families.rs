@@ -1,13 +1,14 @@
 //! The families of probe points: what each resolves to, what it offers, what it refuses. Patterns and aliases over all of them.
 
-use super::{blob, check, findings, run, show};
+use super::{Ways, blob, check, findings, run_files, show};
 use systap_diagnostics::Sources;
 use systap_ir::program::{Event, Every};
 
 /// The resolved points and their events; the script must be right.
 fn events(script: &str) -> Vec<(String, Event)> {
     let mut sources = Sources::default();
-    let elaborated = run(script, &blob::kernel(), &mut sources, &[]);
+    let empty_too = Ways { unoptimized: true, ..Ways::default() };
+    let elaborated = run_files(&[script], &blob::kernel(), &mut sources, &[], empty_too);
     assert_eq!(findings(&elaborated, &sources), "", "{script}");
     elaborated.program.probes.into_iter().map(|probe| (probe.point, probe.event)).collect()
 }
@@ -60,7 +61,7 @@ fn what_the_others_offer() {
             "probe procfs(\"a/b\").umask(0700).read.maxsize(100) { $value = \"seen \" . sprint(pid()) }\nprobe procfs.write { println($value) }",
             "probe input.char { println(char) }\nprobe input.line { println(line) }",
             "probe netfilter.pf(\"NFPROTO_IPV4\").hook(\"NF_INET_LOCAL_IN\").priority(\"-5\") { println($hooknum, $verdict) }",
-            "probe java(\"App\").class(\"C\").method(\"m(int)\").return { println($arg1) }\nprobe python3.module(\"m\").function(\"f\").call { }",
+            "probe java(\"App\").class(\"C\").method(\"m(int)\").return { println($arg1) }\nprobe python3.module(\"m\").function(\"f\").call { println(1) }",
             "probe process.syscall { println($syscall, $arg6) }\nprobe process(17).syscall.return { println($return) }",
             "probe procfs(\"/abs\").read { }\nprobe procfs(\"a/../b\").write { }\nprobe procfs.umask(01000).read { }\nprobe procfs.read.maxsize(0) { }\nprobe netfilter.hook(\"NF_INET_LOCAL\").pf(\"NFPROTO_IPV4\") { }\nprobe netfilter.hook(\"NF_ARP_IN\").pf(\"NFPROTO_IP\") { }\nprobe netfilter.hook(\"NF_ARP_IN\").pf(\"NFPROTO_ARP\").priority(\"high\") { }\nprobe input.word { }\nprobe java(\"x\").class(\"\").method(\"m\") { }",
             "probe process(\"no-such-program\").function(\"f\") { }\nprobe process(\"/etc/passwd\").mark(\"m\") { }\nprobe process.function(\"f\") { }\nprobe process(-1).begin { }\nprobe process(\"sh\").library(\"no-such.so\").function(\"f\") { }\nprobe process(\"sh\").thread { }",
@@ -82,7 +83,7 @@ fn what_a_program_does_not_have() {
         ("statement(0)", "unused"),
         ("statement(0x7fffffffffff)", "probe-argument"),
     ] {
-        let shown = show(&format!("probe process(\"sh\").{point} {{ }}"));
+        let shown = show(&format!("probe process(\"sh\").{point} {{ next }}"));
         let expected = if code == "unused" { "probe process".into() } else { format!("error[{code}]") };
         assert!(shown.contains(&expected), "{point}: {shown}");
         if code != "unused" {

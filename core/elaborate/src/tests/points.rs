@@ -1,13 +1,14 @@
 //! Probe points: each family, aliases, what does not exist.
 
-use super::{blob, check, findings, run, show};
+use super::{Ways, blob, check, findings, run_files, show};
 use systap_diagnostics::Sources;
 use systap_ir::program::{Event, SyscallSet};
 
 /// The resolved points and their events.
 fn events(script: &str) -> Vec<(String, Event)> {
     let mut sources = Sources::default();
-    let elaborated = run(script, &blob::kernel(), &mut sources, &[]);
+    let empty_too = Ways { unoptimized: true, ..Ways::default() };
+    let elaborated = run_files(&[script], &blob::kernel(), &mut sources, &[], empty_too);
     assert_eq!(findings(&elaborated, &sources), "");
     elaborated.program.probes.into_iter().map(|probe| (probe.point, probe.event)).collect()
 }

@@ -33,6 +33,7 @@ fn in_statement(statement: &Stmt, found: &mut Locals) {
         }
         StmtKind::Break | StmtKind::Continue | StmtKind::Next | StmtKind::Embedded => {}
         StmtKind::Return(value) => value.iter().for_each(|expr| in_expression(expr, found)),
+        StmtKind::Uncaught(body) => in_statements(body, found),
         StmtKind::Delete { keys, .. } => keys.iter().for_each(|expr| in_expression(expr, found)),
         StmtKind::DeleteLocal(local) => found.extend([*local]),
         StmtKind::DeleteSlice { slice, .. } => slice.iter().flatten().for_each(|expr| in_expression(expr, found)),

@@ -51,6 +51,11 @@ impl Builder {
                 self.terminate(Terminator::Return(value));
                 self.enter_unreachable();
             }
+            StmtKind::Uncaught(body) => {
+                let tries = std::mem::take(&mut self.tries);
+                self.statements(body);
+                self.tries = tries;
+            }
             StmtKind::Delete { global, keys } => {
                 let keys: Vec<_> = keys.iter().map(|key| self.expression(key)).collect();
                 self.span = statement.span;

@@ -85,6 +85,7 @@ impl Printer<'_> {
                 let message = message.map_or(String::new(), |message| format!(" ({})", self.local(message)));
                 return self.block(&format!("catch{message}"), handler, depth, out);
             }
+            StmtKind::Uncaught(body) => return self.block("uncaught", body, depth, out),
             StmtKind::Expr(expr) => self.expr(expr),
             StmtKind::Break => "break".to_owned(),
             StmtKind::Continue => "continue".to_owned(),

@@ -107,7 +107,7 @@ impl Lowering<'_> {
             .map(|param| (self.name_in(param), self.annotation(param)))
             .collect();
         let priority = self.node_of(at, K::Priority).and_then(|priority| self.node_of(priority, K::Number));
-        let priority = priority.map(|number| self.number(number));
+        let priority = priority.map(|number| self.priority(number));
         let body = match self.node_of(at, K::Embedded) {
             Some(code) => ast::FunctionBody::Embedded(self.embedded(code)),
             None => {
@@ -119,6 +119,19 @@ impl Lowering<'_> {
         };
         let private = self.has(at, K::PrivateKw);
         ast::Function { name, private, returns: self.annotation(at), params, priority, body }
+    }
+
+    /// A priority; only functions of a script without one come before all others.
+    fn priority(&mut self, at: At) -> i64 {
+        let value = self.number(at);
+        if value < 1 {
+            self.report(
+                at,
+                Diagnostic::error("priority", self.span(at), "a priority is at least 1")
+                    .with_help("leave it away: a script's function without a priority comes first"),
+            );
+        }
+        value
     }
 
     fn annotation(&self, at: At) -> Option<ast::TypeName> {

@@ -125,10 +125,10 @@ impl Parser<'_> {
     }
 
     fn suffixed(&mut self) -> Completed {
-        let is_view = self.at(AtWord) && matches!(self.text(0), "@cast" | "@var");
         let mut base = self.primary();
-        let is_target = is_view || base.kind == VariableExpr;
-        if self.at(Arrow) || (is_target && matches!(self.kind(), LeftBracket | Dollar | DollarDollar)) {
+        // Any value may be a pointer; an array's name and a histogram have taken their own brackets already.
+        let is_value = !matches!(base.kind, MissingExpr | InExpr);
+        if is_value && matches!(self.kind(), Arrow | LeftBracket | Dollar | DollarDollar) {
             let marker = self.start_around(base);
             let mut height = base.height;
             loop {

@@ -127,6 +127,9 @@ fn compare(words: &[Word<'_>], end: Span, facts: Option<&dyn Facts>) -> Result<b
             let Value::Number(wanted) = literal(right)? else {
                 return Err(error(right.span, "expected 0 or 1".to_owned()));
             };
+            if !matches!(wanted, 0 | 1) {
+                return Err(error(right.span, "expected 0 or 1".to_owned()));
+            }
             Ok((ask(Fact::Guru)? == wanted.to_string()) != negated)
         }
         option if option.starts_with("CONFIG_") => {

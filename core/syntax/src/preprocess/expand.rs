@@ -244,6 +244,9 @@ impl<'a> Expansion<'a> {
             token.origin = 0;
         }
         let text = self.text(name);
+        if text == "define" {
+            self.error("preprocessor", name, "`@define` cannot be defined anew".to_owned());
+        }
         if OPERATORS.contains(&text) {
             let said = format!("this macro takes the place of the operator `@{text}`");
             self.findings.add(Diagnostic::warning("macro-hides-operator", self.span(name), said));
@@ -257,9 +260,6 @@ impl<'a> Expansion<'a> {
     fn parameters(&self, tokens: &[Token], open: usize) -> Option<(Vec<String>, usize)> {
         let mut names = Vec::new();
         let mut at = open + 1;
-        if tokens.get(at)?.kind == SyntaxKind::RightParen {
-            return Some((names, at + 1));
-        }
         loop {
             let name = tokens.get(at).filter(|token| token.kind == SyntaxKind::Ident || token.kind.is_keyword())?;
             names.push(self.text(name).to_owned());
@@ -310,6 +310,9 @@ impl<'a> Expansion<'a> {
             .map(|token| Word { kind: token.kind, text: self.text(token), span: self.span(token) })
             .collect();
         let end = tokens.get(then).map_or(open.text, |token| self.span(token));
+        if let Some(again) = parts.otherwise_again.and_then(|at| tokens.get(at)) {
+            self.error("preprocessor", again, "a conditional has one `%:`".to_owned());
+        }
         let otherwise = parts.otherwise.unwrap_or(close);
         let taken = match condition::holds(&words, end, self.options.facts) {
             Ok(true) => then + 1..otherwise,
@@ -331,6 +334,8 @@ pub(crate) struct Parts {
     pub(crate) then: Option<usize>,
     pub(crate) otherwise: Option<usize>,
     pub(crate) close: Option<usize>,
+    /// A second `%:`, which is a mistake.
+    pub(crate) otherwise_again: Option<usize>,
     /// Others nest deeper within than was allowed; the search ended there.
     pub(crate) too_deep: bool,
 }
@@ -355,6 +360,7 @@ impl Parts {
                 }
                 SyntaxKind::ConditionThen if inner == 0 && parts.then.is_none() => parts.then = Some(at),
                 SyntaxKind::ConditionElse if inner == 0 && parts.otherwise.is_none() => parts.otherwise = Some(at),
+                SyntaxKind::ConditionElse if inner == 0 => parts.otherwise_again = Some(at),
                 _ => {}
             }
         }
