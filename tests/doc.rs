@@ -40,6 +40,8 @@ fn wrong(scripts: &[PathBuf], options: &[&str]) -> (BTreeSet<PathBuf>, String) {
     let said = checked.complaints();
     let excused = |line: &&str| NOT_YET.iter().any(|code| line.contains(&format!("\"code\":\"{code}\"")));
     let errors: Vec<&str> = said.lines().filter(|line| !excused(line)).collect();
+    let of_library: Vec<&&str> = errors.iter().filter(|line| line.contains("\"file\":\"library/")).collect();
+    assert!(of_library.is_empty(), "a call of an example is right, and the library is not: {of_library:#?}");
     let named = |path: &&PathBuf| errors.iter().any(|line| line.contains(&format!("\"{}\"", path.display())));
     let wrong: BTreeSet<PathBuf> = scripts.iter().filter(named).cloned().collect();
     assert!(checked.status.success() || !said.is_empty(), "{}", checked.all());

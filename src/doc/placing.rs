@@ -210,7 +210,7 @@ fn script_of(entry: &Entry, handler: &str) -> String {
 }
 
 fn divided(unit: &Unit, open_loops: bool) -> Result<Placed, String> {
-    systap_ir::place(unit, &Capabilities { open_loops })
+    systap_ir::place(unit, &Capabilities { open_loops, followed_loops: true })
         .map_err(|found| found.into_iter().next().map(|finding| finding.message).unwrap_or_default())
 }
 
