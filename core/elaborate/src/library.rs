@@ -143,7 +143,6 @@ mod tests {
                     Item::Probe(_) => {}
                     Item::Function(function) => functions.push(&function.name.text),
                     Item::Global(global) => globals.push(&global.name.text),
-                    Item::Probe(_) => {}
                     other => panic!("{} has something else: {other:?}", entry.name),
                 }
             }
