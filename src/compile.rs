@@ -366,7 +366,8 @@ impl<'a> Compilation<'a> {
 
     /// Graphs to a divided program.
     fn place(&mut self, unit: &Unit) -> Result<Placed, Stop> {
-        let capabilities = Capabilities { open_loops: Options::for_kernel(self.kernel).may_goto };
+        let open_loops = Options::for_kernel(self.kernel).may_goto;
+        let capabilities = Capabilities { open_loops, followed_loops: !self.small };
         let place = if self.small { systap_ir::place_small } else { systap_ir::place };
         place(unit, &capabilities).map_err(|found| {
             self.diagnostics.extend(found);

@@ -43,6 +43,39 @@ fn strings_are_put_together() {
 }
 
 #[test]
+fn loops_whose_rounds_are_counted_run_in_the_kernel_of_every_kernel() {
+    if !can_trace() {
+        return;
+    }
+    // What each prints is reckoned by hand.
+    for (statements, expected) in [
+        ("for (i = 0; i < 10; i++) s += i; println(s)", "45"),
+        ("for (i = 0; i < 3000; i++) s += i; println(s)", "4498500"),
+        ("for (i = 10; i > 0; i -= 3) s = s * 100 + i; println(s)", "10070401"),
+        ("n = 6; while (n--) s++; println(s, \" \", n)", "6 -1"),
+        ("for (i = 0; i < 30; i++) for (j = 0; j < 30; j++) if ((i ^ j) & 1) s++; println(s)", "450"),
+        ("for (i = 0; i < 20 && i < 12 + zero; i++) s += i; println(s, \" \", i)", "66 12"),
+        ("for (i = 0; i < 20; i++) { if (i == 5 + zero) break; if (i == 3 + zero) continue; s += i } println(s)", "7"),
+        // Many ways through a round, which must not be as many again in the next.
+        (
+            "for (i = 0; i < 40; i++) { if (i % (zero + 3)) s++; else if (i % (zero + 2)) s += 3; if (s % 3) k = s } println(s, \" \", k)",
+            "47 47",
+        ),
+        ("for (i = 0; i < 5; i++) seen[i] = i * i; for (i = 0; i < 5; i++) s += seen[i]; println(s)", "30"),
+        ("for (i = 0; i < 3; i++) { printf(\"%d,\", i) } println()", "0,1,2,"),
+    ] {
+        let text = format!(
+            "global zero = 0, seen, s = 0, k = 0
+            probe nd_syscall.sched_yield {{ if (pid() != target()) next; {statements} }}
+            probe begin {{ seen[9] = 0; if (seen[9] + zero + s + k) println(\"odd\") }}"
+        );
+        let checked = run(["check", "-v", "-e", &text]);
+        assert!(!checked.text().contains("when the record arrives"), "{}", checked.all());
+        script_over_calls(&text, "sched_yield 1").prints(&format!("{expected}\n"));
+    }
+}
+
+#[test]
 fn a_number_that_the_handler_has_just_changed_is_still_the_same_on_the_user_side() {
     if !can_trace() {
         return;

@@ -4,7 +4,7 @@ mod systap;
 
 use std::time::Duration;
 
-use systap::{Outcome, can_trace, run, script, script_over_calls};
+use systap::{Outcome, can_trace, has_open_loops, is_emulated, run, script, script_over_calls};
 
 /// Runs a script that ends in an error, as one statement of a `begin`, and asserts what is said.
 #[track_caller]
@@ -99,6 +99,9 @@ fn a_handler_may_do_ten_times_maxaction_and_a_profile_that_much() {
         let text = "probe timer.profile { for (i = 0; i < 5000; i++) n++; println(n) exit() }";
         run(["run", "-T", "5", "-e", text]).exits(1).complains(&["MAXACTION exceeded", "timer.profile"]);
         run(["run", "-q", "-T", "5", "-D", "MAXACTION=6000", "-e", text]).exits(0);
+        // What such a handler does on the user side counts as much.
+        let text = "probe timer.profile { s = ctime(cpu()); for (i = 0; i < 5000; i++) n++; println(n, s) exit() }";
+        run(["run", "-T", "5", "-e", text]).exits(1).complains(&["MAXACTION exceeded", "timer.profile"]);
     }
 }
 
@@ -153,13 +156,15 @@ fn too_much_of_the_machines_time_ends_the_run_where_that_is_asked_for() {
     let over = run_with("1");
     over.exits(1).complains(&["ERROR: probe overhead (", "exceeded threshold ("]);
     assert_eq!(over.text(), "error\n");
-    assert!(over.took < Duration::from_millis(900), "{:?}", over.took);
+    // That it was not the end of a second is told by the text; under emulation the start alone takes one.
+    assert!(is_emulated() || over.took < Duration::from_millis(900), "{:?}", over.took);
     run_with("99000000").prints("end1\n");
 }
 
 #[test]
 fn too_many_skipped_hits_end_the_run_where_they_count() {
-    if !can_trace() {
+    // Long loops keep the handlers at work.
+    if !can_trace() || !has_open_loops() {
         return;
     }
     // The profile's handler finds the other one at work, again and again.

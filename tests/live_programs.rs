@@ -184,6 +184,34 @@ fn counters_count() {
 }
 
 #[test]
+fn counters_are_read_within_a_program() {
+    let Some(built) = build() else { return };
+    // The clock has gone on since main() where it is the same CPU's, and has begun on any.
+    let script = "global at
+        probe perf.sw.cpu_clock.process(\"SHOP\").counter(\"ns\") { }
+        probe perf.type(1).config(2).counter(\"faults\") { }
+        probe process(\"SHOP\").function(\"main\") { at[cpu()] = @perf(\"ns\") }
+        probe process(\"SHOP\").function(\"twice\") { println(@perf(\"ns\") > at[cpu()], \" \", @perf(\"faults\") >= 0) }";
+    assert_eq!(built.lines(script), ["1 1"; 5]);
+}
+
+#[test]
+fn registers_by_their_numbers_in_dwarf() {
+    let Some(built) = build() else { return };
+    // The first argument is in DWARF's register 5, what is returned in 0, the place in 16, the stack in 7.
+    let script = "probe process(\"SHOP\").function(\"twice\") {
+            println(@uregister(5), \" \", @uregister(16) == uaddr(), \" \", @uderef(8, @uregister(7)) > 4096)
+        }
+        probe process(\"SHOP\").function(\"twice\").return { println(@uregister(0)) }";
+    let path = built.path.to_str().expect("its path is text");
+    let outcome = run(["run", "-g", "-c", path, "-e", &script.replace("SHOP", path)]);
+    outcome.is_quiet();
+    let seen: Vec<String> = outcome.text().lines().filter(|line| *line != "30").map(str::to_owned).collect();
+    let expected: Vec<String> = (1..=5).flat_map(|call| [format!("{call} 1 1"), format!("{}", 2 * call)]).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn what_the_kernel_lacks_is_said_with_a_status() {
     if !can_trace() {
         return;

@@ -13,8 +13,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A command that takes longer has failed.
-const TIME_BOX: Duration = Duration::from_secs(20);
+/// A command that takes longer has failed. A machine that is emulated in software takes ten times as long for the same.
+pub(crate) fn time_box() -> Duration {
+    Duration::from_secs(if is_emulated() { 200 } else { 20 })
+}
+
+/// Whether this is a guest of `cargo xtask lab`, where time says nothing.
+pub(crate) fn is_emulated() -> bool {
+    std::env::var_os("SYSTAP_LAB").is_some()
+}
 
 /// What a command came to.
 #[derive(Debug)]
@@ -114,7 +121,7 @@ impl Running {
                 return Outcome { status, stdout: read(self.stdout.take()), stderr: read(self.stderr.take()), took };
             }
             let line = &self.line;
-            assert!(self.begun.elapsed() < TIME_BOX, "not done after {TIME_BOX:?}: {line}");
+            assert!(self.begun.elapsed() < time_box(), "not done after {:?}: {line}", time_box());
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -237,7 +244,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < TIME_BOX, "after {TIME_BOX:?} still not so: {what}");
+        assert!(begun.elapsed() < time_box(), "after {:?} still not so: {what}", time_box());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -247,6 +254,31 @@ pub(crate) fn kill(process: i32, signal: i32) {
     // SAFETY: takes two numbers; it touches no memory of this process.
     #[expect(unsafe_code, reason = "the standard library sends no signals but SIGKILL")]
     let _sent = unsafe { libc::kill(process, signal) };
+}
+
+/// The numbers of all BPF programs that are loaded now, by whomever.
+pub(crate) fn loaded_programs() -> Vec<u32> {
+    /// `BPF_PROG_GET_NEXT_ID` of `enum bpf_cmd`, and what of `union bpf_attr` it takes.
+    const NEXT_PROGRAM: libc::c_int = 11;
+    #[repr(C)]
+    struct NextId {
+        start: u32,
+        next: u32,
+        flags: u32,
+    }
+    let mut found = vec![];
+    let mut attr = NextId { start: 0, next: 0, flags: 0 };
+    loop {
+        // SAFETY: the kernel reads and writes the attribute, whose size it is told, and nothing else.
+        #[expect(unsafe_code, reason = "bpf(2) is asked directly, not by way of what is tested")]
+        let asked =
+            unsafe { libc::syscall(libc::SYS_bpf, NEXT_PROGRAM, std::ptr::from_mut(&mut attr), size_of::<NextId>()) };
+        if asked != 0 {
+            return found;
+        }
+        found.push(attr.next);
+        attr.start = attr.next;
+    }
 }
 
 /// How a process that was killed by a signal ended.

@@ -53,6 +53,8 @@ pub enum MapKind {
     MappedArray,
     /// An array with a value for each CPU.
     PerCpuArray,
+    /// Perf events, one for each CPU.
+    PerfEvents,
     /// A ring buffer.
     Ring,
 }
@@ -73,6 +75,13 @@ pub enum MapRole {
     Counters,
     /// A table that only programs read.
     Table,
+    /// What a perf event counts on each CPU, for programs to ask.
+    PerfCounter {
+        /// `PERF_TYPE_*`.
+        kind: u32,
+        /// Which event of that kind.
+        config: u64,
+    },
 }
 
 /// The entries of the counter map, in this order.

@@ -91,6 +91,15 @@ impl Maps {
         map
     }
 
+    /// The map of what a perf event counts; the same numbers give the same map. As many entries as there are CPUs: the loader knows.
+    pub(crate) fn perf_counter(&mut self, kind: u32, config: u64) -> u32 {
+        let role = MapRole::PerfCounter { kind, config };
+        match self.plans.iter().position(|plan| plan.role == role) {
+            Some(found) => found as u32,
+            None => self.add("perf_counter", role, MapKind::PerfEvents, 4, 4, 1),
+        }
+    }
+
     /// The maps that are needed, and the new number of each. `used`: those that programs refer to.
     pub(crate) fn finish(mut self, used: &[bool], counters: u32) -> (Vec<MapPlan>, Vec<u32>) {
         self.plans[self.counters as usize].entries = counters;

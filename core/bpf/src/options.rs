@@ -20,7 +20,7 @@ pub struct Options<'a> {
     pub typed: bool,
     /// System calls of systap's own process ([`systap_ir::placed::control::OWN`]) fire nothing.
     pub own_filter: bool,
-    /// The kernel has `may_goto` (Linux 6.9): loops may run.
+    /// The kernel has `may_goto` (Linux 6.9): the verifier need not see where a loop ends.
     pub may_goto: bool,
     /// The kernel has version 4 of the instruction set (Linux 6.6): signed division, sign extension, far jumps.
     pub version_4: bool,

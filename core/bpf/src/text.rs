@@ -26,6 +26,7 @@ pub fn print(artifact: &Artifact) -> String {
             MapRole::Ring => "ring".to_owned(),
             MapRole::Counters => "counters".to_owned(),
             MapRole::Table => "table".to_owned(),
+            MapRole::PerfCounter { kind, config } => format!("perf event {kind}:{config:#x}"),
         };
         let _ = writeln!(
             artifact_text,

@@ -5,9 +5,9 @@
 
 use systap_ir::program::Limits;
 
-/// `linux/fcntl.h`, `asm-generic/fcntl.h`, `linux/stat.h`, `linux/socket.h`, `asm/page.h`, `linux/mman.h`; of tasks,
+/// `linux/fcntl.h`, `asm-generic/fcntl.h`, `linux/stat.h`, `linux/socket.h`, `asm/page.h`, `linux/mman.h`, `linux/netfilter.h`; of tasks,
 /// `linux/sched.h` (outside of uapi only what has one value from 6.1 to 6.18).
-const OTHERS: [(&str, i64); 117] = [
+const OTHERS: [(&str, i64); 123] = [
     ("O_ACCMODE", 0o3),
     ("O_RDONLY", 0o0),
     ("O_WRONLY", 0o1),
@@ -123,6 +123,12 @@ const OTHERS: [(&str, i64); 117] = [
     ("NSEC_PER_USEC", 1_000),
     ("USEC_PER_SEC", 1_000_000),
     ("MSEC_PER_SEC", 1_000),
+    ("NF_DROP", 0),
+    ("NF_ACCEPT", 1),
+    ("NF_STOLEN", 2),
+    ("NF_QUEUE", 3),
+    ("NF_REPEAT", 4),
+    ("NF_STOP", 5),
     ("EWOULDBLOCK", 11),
     ("ENOTSUPP", 524),
 ];

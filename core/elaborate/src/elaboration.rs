@@ -65,6 +65,10 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) handler_left_out: bool,
     /// Tracepoints that have been looked up, by subsystem and name.
     pub(crate) tracepoints: HashMap<(Option<String>, String), Option<Tracepoint>>,
+    /// Files of `procfs` whose reading a handler answers.
+    pub(crate) procfs_reads: HashSet<String>,
+    /// Counters that `@perf` can name.
+    pub(crate) perf_counters: HashSet<String>,
     /// Types of the kernel that have been looked up by bare name.
     pub(crate) structs: HashMap<String, TypeId>,
     /// Which of the library's files this elaboration has taken in.
@@ -154,6 +158,8 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         points: 0,
         handler_left_out: false,
         tracepoints: HashMap::new(),
+        procfs_reads: HashSet::new(),
+        perf_counters: HashSet::new(),
         structs: HashMap::new(),
         library_read: [false; crate::library::COUNT],
         args,
@@ -187,13 +193,17 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
     }
     let of_script = elaboration.names.probes.len();
     elaboration.read_initialised_globals(files);
+    // Those that give the library's globals their values come first: what does not fit them is the script's mistake.
+    elaboration.names.probes.rotate_left(of_script);
+    let before = elaboration.names.probes.len() - of_script;
+    let of_script = before..before + of_script;
     // A function of the library may bring probes, which may call functions.
     let (mut armed, mut looked_at, mut found) = (0, 0, false);
     while armed < elaboration.names.probes.len() || looked_at < elaboration.functions.len() {
         while let Some(probe) = elaboration.names.probes.get(armed).copied() {
-            let before = elaboration.probes.len();
+            let made = elaboration.probes.len();
             elaboration.probe(probe);
-            found |= armed < of_script && elaboration.probes.len() > before;
+            found |= of_script.contains(&armed) && elaboration.probes.len() > made;
             armed += 1;
         }
         elaboration.called_functions(looked_at);

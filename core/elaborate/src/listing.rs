@@ -37,7 +37,7 @@ impl Elaboration<'_> {
                 params.chain(returned).collect()
             }
             EventFacts::Values(values) => values.iter().map(|each| self.of_value(each)).collect(),
-            EventFacts::Plain => vec![],
+            EventFacts::Plain | EventFacts::Foreign => vec![],
         };
         self.listed.push(Listed { name: point.list_name(&facts.point), variables });
     }

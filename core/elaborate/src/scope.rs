@@ -41,6 +41,8 @@ pub(crate) enum EventFacts {
     Syscall(SyscallFacts),
     /// A kernel function's.
     Function(FunctionFacts),
+    /// What cannot be looked up: the variables of another language, all of them strings.
+    Foreign,
     /// Values by name, dollars included, and the types of those that are pointers to something of the kernel's.
     Values(Vec<OfferedValue>),
 }

@@ -34,6 +34,14 @@ pub enum Context {
     BoottimeNs,
     /// Nanoseconds since 1970-01-01 UTC.
     RealtimeNs,
+    /// What a perf event has counted so far on this CPU, by its numbers (see [`crate::program::Event::Counter`]); 0 where it
+    /// cannot be read.
+    PerfCounter {
+        /// `PERF_TYPE_*`.
+        kind: u32,
+        /// Which event of that kind.
+        config: u64,
+    },
     /// `CLOCK_MONOTONIC` in ticks of 1/HZ since boot, as the kernel's jiffies count them.
     Jiffies,
     /// The process of `-x` or `-c`; 0 if neither was given. Constant in a run.
@@ -92,6 +100,7 @@ impl Context {
             Context::MonotonicNs => "monotonic_ns",
             Context::BoottimeNs => "boottime_ns",
             Context::RealtimeNs => "realtime_ns",
+            Context::PerfCounter { .. } => "perf_counter",
             Context::Jiffies => "jiffies",
             Context::Target => "target",
             Context::OwnProcess => "own_process",

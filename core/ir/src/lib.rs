@@ -23,6 +23,7 @@ mod optimize;
 mod place;
 pub mod placed;
 pub mod program;
+pub mod rounds;
 pub mod text;
 mod verify;
 

@@ -141,6 +141,8 @@ pub const LOG_BUCKETS: u32 = 128;
 pub struct Capabilities {
     /// Loops whose length the verifier need not know (`may_goto`, Linux 6.9).
     pub open_loops: bool,
+    /// Loops that the verifier follows round by round to their end (Linux 5.3): those whose rounds are counted, and few.
+    pub followed_loops: bool,
 }
 
 /// Words at the start of the array that kernel and user side map together; the scalars come after them.

@@ -42,7 +42,7 @@ fn unit_of(script: &str) -> Unit {
 }
 
 fn placed_of(script: &str) -> Placed {
-    place(&unit_of(script), &Capabilities { open_loops: true }).unwrap()
+    place(&unit_of(script), &Capabilities { open_loops: true, ..Capabilities::default() }).unwrap()
 }
 
 fn kernel_has_types() -> bool {
@@ -114,7 +114,7 @@ fn a_read_that_comes_too_late_is_refused() {
         return;
     }
     let script = r#"probe kernel.trace("sched_switch") { a = strtol(ctime(0), 16); println(kernel_int(a)) }"#;
-    let found = place(&unit_of(script), &Capabilities { open_loops: true }).unwrap_err();
+    let found = place(&unit_of(script), &Capabilities { open_loops: true, ..Capabilities::default() }).unwrap_err();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].code, "must-run-in-kernel");
 }
@@ -125,10 +125,15 @@ fn loops_leave_a_kernel_that_cannot_run_them() {
         return;
     }
     let script = "global n probe syscall.read { for (i = 0; i < pid(); i++) n += i }";
-    let old = place(&unit_of(script), &Capabilities { open_loops: false }).unwrap();
-    let new = place(&unit_of(script), &Capabilities { open_loops: true }).unwrap();
+    let old = place(&unit_of(script), &Capabilities::default()).unwrap();
+    let new = place(&unit_of(script), &Capabilities { open_loops: true, ..Capabilities::default() }).unwrap();
     assert_eq!((old.continuations.len(), new.continuations.len()), (1, 0));
     assert!(new.kernel[0].loops && !old.kernel[0].loops);
+    // One that follows loops to their end runs those of which it sees it.
+    let follows = Capabilities { followed_loops: true, ..Capabilities::default() };
+    let left = |script| place(&unit_of(script), &follows).unwrap().continuations.len();
+    assert_eq!(left(script), 1);
+    assert_eq!(left("global n probe syscall.read { for (i = 0; i < 20 && i < pid(); i++) n += i }"), 0);
 }
 
 #[test]
@@ -167,7 +172,7 @@ fn strings_are_put_together_in_the_kernel_unless_that_would_lose_a_change() {
     // Each in its own.
     assert!(placed_of(r#"global a, b probe syscall.read { a = b . "x" }"#).continuations.is_empty());
     // A kernel without open loops joins and measures; it has no digits.
-    let old = |script| place(&unit_of(script), &Capabilities { open_loops: false }).unwrap().continuations.len();
+    let old = |script| place(&unit_of(script), &Capabilities::default()).unwrap().continuations.len();
     assert_eq!(old(r#"probe syscall.read { println(strlen(execname() . "x")) }"#), 0);
     assert_eq!(old(r#"global n probe syscall.read { n[sprintf("%d", pid())]++ }"#), 1);
 }

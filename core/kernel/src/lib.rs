@@ -200,6 +200,11 @@ impl Kernel {
         table.filter(self.btf()?, accept).map_err(|source| self.malformed(source))
     }
 
+    /// The subsystem of the event of that name; `None` if tracefs has no such event.
+    pub fn subsystem_of(&self, tracepoint: &str) -> Result<Option<String>, KernelError> {
+        self.events()?.subsystem_of(tracepoint)
+    }
+
     /// The names of all tracepoints, sorted.
     pub fn tracepoint_names(&self) -> Result<Vec<&str>, KernelError> {
         Ok(self.tracepoint_table()?.names().collect())

@@ -65,6 +65,21 @@ impl Events {
         }
     }
 
+    /// The subsystem that has an event of that name, the first if there are several.
+    pub(crate) fn subsystem_of(&self, event: &str) -> Result<Option<String>, KernelError> {
+        match self {
+            Events::Recorded(events) => {
+                Ok(events.iter().find(|(_, name)| name == event).map(|(subsystem, _)| subsystem.clone()))
+            }
+            Events::Tracefs { root, .. } => {
+                let file = root.join("available_events");
+                let text = fs::read_to_string(&file).map_err(|error| KernelError::unreadable(&file, error))?;
+                let lines = text.lines().filter_map(|line| line.split_once(':'));
+                Ok(lines.filter(|(_, name)| *name == event).map(|(subsystem, _)| subsystem.to_owned()).min())
+            }
+        }
+    }
+
     /// The events of a subsystem, or of every subsystem that matches a pattern, sorted.
     pub(crate) fn of(&self, pattern: &str) -> Result<Vec<String>, KernelError> {
         let mut names: Vec<String> = match self {

@@ -4,7 +4,7 @@
 
 use std::ffi::CString;
 
-use systap_bpf::artifact::{Artifact, Attach};
+use systap_bpf::artifact::{Artifact, Attach, ProgramPlan};
 use systap_ir::placed::Placed;
 use systap_ir::program::Every;
 use systap_sys::SysError;
@@ -16,7 +16,17 @@ use crate::functions::{Functions, LeftOut};
 use crate::load::{Loaded, load_as, points_of};
 use crate::refusal::LoadError;
 
-/// Attaches every program, in the artifact's order. What of a pattern cannot be attached is left out, and told.
+/// What was attached, and what the kernel did not let be probed.
+#[derive(Debug, Default)]
+pub(crate) struct Attached {
+    /// They detach when they are dropped.
+    pub(crate) links: Vec<Link>,
+    /// Places in code that were refused while others were taken.
+    pub(crate) refused: Vec<LoadError>,
+}
+
+/// Attaches every program, in the artifact's order. A place in code that the kernel refuses is left out, as long as it takes another:
+/// a pattern finds functions that cannot be probed.
 ///
 /// # Errors
 /// See [`LoadError`]; what was attached before is detached again.
@@ -25,39 +35,57 @@ pub(crate) fn attach(
     placed: &Placed,
     loaded: &Loaded,
     left_out: &mut dyn FnMut(LeftOut),
-) -> Result<Vec<Link>, LoadError> {
-    const WHAT: &str = "attach BPF programs";
-    let mut links = vec![];
+) -> Result<Attached, LoadError> {
+    let mut attached = Attached::default();
+    let mut taken = 0;
     for (plan, program) in artifact.programs.iter().zip(&loaded.programs) {
+        let Some(program) = program else { continue };
         if let Attach::Functions { names, returns } = &plan.attach {
             let plain = || load_as(ProgramKind::Kprobe, plan, placed, &loaded.maps);
             let functions = Functions { names, returns: *returns, points: points_of(plan, placed) };
-            functions.attach(program, &plain, &mut links, left_out)?;
+            functions.attach(program, &plain, &mut attached.links, left_out)?;
             continue;
         }
-        let attached = attach_one(&plan.attach, program, &mut links);
-        attached.map_err(|refused| {
-            let points = points_of(plan, placed);
-            match (refused, &plan.attach) {
-                (Refused::NoFeature(feature), _) => LoadError::NoFeature { feature, points },
-                (Refused::By(source), _) if source.is_permission() => LoadError::forbidden(WHAT, source, None),
-                (Refused::By(source), Attach::Tracepoint { name, .. }) if source.errno == libc::ENOENT => {
-                    LoadError::NoTracepoint { name: name.clone(), points }
+        let is_code =
+            matches!(plan.attach, Attach::Function { .. } | Attach::KernelCode { .. } | Attach::UserCode { .. });
+        match attach_one(&plan.attach, program, &mut attached.links) {
+            Ok(()) => taken += u32::from(is_code),
+            Err(refused) => match error(refused, plan, placed) {
+                // Without the means, the next one fares no better.
+                error if is_code && (taken > 0 || matches!(error, LoadError::Attach { .. })) => {
+                    attached.refused.push(error);
                 }
-                (Refused::By(source), Attach::Function { .. }) if source.errno == NOT_SUPPORTED => {
-                    LoadError::NoFeature { feature: FUNCTION_TRACING, points }
-                }
-                (Refused::By(source), Attach::Counter { .. }) if NO_SUCH_COUNTER.contains(&source.errno) => {
-                    LoadError::NoFeature { feature: "such counter", points }
-                }
-                (Refused::By(source), Attach::Access { .. }) if NO_SUCH_COUNTER.contains(&source.errno) => {
-                    LoadError::NoFeature { feature: "debug registers", points }
-                }
-                (Refused::By(source), _) => LoadError::Attach { points, source },
-            }
-        })?;
+                error => return Err(error),
+            },
+        }
     }
-    Ok(links)
+    match attached.refused.is_empty() || taken > 0 {
+        true => Ok(attached),
+        false => Err(attached.refused.swap_remove(0)),
+    }
+}
+
+/// A refusal in the words of the probe points that it is about.
+fn error(refused: Refused, plan: &ProgramPlan, placed: &Placed) -> LoadError {
+    const WHAT: &str = "attach BPF programs";
+    let points = points_of(plan, placed);
+    match (refused, &plan.attach) {
+        (Refused::NoFeature(feature), _) => LoadError::NoFeature { feature, points },
+        (Refused::By(source), _) if source.is_permission() => LoadError::forbidden(WHAT, source, None),
+        (Refused::By(source), Attach::Tracepoint { name, .. }) if source.errno == libc::ENOENT => {
+            LoadError::NoTracepoint { name: name.clone(), points }
+        }
+        (Refused::By(source), Attach::Function { .. }) if source.errno == NOT_SUPPORTED => {
+            LoadError::NoFeature { feature: FUNCTION_TRACING, points }
+        }
+        (Refused::By(source), Attach::Counter { .. }) if NO_SUCH_COUNTER.contains(&source.errno) => {
+            LoadError::NoFeature { feature: "such counter", points }
+        }
+        (Refused::By(source), Attach::Access { .. }) if NO_SUCH_COUNTER.contains(&source.errno) => {
+            LoadError::NoFeature { feature: "debug registers", points }
+        }
+        (Refused::By(source), _) => LoadError::Attach { points, source },
+    }
 }
 
 /// The kernel's ENOTSUPP (include/linux/errno.h), which no C library knows.
@@ -148,4 +176,45 @@ fn on_each_cpu(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::load;
+    use crate::load::tests::{insn, may_load, program};
+    use systap_kernel::Kernel;
+
+    /// A program that does nothing, at a place of a program that nobody runs meanwhile.
+    fn at(offset: u64) -> ProgramPlan {
+        let nothing = vec![insn(0xb7, 0, 0, 0, 0), insn(0x95, 0, 0, 0, 0)];
+        let path = "/bin/true".to_owned();
+        let attach = Attach::UserCode { path, offset, returns: false, semaphore: 0, process: None };
+        ProgramPlan { attach, handlers: vec![], ..program(nothing, vec![]) }
+    }
+
+    fn tried(offsets: &[u64]) -> Result<Attached, LoadError> {
+        let programs = offsets.iter().map(|offset| at(*offset)).collect();
+        let artifact = Artifact { programs, ..Artifact::default() };
+        let placed = Placed::default();
+        attach(&artifact, &placed, &load(&artifact, &placed, &Kernel::running())?, &mut |_| {})
+    }
+
+    #[test]
+    fn a_place_that_is_refused_is_left_out_if_another_is_taken() {
+        if !may_load() || pmu("uprobe").is_none() {
+            eprintln!("skipped: no uprobes here");
+            return;
+        }
+        const BEHIND_THE_FILE: u64 = 1 << 40;
+        for offsets in [[0x1000, BEHIND_THE_FILE], [BEHIND_THE_FILE, 0x1000]] {
+            let attached = tried(&offsets).unwrap();
+            assert_eq!((attached.links.len(), attached.refused.len()), (1, 1), "{offsets:x?}");
+            assert_eq!(
+                attached.refused[0].to_string(),
+                "cannot attach a probe: open a perf event: Invalid argument (os error 22)"
+            );
+        }
+        assert!(matches!(tried(&[BEHIND_THE_FILE, BEHIND_THE_FILE]), Err(LoadError::Attach { .. })));
+    }
 }

@@ -3,7 +3,7 @@
 //! It must never attach anything, nor pin anything: what is loaded goes when [`Loaded`] is dropped or the process dies.
 
 use std::collections::HashSet;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use systap_bpf::artifact::{Artifact, Attach, MapKind, MapPlan, MapRole, ProgramPlan};
 use systap_diagnostics::Span;
@@ -12,6 +12,8 @@ use systap_ir::placed::Placed;
 use systap_ir::program::{Event, GlobalId};
 use systap_kernel::{Kernel, Version};
 use systap_sys::bpf::{self, Map, MapFlags, MapSpec, Program, ProgramKind, ProgramSpec, SharedWords, UpdateMode};
+use systap_sys::cpu::online_cpus;
+use systap_sys::perf::PerfEvent;
 use systap_sys::{RingBuffer, SysError, raise_locked_memory_limit};
 
 use crate::refusal::LoadError;
@@ -21,8 +23,10 @@ use crate::refusal::LoadError;
 pub struct Loaded {
     /// In the order of [`Artifact::maps`].
     pub maps: Vec<Map>,
-    /// In the order of [`Artifact::programs`].
-    pub programs: Vec<Program>,
+    /// In the order of [`Artifact::programs`]; `None` for one whose function the kernel does not let be probed.
+    pub programs: Vec<Option<Program>>,
+    /// Why those were refused.
+    pub refused: Vec<LoadError>,
     /// The array of words, if the artifact has one.
     pub words: Option<SharedWords>,
     /// Which map serves which global.
@@ -84,9 +88,29 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
         MapRole::Global(id) => Some((id, index)),
         _ => None,
     });
-    let programs = artifact.programs.iter().map(|plan| load_program(plan, placed, &maps));
+    for (plan, map) in artifact.maps.iter().zip(&maps) {
+        if let MapRole::PerfCounter { kind, config } = plan.role {
+            count(map, kind, config)?;
+        }
+    }
+    let (mut programs, mut refused) = (vec![], vec![]);
+    for plan in &artifact.programs {
+        match load_program(plan, placed, &maps) {
+            Ok(program) => programs.push(Some(program)),
+            Err(error) if is_of_its_function(plan, &error) => {
+                programs.push(None);
+                refused.push(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let is_code = |plan: &&ProgramPlan| matches!(plan.attach, Attach::Function { .. });
+    if !refused.is_empty() && artifact.programs.iter().filter(is_code).count() == refused.len() {
+        return Err(refused.swap_remove(0));
+    }
     Ok(Loaded {
-        programs: programs.collect::<Result<_, _>>()?,
+        programs,
+        refused,
         words,
         globals: globals.collect(),
         counters: of_role(MapRole::Counters),
@@ -119,11 +143,15 @@ fn make_map(plan: &MapPlan, placed: &Placed, preallocate: bool, limited: bool) -
             MapKind::PerCpuHash => bpf::MapKind::PerCpuHash,
             MapKind::Array | MapKind::MappedArray => bpf::MapKind::Array,
             MapKind::PerCpuArray => bpf::MapKind::PerCpuArray,
+            MapKind::PerfEvents => bpf::MapKind::PerfEventArray,
             MapKind::Ring => bpf::MapKind::RingBuf,
         },
         key_size: plan.key_size,
         value_size: plan.value_size,
-        max_entries: plan.entries,
+        max_entries: match plan.kind {
+            MapKind::PerfEvents => online_cpus()?.last().map_or(1, |last| last + 1),
+            _ => plan.entries,
+        },
         flags: MapFlags {
             no_prealloc: hash && !preallocate,
             mmapable: plan.kind == MapKind::MappedArray,
@@ -164,8 +192,30 @@ fn purpose(plan: &MapPlan, placed: &Placed) -> String {
         MapRole::Ring => "the ring buffer".to_owned(),
         MapRole::Words => "the array of scalars".to_owned(),
         MapRole::Counters => "the array of counters".to_owned(),
+        MapRole::PerfCounter { .. } => "the counters of performance events".to_owned(),
         MapRole::Frame | MapRole::Table => format!("the map `{}`", plan.name),
     }
+}
+
+/// Starts counting on each CPU, for as long as the map lives.
+fn count(map: &Map, kind: u32, config: u64) -> Result<(), LoadError> {
+    for cpu in online_cpus()? {
+        match PerfEvent::counting(kind, config, cpu) {
+            Ok(event) => {
+                map.update(&cpu.to_ne_bytes(), &event.as_fd().as_raw_fd().to_ne_bytes(), UpdateMode::Any)?;
+            }
+            // It was taken offline since the list was made.
+            Err(error) if error.errno == libc::ENODEV => {}
+            Err(source) if source.is_permission() => {
+                return Err(LoadError::forbidden("count performance events", source, None));
+            }
+            Err(_) => {
+                let points = vec![format!("perf.type({kind}).config({config}).counter")];
+                return Err(LoadError::NoFeature { feature: "such counter", points });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes the contents from entry 0 on, and closes the map to user space.
@@ -232,6 +282,16 @@ pub(crate) fn load_as(
             LoadError::Verifier { program: plan.name.clone(), points, span, errno: refused.errno, log: refused.log }
         }
     })
+}
+
+/// Whether a refusal is about the function that the program is for, not about the program: the verifier looked at no instruction.
+fn is_of_its_function(plan: &ProgramPlan, error: &LoadError) -> bool {
+    matches!(&plan.attach, Attach::Function { .. })
+        && match error {
+            LoadError::Verifier { log, .. } => refused_at(log).is_none(),
+            LoadError::Unsupported { .. } => true,
+            _ => false,
+        }
 }
 
 /// The probe points that a program serves.

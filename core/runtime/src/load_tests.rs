@@ -107,7 +107,7 @@ fn programs_see_the_maps_that_relocations_name() {
         counters: Counters { sites: 1, skipped: 1, hits: 1 },
     };
     let loaded = load_here(&artifact).unwrap();
-    loaded.programs[0].test_run(&[0; 16]).unwrap();
+    loaded.programs[0].as_ref().unwrap().test_run(&[0; 16]).unwrap();
     assert_eq!(loaded.words.as_ref().unwrap().load(9), 7);
     let counts = crate::counters::Counts::read(&artifact, &loaded);
     assert_eq!((counts.lost, counts.skipped, counts.hits), (vec![0], vec![0], vec![7]));
@@ -181,7 +181,7 @@ fn what_is_loaded_goes_when_it_is_dropped() {
     let instructions = vec![insn(0xb7, 0, 0, 0, 0), insn(0x95, 0, 0, 0, 0)];
     let artifact = Artifact { programs: vec![program(instructions, vec![])], ..Artifact::default() };
     let loaded = load_here(&artifact).unwrap();
-    let id = loaded.programs[0].info().unwrap().id;
+    let id = loaded.programs[0].as_ref().unwrap().info().unwrap().id;
     assert!(bpf::program_exists(id).unwrap());
     drop(loaded);
     let gone = || !bpf::program_exists(id).unwrap();

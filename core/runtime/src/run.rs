@@ -15,7 +15,7 @@ use systap_sys::clock;
 use systap_sys::event::{Signal, SignalFd};
 use systap_sys::{RingBuffer, SysError};
 
-use crate::attach::attach;
+use crate::attach::{Attached, attach};
 use crate::error::RunError;
 use crate::excess::Watchdog;
 use crate::functions::LeftOut;
@@ -66,7 +66,7 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     let loaded = plan.artifact.map(|artifact| load(artifact, plan.placed, plan.kernel)).transpose()?;
     if let Some(loaded) = &loaded {
         timing.load = start.elapsed();
-        let (maps, programs) = (loaded.maps.len(), loaded.programs.len());
+        let (maps, programs) = (loaded.maps.len(), loaded.programs.iter().flatten().count());
         output.trace(&Step::Loaded { maps, programs, took: timing.load });
     }
     set_control_words(loaded.as_ref().and_then(|loaded| loaded.words.as_ref()), target)?;
@@ -138,15 +138,18 @@ fn serve_all(
         watched.settle();
     }
     let attaching = Instant::now();
-    let links = match (plan.artifact, loaded) {
+    let Attached { links, refused } = match (plan.artifact, loaded) {
         (Some(artifact), Some(loaded)) => {
             let output = &mut session.world.output;
             attach(artifact, plan.placed, loaded, &mut |LeftOut { point, name, reason }| {
                 output.warning(&Notice::LeftOut { point, name, reason });
             })?
         }
-        _ => vec![],
+        _ => Attached::default(),
     };
+    for refused in loaded.iter().flat_map(|loaded| &loaded.refused).chain(&refused) {
+        session.world.output.warning(&Notice::NotProbed { reason: refused.to_string() });
+    }
     timing.attach = attaching.elapsed();
     timing.armed = start.elapsed();
     if !links.is_empty() {
@@ -254,7 +257,8 @@ fn account(
     });
     let programs = plan.artifact.into_iter().flat_map(|artifact| &artifact.programs);
     let programs = programs.zip(loaded.into_iter().flat_map(|loaded| &loaded.programs)).map(|(of, program)| {
-        let recursion_misses = program.info().map_or(0, |info| info.recursion_misses);
+        let info = program.as_ref().and_then(|program| program.info().ok());
+        let recursion_misses = info.map_or(0, |info| info.recursion_misses);
         ProgramReport { name: of.name.clone(), points: points_of(of, plan.placed), recursion_misses }
     });
     Report {

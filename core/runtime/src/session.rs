@@ -146,6 +146,7 @@ impl<'a> Session<'a> {
         let placed = self.placed;
         if let (Some(handler), Some(hits)) = (placed.user.get(index), self.hits.get_mut(index)) {
             *hits += 1;
+            self.interpreter.allow_as(&handler.event);
             self.run_body(&handler.body, &[], &handler.point);
         }
     }
@@ -237,9 +238,10 @@ impl<'a> Session<'a> {
                 let placed = self.placed;
                 let continuation = placed.continuations.get(*rest as usize).ok_or(malformed)?;
                 let args = self.data(fields)?;
-                let point = placed.kernel.get(continuation.handler).map_or("", |handler| &handler.point);
+                let handler = placed.kernel.get(continuation.handler).ok_or(malformed)?;
+                self.interpreter.allow_as(&handler.event);
                 self.world.after_hit = true;
-                self.run_body(&continuation.body, &args, point);
+                self.run_body(&continuation.body, &args, &handler.point);
                 self.world.after_hit = false;
                 let ending = &self.world.ending;
                 self.ended_late = ending.exit || ending.abort || self.has_failed();

@@ -66,6 +66,11 @@ pub enum Notice {
         /// The period that it gets instead.
         floor: Duration,
     },
+    /// The kernel does not let something be probed at one of several points.
+    NotProbed {
+        /// Which, and why.
+        reason: String,
+    },
     /// A function that a pattern stands for cannot be probed.
     LeftOut {
         /// The probe point.
@@ -109,6 +114,7 @@ impl fmt::Display for Notice {
             Notice::TimerFloor { point, floor, .. } => {
                 write!(f, "`{point}` fires every {} µs, which is the shortest period", floor.as_micros())
             }
+            Notice::NotProbed { reason } => f.write_str(reason),
             Notice::LeftOut { point, name, reason } => write!(f, "`{point}` leaves `{name}` out: {reason}"),
             Notice::Stopped { point, .. } => write!(f, "the handler of `{point}` was stopped while it was looping"),
             Notice::NoSymbols { reason } => write!(f, "addresses are not resolved to symbols: {reason}"),

@@ -106,6 +106,16 @@ impl PerfEvent {
         unsafe { open(attr, target) }
     }
 
+    /// A counter of everything on one processor that only counts, from now on.
+    ///
+    /// # Errors
+    /// As [`counter`](Self::counter).
+    pub fn counting(kind: u32, config: u64, cpu: u32) -> Result<Self, SysError> {
+        let attr = EventAttr { kind, config, ..Default::default() };
+        // SAFETY: the attribute has no addresses.
+        unsafe { open(attr, Target::Cpu(cpu)) }
+    }
+
     /// A kprobe (`returns` false) or kretprobe on `offset` bytes into the kernel function `symbol`.
     /// `pmu` is the number in `/sys/bus/event_source/devices/kprobe/type`.
     ///

@@ -20,8 +20,8 @@ pub(super) const END: &str = "systap-lab-ends";
 /// Makes the archive; gives its path.
 pub(crate) fn build(kernel: &Kernel, line: &str) -> Result<PathBuf, String> {
     let folder = folder()?;
-    let tree = folder.join(format!("initramfs-{}", std::process::id()));
-    let archive = folder.join(format!("initramfs-{}.cpio", std::process::id()));
+    let tree = folder.join(format!("initramfs-{}-{}", kernel.release, std::process::id()));
+    let archive = folder.join(format!("initramfs-{}-{}.cpio", kernel.release, std::process::id()));
     let made = fill(&tree, kernel, line).and_then(|()| pack(&tree, &archive));
     _ = std::fs::remove_dir_all(&tree);
     made.map(|()| archive)
@@ -113,7 +113,13 @@ fn command(here: &Path, kernel: &Kernel, line: &str) -> String {
     let home = quoted(&std::env::var("HOME").unwrap_or_else(|_| "/root".to_owned()));
     format!(
         "#!/bin/sh
+# A guest's /tmp is its own, also if the workspace is somewhere in it.
+mkdir -p /.systap-here
+mount --bind {here} /.systap-here
 mount -t tmpfs tmpfs /tmp
+mkdir -p {here}
+[ -e {here}/Cargo.toml ] || mount --bind /.systap-here {here}
+umount /.systap-here
 mount -t tmpfs tmpfs /dev/shm 2>/dev/null
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null

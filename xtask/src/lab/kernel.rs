@@ -21,7 +21,9 @@ pub(crate) fn fetch(series: &str) -> Result<Kernel, String> {
     if let Some(kernel) = unpacked(&folder) {
         return Ok(kernel);
     }
-    let package = newest(series)?;
+    // A fresh machine's lists of packages are empty.
+    let package = newest(series)
+        .or_else(|_| output(Command::new("apt-get").args(["update", "--quiet"])).and_then(|_| newest(series)))?;
     println!("lab: fetching {package}");
     let fresh = folder.with_extension("new");
     _ = std::fs::remove_dir_all(&fresh);
@@ -64,9 +66,7 @@ fn newest(series: &str) -> Result<String, String> {
     let plain = |name: &&str| !["cloud", "rt", "unsigned", "dbg"].iter().any(|other| name.contains(other));
     let newest = names.filter(plain).max_by_key(|name| numbers(name));
     newest.map(str::to_owned).ok_or_else(|| {
-        format!(
-            "no package of a {series} kernel is known to apt; `apt-get update` and a Debian source for it would help"
-        )
+        format!("no package of a {series} kernel is known to apt; a Debian source that has one would help")
     })
 }
 

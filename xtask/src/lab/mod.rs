@@ -11,8 +11,10 @@ mod suites;
 
 pub(crate) use suites::run_suites;
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use self::kernel::Kernel;
 use crate::{Outcome, install};
 
 /// Programs that the lab needs, and their Debian packages.
@@ -36,10 +38,9 @@ pub(crate) fn lab(args: &[String]) -> Outcome {
     if let [tests] | [tests, _] = args
         && tests == "tests"
     {
-        let series: Vec<&str> =
+        let series: Vec<_> =
             SERIES.into_iter().filter(|series| args.get(1).is_none_or(|only| only == series)).collect();
-        let failures = run_suites(&series, |line| println!("{line}"));
-        return if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) };
+        return crate::test::on_other_kernels(&series);
     }
     let Some((series, command)) = args.split_first().filter(|(_, command)| !command.is_empty()) else {
         return Err(format!(
@@ -53,24 +54,54 @@ pub(crate) fn lab(args: &[String]) -> Outcome {
         [line] => line.clone(),
         words => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
     };
-    match run(series, &line, &mut |line| println!("{line}"))? {
+    let ended = ready(series).and_then(|kernel| run(&kernel, &line, &mut |line| println!("{line}")));
+    match ended.map_err(|why| why.to_string())? {
         0 => Ok(()),
         status => Err(format!("the command ended with status {status} on {series}")),
     }
 }
 
-/// Runs a line of shell on the newest kernel of a series; gives the exit status. What it says goes to `heard`, line by line.
-pub(crate) fn run(series: &str, line: &str, heard: &mut dyn FnMut(&str)) -> Result<i32, String> {
+/// Why a command did not come to an end; a sentence.
+#[derive(Debug)]
+pub(crate) enum NotRun {
+    /// This machine has no such lab: a program or a kernel cannot be had.
+    Missing(String),
+    /// No guest came up.
+    NoGuest(String),
+    /// The guest died while the command ran, or the command never ended.
+    Broken(String),
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Missing(why) | Self::NoGuest(why) | Self::Broken(why)) = self;
+        out.write_str(why)
+    }
+}
+
+/// Gets what the lab needs, and the newest kernel of a series.
+fn ready(series: &str) -> Result<Kernel, NotRun> {
     install::debian(PROGRAMS);
-    let kernel = kernel::fetch(series)?;
-    let initramfs = initramfs::build(&kernel, line)?;
+    kernel::fetch(series).map_err(NotRun::Missing)
+}
+
+/// Runs a line of shell on a kernel; gives the exit status. What it says goes to `heard`, line by line.
+fn run(kernel: &Kernel, line: &str, heard: &mut dyn FnMut(&str)) -> Result<i32, NotRun> {
+    let initramfs = initramfs::build(kernel, line).map_err(NotRun::Missing)?;
+    let ended = boot_until_it_runs(kernel, &initramfs, heard);
+    _ = std::fs::remove_file(&initramfs);
+    ended
+}
+
+fn boot_until_it_runs(kernel: &Kernel, initramfs: &Path, heard: &mut dyn FnMut(&str)) -> Result<i32, NotRun> {
     for attempt in 1..=BOOTS {
-        match boot::boot(&kernel.image, &initramfs, heard)? {
+        match boot::boot(&kernel.image, initramfs, heard).map_err(NotRun::Missing)? {
             boot::End::Command(status) => return Ok(status),
+            boot::End::Broken(why) => return Err(NotRun::Broken(why)),
             boot::End::NoCommand(why) => heard(&format!("lab: boot {attempt} did not reach the command ({why})")),
         }
     }
-    Err(format!("{} did not come up in {BOOTS} boots", kernel.release))
+    Err(NotRun::NoGuest(format!("{} did not come up in {BOOTS} boots", kernel.release)))
 }
 
 /// Where kernels and what is made of them are kept.

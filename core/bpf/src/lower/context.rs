@@ -10,7 +10,7 @@ use super::{Held, Lower, TextSource};
 use crate::code::{Code, Reg, Src, StackObject};
 use crate::emitter::Arg;
 use crate::error::GenerateError;
-use crate::insn::{AluOp, Helper, Size};
+use crate::insn::{AluOp, Cond, Helper, Size};
 
 /// Bytes of `task_struct.comm` (`TASK_COMM_LEN`).
 const COMM: u32 = 16;
@@ -65,6 +65,7 @@ impl Lower<'_, '_> {
                 self.em.alu(AluOp::Sub, jiffies, Src::Reg(start));
                 jiffies
             }
+            Context::PerfCounter { kind, config } => self.perf_counter(kind, config),
             Context::Target | Context::OwnProcess | Context::PidNamespace => {
                 let place = self.word(match context {
                     Context::Target => control::TARGET,
@@ -81,6 +82,19 @@ impl Lower<'_, '_> {
         };
         self.hold(result, Held::Long(value));
         Ok(())
+    }
+
+    /// What is counted on this CPU; the kernel's errors, which are below 0 as no count is, give 0.
+    fn perf_counter(&mut self, kind: u32, config: u64) -> Reg {
+        /// `BPF_F_CURRENT_CPU` of include/uapi/linux/bpf.h.
+        const THIS_CPU: i64 = 0xffff_ffff;
+        let map = self.shared.maps.perf_counter(kind, config);
+        let count = self.em.call_for(Helper::PerfEventRead, &[Arg::Map(map), Arg::Imm(THIS_CPU)]);
+        let counted = self.em.label();
+        self.em.branch(Cond::SGe, count, Src::Imm(0), counted);
+        self.em.mov(count, Arg::Imm(0));
+        self.em.place(counted);
+        count
     }
 
     /// An offset that the kernel must have.

@@ -1,7 +1,8 @@
 //! Blocks, jumps and what they pass, loops and their limit.
 //!
 //! Must never emit a block that cannot be reached. A jump back counts one action, so that a handler ends by itself after
-//! MAXACTION of them; `may_goto` lets the verifier accept a loop whose end it cannot see.
+//! MAXACTION of them; `may_goto` lets the verifier accept a loop whose end it cannot see. Without `may_goto` the verifier follows
+//! each loop round by round, so only those are emitted whose rounds are counted ([`systap_ir::rounds`]), and nothing else counts.
 
 use std::collections::HashSet;
 
@@ -190,24 +191,27 @@ impl<'a> Lower<'a, '_> {
 
     fn go(&mut self, from: BlockId, jump: &Jump) -> Result<(), GenerateError> {
         let back = self.goes_back(from, jump.to);
-        let enters = !back && self.is_header(jump.to);
-        self.pass(jump, enters)?;
-        if back {
-            let actions = self.actions.ok_or_else(|| self.malformed("a loop in a handler without loops"))?;
+        // A verifier that follows each round takes what a way through the last one has told of a number for another case, and has
+        // twice as many after each; unless it forgets.
+        let round = if back { !self.shared.options.may_goto } else { self.is_header(jump.to) };
+        self.pass(jump, round)?;
+        if back && let Some(actions) = self.actions {
             let limit = self.shared.placed.limits.actions_of(&self.handler.event).min(i32::MAX as u32) as i32;
             let too_many = self.fault(Fault::TooManyActions, None)?;
             self.em.alu(AluOp::Add, actions, Src::Imm(1));
             self.em.branch(Cond::SGt, actions, Src::Imm(limit), too_many);
-            self.em.push(Code::MayGoto { to: too_many });
+            if self.shared.options.may_goto {
+                self.em.push(Code::MayGoto { to: too_many });
+            }
         }
         let to = self.label(jump.to)?;
         self.em.jump(to);
         Ok(())
     }
 
-    /// Puts the arguments into the parameters, all at once. `enters`: a loop begins there, so the verifier must not
-    /// follow the numbers through it, or it would unroll it.
-    pub(super) fn pass(&mut self, jump: &Jump, enters: bool) -> Result<(), GenerateError> {
+    /// Puts the arguments into the parameters, all at once. `round`: of a loop, so the verifier must not follow the
+    /// numbers through it, or it would unroll it; but for those by which it sees the end of a loop that it has to unroll.
+    pub(super) fn pass(&mut self, jump: &Jump, round: bool) -> Result<(), GenerateError> {
         let handler = self.handler;
         let params = &handler.body.block(jump.to).params;
         if params.len() != jump.args.len() {
@@ -235,7 +239,7 @@ impl<'a> Lower<'a, '_> {
                 continue;
             }
             let mut src = self.operand(*arg)?;
-            if enters {
+            if round && !self.counters.contains(param) {
                 src = Src::Reg(self.em.obscure(src));
             } else if let Src::Reg(reg) = src
                 && params.contains(arg)

@@ -25,13 +25,14 @@ mod syscall;
 mod tables;
 mod text;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use systap_diagnostics::Span;
 use systap_ir::graph::{BlockId, Inst, Jump, Op, Value};
 use systap_ir::intrinsic::{Context, Intrinsic};
 use systap_ir::placed::{KernelHandler, Placed};
 use systap_ir::program::{GlobalId, Type, Width};
+use systap_ir::rounds::Loops;
 
 use crate::artifact::{Fault, Field, Site, SiteKind};
 use crate::code::{Label, Mem, Reg, Src, StackObject};
@@ -151,6 +152,8 @@ pub(crate) struct Lower<'a, 's> {
     end: Label,
     /// Actions so far, if they are counted.
     actions: Option<Reg>,
+    /// What counts the rounds of loops, where the verifier follows them.
+    counters: BTreeSet<Value>,
     /// An element that is known to be there, where the current block runs.
     present: Option<Present>,
     /// By block: what its only predecessor made sure of.
@@ -213,6 +216,7 @@ impl<'a, 's> Lower<'a, 's> {
             labels,
             end,
             actions: None,
+            counters: BTreeSet::new(),
             present: None,
             presents: HashMap::new(),
             block: None,
@@ -359,10 +363,16 @@ impl<'a, 's> Lower<'a, 's> {
         self.em.stack.need(StackObject::Texts, self.texts.stack);
         self.claim_frame(self.frame_key())?;
         if self.handler.loops {
-            if !self.shared.options.may_goto {
+            let limit = self.shared.placed.limits.actions_of(&self.handler.event);
+            let loops = Loops::of(&self.handler.body);
+            if self.shared.options.may_goto {
+                self.actions = Some(self.em.obscure(Src::Imm(0)));
+            } else if loops.uncounted.is_empty() && loops.fit(limit) {
+                // They end before the limit by themselves.
+                self.counters = loops.counters;
+            } else {
                 return Err(self.unsupported("a loop"));
             }
-            self.actions = Some(self.em.obscure(Src::Imm(0)));
         }
         for id in self.order.clone() {
             self.block(id)?;

@@ -184,6 +184,7 @@ fn create(plan: &systap_bpf::artifact::MapPlan) -> Map {
         MapKind::Array => (SysKind::Array, false, false),
         MapKind::MappedArray => (SysKind::Array, true, false),
         MapKind::PerCpuArray => (SysKind::PerCpuArray, false, false),
+        MapKind::PerfEvents => (SysKind::PerfEventArray, false, false),
         MapKind::Ring => (SysKind::RingBuf, false, false),
     };
     let map = Map::create(&MapSpec {

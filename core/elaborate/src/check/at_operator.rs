@@ -6,10 +6,13 @@ use super::Typed;
 use crate::build::{self, Load};
 use crate::constant;
 use crate::elaboration::Elaboration;
-use crate::scope::Scope;
+use crate::probe;
+use crate::registers;
+use crate::scope::{Registers, Scope};
 use crate::types::Ty;
 use std::ops::Range;
 use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::intrinsic::Context;
 use systap_ir::program::{CompareOp, Expr, ExprKind, Place, Space, Type, Width};
 use systap_kernel::Kind;
 use systap_kernel::btf::{Enumerator, Type as Btf};
@@ -45,8 +48,7 @@ impl<'a> Elaboration<'a> {
             "kderef" if self.expert(span, word) => self.raw_load(scope, word, span, args, Space::Kernel),
             "uderef" if self.expert(span, word) => self.raw_load(scope, word, span, args, Space::User),
             "kregister" | "uregister" if self.expert(span, word) => self.raw_register(scope, word, span, args),
-            "perf" => self.counter(word, span, args),
-            "kderef" | "uderef" | "kregister" | "uregister" => None,
+            "perf" => self.counter(scope, word, span, args),
             // The parser has reported it.
             _ => None,
         };
@@ -235,7 +237,7 @@ impl<'a> Elaboration<'a> {
     }
 
     /// `@perf("name")`
-    fn counter(&mut self, word: &str, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
+    fn counter(&mut self, scope: &Scope<'a>, word: &str, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
         self.count_of_arguments(word, span, args, 1..2)?;
         let [arg] = args else { return None };
         let name = self.literal_text(word, arg)?;
@@ -243,12 +245,23 @@ impl<'a> Elaboration<'a> {
             component.name.text == "counter"
                 && component.arg.as_ref().is_some_and(|arg| arg.value == ast::Literal::String(name.to_vec()))
         };
-        let points = self.names.probes.iter().flat_map(|probe| &probe.points);
-        if points.flat_map(|point| &point.components).any(counts) {
-            self.unsupported(span, "reading a counter of performance events");
-            return None;
-        }
+        let aliased = self.names.aliases.iter().flat_map(|(_, alias)| &alias.points);
+        let points = self.names.probes.iter().flat_map(|probe| &probe.points).chain(aliased);
+        let counted: Vec<&[ast::Component]> =
+            points.map(|point| &*point.components).filter(|point| point.iter().any(counts)).collect();
         let shown = String::from_utf8_lossy(name);
+        if let Some(point) = counted.first() {
+            if registers::source(scope) != Registers::User {
+                let message = "a counter can be read where a process runs its own code";
+                let finding = Diagnostic::error("unknown-counter", span, message);
+                self.report(finding.with_help("read it in `process(\"...\").function(\"...\")` or `.mark` or `.plt`"));
+                return None;
+            }
+            // What is wrong with the numbers is reported where they stand.
+            let (kind, config) = probe::counter::which(point).ok()?;
+            let count = ExprKind::Context(Context::PerfCounter { kind, config });
+            return Some(Typed::new(build::expr(span, Type::Long, count)));
+        }
         self.report(
             Diagnostic::error("unknown-counter", arg.span, format!("there is no counter `{shown}`"))
                 .with_help(format!("declare it: `probe perf.hw.cpu_cycles.counter(\"{shown}\") {{}}`")),

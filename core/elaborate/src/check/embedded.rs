@@ -6,7 +6,7 @@ use super::Typed;
 use super::operator::{Operation, operation};
 use crate::build;
 use crate::elaboration::Elaboration;
-use crate::scope::Scope;
+use crate::scope::{EventFacts, Scope};
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{ExprKind, Type};
@@ -49,6 +49,17 @@ impl<'a> Elaboration<'a> {
         if written.address || written.pretty > 0 {
             let what = if written.address { "an address" } else { "a variable that is shown as a string" };
             self.report(Diagnostic::error("not-assignable", target.span, format!("nothing can be assigned to {what}")));
+            return Typed::unknown(span);
+        }
+        // What returned may be changed; what merely says why a handler runs, not.
+        if let Some(facts) = scope.event()
+            && let EventFacts::Values(values) = &facts.event
+            && let (ast::TargetBase::Variable(name), []) = (&written.base, &*written.path)
+            && name.text != "$return"
+            && values.iter().any(|value| value.name == name.text && !value.settable)
+        {
+            let message = format!("nothing can be assigned to `{}` of `{}`", name.text, facts.point);
+            self.report(Diagnostic::error("not-assignable", target.span, message));
             return Typed::unknown(span);
         }
         let place = self.value(scope, target);

@@ -4,6 +4,9 @@ use super::{Point, Resolution, Resolved, bad_argument, number, string, text_of, 
 use crate::elaboration::Elaboration;
 use systap_ir::program::Event;
 
+/// A variable that every kernel has.
+const OF_EVERY_KERNEL: &str = "jiffies_64";
+
 pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
     let Some(data) = point.at(1) else { return Ok(vec![]) };
     let length = length(point)?;
@@ -14,6 +17,11 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
             let symbols = this.kernel.symbols().map_err(|error| super::kernel_refuses(data.name.span, &error))?;
             match symbols.by_name(&name) {
                 Some(symbol) => symbol.address,
+                // A kernel without CONFIG_KALLSYMS_ALL lists its functions, so it may have the variable.
+                None if symbols.by_name(OF_EVERY_KERNEL).is_none() => {
+                    let event = Event::NotRun { what: "accesses to variables that the kernel does not list" };
+                    return Ok(vec![Resolved::plain(text_of(&point.components), event)]);
+                }
                 None => {
                     let message = format!("this kernel has no variable `{name}`");
                     let data_symbols = symbols.iter().filter(|symbol| "bBdDrR".contains(symbol.letter));

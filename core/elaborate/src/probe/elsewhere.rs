@@ -17,12 +17,12 @@ pub(super) fn java<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution
             return Err(bad_argument(component, format!("`{word}` needs a name")));
         }
     }
-    let values = (0..JAVA_ARGUMENTS).map(|index| OfferedValue {
-        name: format!("$arg{}", index + 1),
-        value: build::expr(point.span, Type::Long, ExprKind::Argument { index, pointer: false }),
-        pointee: None,
-        settable: false,
-    });
+    let number = |index| build::expr(point.span, Type::Long, ExprKind::Argument { index, pointer: false });
+    let value = |name: String, value| OfferedValue { name, value, pointee: None, settable: false };
+    let numbers = (0..JAVA_ARGUMENTS).map(|index| value(format!("$arg{}", index + 1), number(index)));
+    // The same as strings.
+    let texts = (0..JAVA_ARGUMENTS).map(|index| value(format!("arg{}", index + 1), build::text(point.span, "")));
+    let values = numbers.chain(texts);
     let facts = EventFacts::Values(values.collect());
     let event = Event::NotRun { what: "methods of Java" };
     Ok(vec![Resolved { facts, ..Resolved::plain(text_of(&point.components), event) }])
@@ -30,5 +30,5 @@ pub(super) fn java<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution
 
 pub(super) fn python<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
     let event = Event::NotRun { what: "functions of Python" };
-    Ok(vec![Resolved::plain(text_of(&point.components), event)])
+    Ok(vec![Resolved { facts: EventFacts::Foreign, ..Resolved::plain(text_of(&point.components), event) }])
 }

@@ -11,7 +11,7 @@ use crate::elaboration::Elaboration;
 use crate::scope::{EventFacts, FunctionFacts};
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::Event;
-use systap_kernel::{Function, Param, glob};
+use systap_kernel::{Function, Kind, Param, glob};
 use systap_syntax::ast::Component;
 
 /// What a string says of a function: `name@file:line`.
@@ -325,11 +325,18 @@ pub(super) fn lsm<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resoluti
         let message = format!("this kernel has no security hook `{name}` that BPF could be attached to");
         return Err(unknown("unknown-kernel-function", at, message, &name, hooks));
     }
+    let btf = this.kernel.btf().ok();
+    let number = |name: &str| btf.and_then(|btf| btf.find(Kind::Int, name).ok().flatten());
+    let address = number("long unsigned int").or_else(|| number("unsigned long"));
+    let decision = number("int");
     let resolved = |function: Function| {
         let text = named(point, "lsm", function.name.strip_prefix(PREFIX).unwrap_or_default());
         let event = Event::NotRun { what: "security hooks" };
-        let params = function.prototype.map(|prototype| prototype.params).unwrap_or_default();
-        let facts = EventFacts::Function(FunctionFacts { params, returned: None });
+        let mut params = function.prototype.map(|prototype| prototype.params).unwrap_or_default();
+        // What SystemTap offers: the address of the arguments, and what the hook decides.
+        params.extend(address.map(|ty| Param { name: "ctx".into(), ty }));
+        let returned = decision.map(|ty| Param { name: "return".into(), ty });
+        let facts = EventFacts::Function(FunctionFacts { params, returned });
         Resolved { facts, ..Resolved::plain(text, event) }
     };
     Ok(found.into_iter().map(resolved).collect())

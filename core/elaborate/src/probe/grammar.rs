@@ -81,7 +81,6 @@ pub(super) static ROOT: &[&[Step]] = &[&[
     via("netfilter", NO, &[NETFILTER]),
     via("java", NAME, &[JAVA]),
     via("java", NUMBER, &[JAVA]),
-    via("python2", NO, &[PYTHON]),
     via("python3", NO, &[PYTHON]),
     via("debuginfod", NO, &[DEBUGINFOD, ARCHIVE]),
 ]];

@@ -3,7 +3,7 @@
 //! What can be written is one tree of words (`grammar`); what a point of it resolves to is a file for each family.
 
 mod begin;
-mod counter;
+pub(crate) mod counter;
 mod data;
 mod elsewhere;
 mod forms;

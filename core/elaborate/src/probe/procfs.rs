@@ -5,9 +5,10 @@ use super::{Point, Resolution, Resolved, bad_argument, number, string, text_of, 
 use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::{EventFacts, OfferedValue};
+use systap_diagnostics::Diagnostic;
 use systap_ir::program::Event;
 
-pub(super) fn resolve<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
     let Some(first) = point.at(0) else { return Ok(vec![]) };
     if let Some(path) = string(first)
         && (path.is_empty() || path.starts_with('/') || path.split('/').any(|part| matches!(part, "" | "." | "..")))
@@ -22,6 +23,12 @@ pub(super) fn resolve<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolut
     }
     if let Some(size) = point.word("maxsize") {
         timer::positive(size)?;
+    }
+    // SystemTap's default is a file called `command`.
+    let file = string(first).unwrap_or_else(|| "command".to_owned());
+    if point.has("read") && !this.procfs_reads.insert(file.clone()) {
+        let message = format!("what is read of `{file}` is said by one handler, and this is another");
+        return Err(Box::new(Diagnostic::error("probe-argument", point.span, message)));
     }
     Ok(vec![resolved(point, "files under /proc")])
 }
@@ -53,9 +60,12 @@ pub(super) fn input<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolutio
 }
 
 fn resolved(point: &Point<'_>, what: &'static str) -> Resolved {
-    // What someone wrote is only read.
-    let settable = !point.has("write");
-    let value = OfferedValue { name: "$value".into(), value: build::text(point.span, ""), pointee: None, settable };
+    let value = OfferedValue {
+        name: "$value".into(),
+        value: build::text(point.span, ""),
+        pointee: None,
+        settable: point.has("read"),
+    };
     let event = Event::NotRun { what };
     Resolved { facts: EventFacts::Values(vec![value]), ..Resolved::plain(text_of(&point.components), event) }
 }

@@ -77,6 +77,12 @@ impl<'a> Elaboration<'a> {
         {
             return typed;
         }
+        // What another language has under the name, as that language shows it.
+        if let TargetBase::Variable(_) = &target.base
+            && scope.event().is_some_and(|facts| matches!(facts.event, EventFacts::Foreign))
+        {
+            return Typed::new(build::text(span, ""));
+        }
         if let TargetBase::Variable(name) = &target.base
             && let Some(typed) = self.summary(scope, name, target)
         {

@@ -28,7 +28,8 @@ impl<'a> Elaboration<'a> {
 
     fn offer(&mut self, facts: &ProbeFacts<'a>, name: &str, span: Span) -> Option<Typed> {
         if let EventFacts::Values(values) = &facts.event {
-            return values.iter().find(|value| value.name == name).map(|found| Typed::new(found.value.clone()));
+            let found = values.iter().find(|value| value.name == name)?;
+            return Some(Typed::new(Expr { span, ..found.value.clone() }));
         }
         let EventFacts::Syscall(facts) = &facts.event else { return None };
         let returned = || build::expr(span, Type::Long, argument(1, false));

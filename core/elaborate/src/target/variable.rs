@@ -5,7 +5,8 @@ use super::{CType, member};
 use crate::build::{self, Load};
 use crate::check::Typed;
 use crate::elaboration::Elaboration;
-use crate::scope::{EventFacts, FunctionFacts, OfferedValue, Scope, SyscallFacts};
+use crate::registers;
+use crate::scope::{EventFacts, FunctionFacts, OfferedValue, Registers, Scope, SyscallFacts};
 use systap_diagnostics::{Diagnostic, Span, nearest};
 use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
 use systap_ir::program::{Expr, ExprKind, Space, Type, Width};
@@ -22,6 +23,9 @@ const X86_64_NUMBER: &str = "orig_ax";
 /// The members of `struct pt_regs` by DWARF's numbers of registers (System V ABI, AMD64 supplement, figure 3.36).
 const X86_64_DWARF: [&str; 17] =
     ["ax", "dx", "cx", "bx", "si", "di", "bp", "sp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ip"];
+
+/// The places of the same among the words of `struct pt_regs` (arch/x86/include/asm/ptrace.h).
+const X86_64_WORDS: [u32; 17] = [10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0, 16];
 
 /// The calls after which the registers are another program's, or another moment's.
 const CLOBBERED: [&str; 3] = ["execve", "execveat", "rt_sigreturn"];
@@ -67,6 +71,11 @@ impl<'a> Elaboration<'a> {
             ("name", EventFacts::Tracepoint { tracepoint, .. }) => build::text(span, tracepoint.name.as_str()),
             ("system", EventFacts::Tracepoint { subsystem: Some(subsystem), .. }) => {
                 build::text(span, subsystem.as_str())
+            }
+            // Where nobody may look it up, it stays unsaid.
+            ("system", EventFacts::Tracepoint { tracepoint, .. }) => {
+                let found = self.kernel.subsystem_of(&tracepoint.name).ok().flatten();
+                build::text(span, found.unwrap_or_default().as_str())
             }
             ("vars" | "parms", EventFacts::Tracepoint { tracepoint, .. }) => {
                 self.all_params(span, &tracepoint.params, target.pretty)?
@@ -154,6 +163,14 @@ impl<'a> Elaboration<'a> {
                 if let Some(index) = params.iter().position(|param| single_dollar && param.name == word) {
                     return self.param(span, index, &params[index]);
                 }
+                // `kernel.tracepoint` has them by their places.
+                let place = word.strip_prefix("arg").and_then(|place| place.parse::<usize>().ok());
+                if let Some(place) = place.filter(|_| single_dollar && facts.point.starts_with("kernel.tracepoint"))
+                    && let Some((index, param)) =
+                        place.checked_sub(1).and_then(|index| Some((index, params.get(index)?)))
+                {
+                    return self.param(span, index, param);
+                }
                 params.iter().map(|param| format!("${}", param.name)).collect()
             }
             EventFacts::Syscall(facts) => {
@@ -190,7 +207,7 @@ impl<'a> Elaboration<'a> {
             }
             EventFacts::Values(values) => {
                 if let Some(found) = values.iter().find(|value| value.name == name.text) {
-                    let expr = found.value.clone();
+                    let expr = Expr { span, ..found.value.clone() };
                     return match found.pointee {
                         Some(ty) => {
                             let ty = CType::PointerTo(ty);
@@ -201,7 +218,7 @@ impl<'a> Elaboration<'a> {
                 }
                 values.iter().map(|value| value.name.clone()).filter(|name| name.starts_with('$')).collect()
             }
-            EventFacts::Plain => vec![],
+            EventFacts::Plain | EventFacts::Foreign => vec![],
         };
         // The enumerators of the source are among its variables.
         if single_dollar && !known.is_empty() && word.bytes().all(|byte| !byte.is_ascii_lowercase()) {
@@ -292,6 +309,17 @@ impl<'a> Elaboration<'a> {
             self.report(Diagnostic::error("unknown-register", span, message));
             return None;
         };
+        let word = usize::try_from(number).ok().and_then(|number| X86_64_WORDS.get(number).copied());
+        let known = match registers::source(scope) {
+            Registers::User => user,
+            Registers::Kernel => !user,
+            // What was interrupted may be either.
+            Registers::Interrupted => true,
+            Registers::SystemCall | Registers::None | Registers::Arguments => false,
+        };
+        if let Some(index) = word.filter(|_| known) {
+            return Some(build::expr(span, Type::Long, argument(index, false)));
+        }
         let facts = scope.event();
         if user && facts.as_ref().is_some_and(|facts| matches!(facts.event, EventFacts::Syscall(_))) {
             return self.register(span, Register::Named(name));
@@ -303,7 +331,11 @@ impl<'a> Elaboration<'a> {
             format!("the registers of the kernel are not known in {point}")
         };
         let finding = Diagnostic::error("no-registers", span, message);
-        self.report(if user { finding.with_note("they are known in handlers of system calls") } else { finding });
+        self.report(finding.with_note(if user {
+            "they are known in handlers of system calls, of a program's code and of perf events"
+        } else {
+            "they are known in handlers of kprobes and of perf events"
+        }));
         None
     }
 

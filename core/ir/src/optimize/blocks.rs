@@ -24,7 +24,7 @@ pub(super) fn remove_unreachable(body: &mut Body) {
 }
 
 /// Removes parameters to which every jump passes one and the same value (or the parameter itself).
-pub(super) fn remove_redundant_params(body: &mut Body) -> bool {
+pub(crate) fn remove_redundant_params(body: &mut Body) -> bool {
     let mut replacement: Vec<Option<Value>> = vec![None; body.values.len()];
     let resolve = |replacement: &[Option<Value>], mut value: Value| {
         while let Some(next) = replacement[value.0 as usize] {

@@ -8,6 +8,8 @@ mod unused;
 
 use crate::graph::{Body, Unit, Value};
 
+pub(crate) use self::blocks::remove_redundant_params;
+
 /// Runs every pass over every handler and function.
 pub fn optimize(unit: &mut Unit) {
     for body in unit

@@ -50,7 +50,12 @@ fn is_stable(op: &Op) -> bool {
     match op {
         Op::Context(context) => !matches!(
             context,
-            Context::Caught | Context::MonotonicNs | Context::BoottimeNs | Context::RealtimeNs | Context::Jiffies
+            Context::Caught
+                | Context::MonotonicNs
+                | Context::BoottimeNs
+                | Context::RealtimeNs
+                | Context::Jiffies
+                | Context::PerfCounter { .. }
         ),
         Op::Long(_) | Op::Text(_) | Op::Argument { .. } | Op::Extend { .. } | Op::Unary(..) | Op::Compare(..) => true,
         Op::Match { .. } | Op::Pick { .. } => true,

@@ -14,15 +14,17 @@ use crate::graph::{Block, BlockId, Body, Inst, Jump, Op, Terminator, Value};
 use crate::intrinsic::Context;
 use crate::placed::Continuation;
 use crate::program::{GlobalId, GlobalShape, Type, Width};
+use crate::rounds::Loops;
 
-/// Divides `body`, which keeps the kernel's part. `handler` is its number, `first` that of the first continuation.
+/// Divides `body`, which keeps the kernel's part. `handler` is its number, `actions` what it may do at most, `first` the number of
+/// the first continuation.
 pub(super) fn divide(
     body: &mut Body,
     rules: &Rules<'_>,
-    handler: usize,
+    (handler, actions): (usize, u32),
     first: usize,
 ) -> Result<Vec<Continuation>, Vec<Diagnostic>> {
-    let reasons = split_before_denied(body, rules);
+    let reasons = split_before_denied(body, rules, actions);
     if reasons.is_empty() {
         return Ok(vec![]);
     }
@@ -52,7 +54,7 @@ pub(super) fn divide(
 }
 
 /// Makes each denied instruction the first of a block; gives those blocks and why.
-fn split_before_denied(body: &mut Body, rules: &Rules<'_>) -> BTreeMap<BlockId, (String, Span)> {
+fn split_before_denied(body: &mut Body, rules: &Rules<'_>, actions: u32) -> BTreeMap<BlockId, (String, Span)> {
     let mut later: Vec<Option<Context>> = vec![None; body.values.len()];
     for inst in body.blocks.iter().flat_map(|block| &block.insts) {
         if let (Some(result), Op::Context(context)) = (inst.result, &inst.op)
@@ -108,9 +110,12 @@ fn split_before_denied(body: &mut Body, rules: &Rules<'_>) -> BTreeMap<BlockId, 
     }
     if !rules.capabilities.open_loops {
         let flow = Flow::of(body);
+        let loops = Loops::of(body);
+        let followed = rules.capabilities.followed_loops && loops.fit(actions);
         for block in &flow.order {
             for jump in body.block(*block).term.jumps() {
-                if flow.is_back_edge(*block, jump.to) {
+                let stays = followed && !loops.uncounted.contains(&jump.to);
+                if flow.is_back_edge(*block, jump.to) && !stays {
                     let span = body.block(jump.to).span;
                     reasons.entry(jump.to).or_insert(("a loop, which this kernel cannot run".into(), span));
                 }

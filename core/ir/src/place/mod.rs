@@ -94,7 +94,8 @@ fn divide(rules: &Rules<'_>, carriers: &Carriers) -> Result<Placed, Vec<Diagnost
             matches::carry(&mut body);
         }
         optimize_body(&mut body);
-        match defer::divide(&mut body, rules, placed.kernel.len(), placed.continuations.len()) {
+        let numbers = (placed.kernel.len(), unit.limits.actions_of(&event));
+        match defer::divide(&mut body, rules, numbers, placed.continuations.len()) {
             Ok(continuations) => placed.continuations.extend(continuations),
             Err(found) => diagnostics.extend(found),
         }

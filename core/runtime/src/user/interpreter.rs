@@ -9,7 +9,7 @@ use std::sync::Arc;
 use systap_diagnostics::Span;
 use systap_ir::arithmetic;
 use systap_ir::graph::{Block, Body, Function, Inst, Op, Terminator};
-use systap_ir::program::{FunctionId, Global, Limits, Type};
+use systap_ir::program::{Event, FunctionId, Global, Limits, Type};
 use systap_regex::Regex;
 
 use super::datum::Datum;
@@ -105,6 +105,11 @@ impl<'a> Interpreter<'a> {
     pub fn with_globals(mut self, globals: Rc<[Global]>) -> Interpreter<'a> {
         self.globals = globals;
         self
+    }
+
+    /// What runs from now on may do as much as a handler of this event.
+    pub(crate) fn allow_as(&mut self, event: &Event) {
+        self.actions = self.limits.actions_of(event);
     }
 
     /// The message of what was caught last.

@@ -89,8 +89,8 @@ impl<'a> Script<'a> {
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");
         systap_ir::optimize(&mut unit);
-        let placed = systap_ir::place(&unit, &Capabilities { open_loops: Options::for_kernel(kernel).may_goto })
-            .expect("it is placed");
+        let open_loops = Options::for_kernel(kernel).may_goto;
+        let placed = systap_ir::place(&unit, &Capabilities { open_loops, followed_loops: true }).expect("it is placed");
         if placed.kernel.is_empty() {
             return (placed, None);
         }

@@ -26,6 +26,8 @@ pub enum MapKind {
     RingBuf,
     /// As `Hash`, forgetting what was used least when it is full.
     LruHash,
+    /// Perf events by number; what is written is a descriptor, and only programs read it.
+    PerfEventArray,
     /// Call stacks by number.
     StackTrace,
 }
@@ -36,6 +38,7 @@ impl MapKind {
         match self {
             Self::Hash => 1,
             Self::Array => 2,
+            Self::PerfEventArray => 4,
             Self::PerCpuHash => 5,
             Self::PerCpuArray => 6,
             Self::StackTrace => 7,
