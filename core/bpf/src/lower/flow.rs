@@ -191,9 +191,9 @@ impl<'a> Lower<'a, '_> {
 
     fn go(&mut self, from: BlockId, jump: &Jump) -> Result<(), GenerateError> {
         let back = self.goes_back(from, jump.to);
-        // A verifier that follows each round takes what a way through the last one has told of a number for another case, and has
-        // twice as many after each; unless it forgets.
-        let round = if back { !self.shared.options.may_goto } else { self.is_header(jump.to) };
+        // What a way through one round has told of a number would be another case for the verifier in the next, and it would have
+        // more of them after each: that of Linux 6.12 gave up on two calls of `cmdline_arg()`. So it has to forget.
+        let round = back || self.is_header(jump.to);
         self.pass(jump, round)?;
         if back && let Some(actions) = self.actions {
             let limit = self.shared.placed.limits.actions_of(&self.handler.event).min(i32::MAX as u32) as i32;
