@@ -6,7 +6,7 @@ use systap_diagnostics::{Severity, Sources};
 use systap_elaborate::documentation::{Entry, Kind};
 use systap_ir::graph::{Body, Op, Unit};
 use systap_ir::placed::{Capabilities, Placed};
-use systap_ir::program::Type;
+use systap_ir::program::{Event, Type};
 use systap_kernel::Kernel;
 
 use crate::compile::{Compilation, Settings, Warnings, on_deep_stack, ticks_per_second};
@@ -156,9 +156,15 @@ impl<'k> Placing<'k> {
 
     /// Of a script that is made for each handler.
     fn of_script(&self, script: &dyn Fn(&str) -> String) -> (Side, Cost) {
-        let alone = self.unit(&script("begin")).and_then(|unit| divided(&unit, true));
+        // A family that the library probes beside the call and that is not run yet does not stand against the call.
+        let unit = |handler: &str| {
+            let mut unit = self.unit(&script(handler))?;
+            unit.handlers.retain(|handler| !matches!(handler.event, Event::NotRun { .. }));
+            Ok::<Unit, String>(unit)
+        };
+        let alone = unit("begin").and_then(|unit| divided(&unit, true));
         let in_kernel = HANDLERS.iter().find_map(|handler| {
-            let unit = self.unit(&script(handler)).ok()?;
+            let unit = unit(handler).ok()?;
             Some((divided(&unit, true).ok()?, divided(&unit, false).ok()))
         });
         let Some((placed, without_open_loops)) = in_kernel else {
