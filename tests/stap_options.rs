@@ -263,7 +263,7 @@ fn a_flight_recorder_goes_on_alone() {
 
 #[test]
 fn timing_tells_which_probes_ran() {
-    let script = "probe begin { exit() } probe end { } probe error { }";
+    let script = "probe begin { exit() } probe end { next } probe error { next }";
     let outcome = stap(&["-t", "-e", script]);
     outcome.exits(0);
     assert_eq!(
@@ -280,7 +280,7 @@ fn timing_tells_which_probes_ran() {
 
 #[test]
 fn the_status_is_1_after_an_error_or_a_command_that_failed_and_else_0() {
-    let waits = "probe begin { }";
+    let waits = "probe begin { next }";
     stap(&["-c", "true", "-e", waits]).prints("");
     stap(&["-c", "exit 3", "-e", waits]).exits(1).complains(&["status 3", "Pass 5: run failed.  [man error::pass5]"]);
     stap(&["-c", "kill -9 $$", "-e", waits]).exits(1).complains(&["SIGKILL", "Pass 5: run failed."]);
@@ -289,7 +289,7 @@ fn the_status_is_1_after_an_error_or_a_command_that_failed_and_else_0() {
     stap(&["-x", "0", "-e", "probe begin { println(target()) exit() }"]).prints("0\n");
     stap(&["-e", EXIT]).prints("");
     stap(&["-e", "probe begin { abort() println(1) } probe end { println(2) }"]).prints("");
-    stap(&["-T", "0.1", "-e", "probe begin { } probe end { println(\"end\") }"]).prints("end\n");
+    stap(&["-T", "0.1", "-e", "probe begin { next } probe end { println(\"end\") }"]).prints("end\n");
     let wrong = "probe begin { error(\"no\") } probe end { println(\"end\") } probe error { println(\"error\") }";
     let outcome = stap(&["-e", wrong]);
     outcome.exits(1).complains(&["WARNING: Number of errors: 1, skipped probes: 0\nPass 5: run failed."]);

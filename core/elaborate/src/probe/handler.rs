@@ -52,7 +52,11 @@ impl<'a> Elaboration<'a> {
     /// Whether nothing can come of the handler: what the library says before it only prepares what nobody asks for.
     fn without_effect(&self, point: &Point<'a>) -> bool {
         let mut own = point.blocks().filter(|block| self.names.in_script(block.span));
-        !self.list && !self.unoptimized && point.conditions.is_empty() && own.all(is_empty)
+        // What the library probes itself, it does not probe for nothing.
+        let may = self.names.in_script(point.body.span) && point.conditions.is_empty();
+        // Others read a counter, whatever its own handler does.
+        let may = may && !point.has("counter");
+        may && !self.list && !self.unoptimized && own.all(is_empty)
     }
 
     /// Locals for the target variables that the handler may set.

@@ -64,7 +64,8 @@ fn resolved(point: &Point<'_>, what: &'static str) -> Resolved {
         name: "$value".into(),
         value: build::text(point.span, ""),
         pointee: None,
-        settable: point.has("read"),
+        // What someone wrote is only read.
+        settable: !point.has("write"),
     };
     let event = Event::NotRun { what };
     Resolved { facts: EventFacts::Values(vec![value]), ..Resolved::plain(text_of(&point.components), event) }
