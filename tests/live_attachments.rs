@@ -178,9 +178,10 @@ fn what_cannot_be_attached_is_told() {
         return;
     }
     let _clean = Clean::kernel();
-    // The kernel refuses probes on the code that handles them; the other one is not left behind.
+    // The kernel refuses probes on the code that handles them; the run goes on with the other, which is not left behind.
     let script =
         "probe kprobe.function(\"__x64_sys_getppid\"), kprobe.function(\"kprobe_int3_handler\") { n++ } global n";
     let Some(outcome) = over_calls(script, "getppid 1") else { return };
-    outcome.exits(3).complains(&["cannot attach", "kprobe_int3_handler"]);
+    outcome.exits(0).complains(&["cannot attach", "kprobe_int3_handler"]);
+    assert!(outcome.text().starts_with("n="), "{}", outcome.all());
 }
