@@ -4,7 +4,7 @@
 //! the machine lacks is left out aloud. benches/README.md says what the figures mean.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench is a command: it prints what it measured")]
-#![allow(dead_code, reason = "it uses a part of what the benches share")]
+#![expect(dead_code, reason = "it uses a part of what the benches share")]
 
 mod measure;
 
@@ -17,7 +17,6 @@ use measure::table::{number, render};
 use systap_binary::Programs;
 use systap_diagnostics::Sources;
 use systap_elaborate::{Input, elaborate};
-use systap_ir::program::Limits;
 use systap_kernel::{Effort, Kernel, Kind};
 use systap_syntax::{ParseOptions, parse};
 
@@ -57,23 +56,7 @@ fn checks(kernel: &Kernel) -> bool {
     let parsed = parse(&mut sources, file, &ParseOptions::default());
     let programs = Programs::new(vec![]);
     let files = [parsed.file];
-    let elaborated = elaborate(Input {
-        files: &files,
-        sources: &mut sources,
-        list: false,
-        tapsets: None,
-        kernel,
-        programs: &programs,
-        target: None,
-        limits: Limits::default(),
-        globals_override: vec![],
-        args: &[],
-        hz: 250,
-        guru: false,
-        skip_badvars: false,
-        unoptimized: false,
-        advice: false,
-    });
+    let elaborated = elaborate(Input::new(&files, &mut sources, kernel, &programs));
     elaborated.diagnostics.is_empty()
 }
 

@@ -4,7 +4,7 @@
 //! time; it prints, and fails only where something could not be measured. benches/README.md says what the figures mean.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench is a command: it prints what it measured")]
-#![allow(dead_code, reason = "it uses a part of what the benches share")]
+#![expect(dead_code, reason = "it uses a part of what the benches share")]
 
 mod measure;
 
@@ -19,7 +19,6 @@ use measure::table::{number, render};
 use systap_binary::Programs;
 use systap_diagnostics::{Severity, Sources};
 use systap_elaborate::{Input, elaborate};
-use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
 
@@ -72,23 +71,7 @@ fn once(text: &str, kernel: &Kernel) -> Result<(Duration, Duration), String> {
     let parsing = start.elapsed();
     let files = [parsed.file];
     let start = Instant::now();
-    let elaborated = elaborate(Input {
-        files: &files,
-        args: &[],
-        sources: &mut sources,
-        list: false,
-        tapsets: None,
-        kernel,
-        programs: &Programs::default(),
-        target: None,
-        limits: Limits::default(),
-        globals_override: vec![],
-        hz: systap_elaborate::DEFAULT_HZ,
-        guru: false,
-        skip_badvars: false,
-        unoptimized: false,
-        advice: false,
-    });
+    let elaborated = elaborate(Input::new(&files, &mut sources, kernel, &Programs::default()));
     let elaborating = start.elapsed();
     let mut found = parsed.diagnostics.iter().chain(&elaborated.diagnostics);
     match found.find(|finding| finding.severity == Severity::Error) {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::output_file::Rotation;
 
@@ -292,9 +292,8 @@ pub(crate) fn is_stap(program: &std::ffi::OsStr) -> bool {
 }
 
 /// Puts `run` before the name of a script that stands where a verb could.
-pub(crate) fn with_default_verb(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+pub(crate) fn with_default_verb(verbs: &clap::Command, args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    let verbs = Cli::command();
     let known = |word: &OsString| {
         verbs.get_subcommands().any(|verb| word == verb.get_name())
             || ["--help", "-h", "--version", "-V"].iter().any(|known| word == known)
@@ -327,11 +326,12 @@ fn parse_size(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
 
     #[test]
     fn a_file_alone_is_run_and_options_may_stand_first() {
         let verbs = |line: &str| {
-            let args = with_default_verb(line.split(' ').map(OsString::from));
+            let args = with_default_verb(&Cli::command(), line.split(' ').map(OsString::from));
             args[1].clone()
         };
         assert_eq!(verbs("systap top.stp"), "run");

@@ -29,7 +29,7 @@ impl Default for Dialect {
     }
 }
 
-/// The kernel that a script is for, whether it complained of its configuration yet.
+/// What is told of the kernel that a script is for; that its configuration cannot be read is said once.
 pub(crate) struct Told<'a> {
     kernel: &'a Kernel,
     dialect: &'a Dialect,

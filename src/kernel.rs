@@ -93,11 +93,8 @@ fn family(release: &Release) -> String {
 }
 
 fn print(text: &str) -> Result<Status, String> {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(format!("cannot write the output: {error}"))
-        }
-        _ => Ok(Status::Done),
-    }
+    Ok(match terminal::write_to_stdout(text) {
+        Status::Done => Status::Done,
+        _ => Status::Refused,
+    })
 }

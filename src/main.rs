@@ -25,7 +25,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
 
@@ -34,7 +34,10 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|program| cli::is_stap(&program)) {
         return stap::stap(words.collect());
     }
-    let cli = Cli::parse_from(cli::with_default_verb(std::env::args_os()));
+    let mut command = Cli::command();
+    let words = cli::with_default_verb(&command, std::env::args_os());
+    let matches = command.try_get_matches_from_mut(words).unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit());
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),

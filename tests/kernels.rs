@@ -2,7 +2,7 @@
 //!
 //! What comes of a script must be the same with facts that were saved as with the kernel that they were saved from.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod systap;
 

@@ -3,13 +3,13 @@
 //!
 //! Each test skips, and says so, where the kernel does not let anybody attach that way.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod systap;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use systap::{Outcome, can_trace, eventually, is_emulated, loaded_programs, script_over_calls};
+use systap::{Outcome, can_trace, eventually, has_kprobes, is_emulated, loaded_programs, script_over_calls};
 
 /// One test at a time: each looks at what the kernel holds afterwards.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -39,15 +39,6 @@ impl Drop for Clean {
 /// What the kernel says of its kprobes, a line each.
 fn probes_in_code() -> String {
     std::fs::read_to_string("/sys/kernel/debug/kprobes/list").expect("the lab's guests have debugfs")
-}
-
-/// Whether the kernel has kprobes.
-fn has_kprobes() -> bool {
-    let there = std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists();
-    if !there {
-        eprintln!("skipped: this kernel has no kprobes");
-    }
-    can_trace() && there
 }
 
 /// Runs a script that attaches to functions; `None` if the kernel attaches nothing there.

@@ -1,30 +1,14 @@
 //! That a pattern over functions of the kernel counts each exactly and tells them apart, by whatever links the kernel has: one for all,
 //! or one for each.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-
 mod systap;
 
-use systap::{can_trace, run, script_over_calls};
-
-/// Whether functions can be probed here; says why a test is skipped if not.
-fn can_probe_functions() -> bool {
-    if !can_trace() {
-        return false;
-    }
-    let doctor = run(["doctor", "--format", "json"]).text();
-    let answers: serde_json::Value = serde_json::from_str(&doctor).expect("doctor speaks JSON");
-    let has = answers["capabilities"]["kprobes"]["state"] == "yes";
-    if !has {
-        eprintln!("skipped: this kernel has no kprobes");
-    }
-    has
-}
+use systap::{has_kprobes, script_over_calls};
 
 /// `sched_yield` is one call of `do_sched_yield`, which has kin under the same first letters.
 #[test]
 fn each_function_of_a_pattern_is_counted_and_named() {
-    if !can_probe_functions() {
+    if !has_kprobes() {
         return;
     }
     let counting = "global n
@@ -48,7 +32,7 @@ fn each_function_of_a_pattern_is_counted_and_named() {
 /// What differs between the functions is asked for by their number, also where the handler goes on outside of the kernel.
 #[test]
 fn a_handler_that_leaves_the_kernel_still_knows_its_function() {
-    if !can_probe_functions() {
+    if !has_kprobes() {
         return;
     }
     let counting = "global n
@@ -66,7 +50,7 @@ fn a_handler_that_leaves_the_kernel_still_knows_its_function() {
 /// The arguments of different functions differ, so a handler that asks for one is made for each function.
 #[test]
 fn a_handler_that_asks_for_a_parameter_is_made_for_each() {
-    if !can_probe_functions() {
+    if !has_kprobes() {
         return;
     }
     let counting = "global n

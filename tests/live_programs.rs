@@ -1,7 +1,7 @@
 //! That probes on programs tell the truth: functions, returns, static probes and the lives of a program whose doings are known
 //! because it is written here.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod systap;
 

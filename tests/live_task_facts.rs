@@ -1,7 +1,5 @@
 //! That what the library says of the current task is what `/proc` says of it: groups, limits, memory.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-
 mod systap;
 
 use std::process::Command;

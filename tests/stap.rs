@@ -3,20 +3,8 @@
 mod systap;
 
 use std::path::Path;
-use std::process::Command;
 
-use systap::{Outcome, binary, can_trace, command, run, start};
-
-/// `systap stap`, with a home of its own that has no `rc` file.
-fn stap_command(args: &[&str]) -> Command {
-    let mut command = systap::systap(["stap"]);
-    command.args(args).env("SYSTEMTAP_DIR", "/nonexistent").env_remove("SYSTEMTAP_TAPSET");
-    command
-}
-
-fn stap(args: &[&str]) -> Outcome {
-    start(stap_command(args)).wait()
-}
+use systap::{binary, can_trace, command, run, stap, stap_command, start};
 
 fn file(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);

@@ -3,23 +3,11 @@
 mod systap;
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use systap::{Outcome, can_trace, start};
+use systap::{Outcome, can_trace, stap, stap_command, start};
 
 const EXIT: &str = "probe begin { exit() }";
-
-/// `systap stap`, with a home of its own that has no `rc` file.
-fn stap_command(args: &[&str]) -> Command {
-    let mut command = systap::systap(["stap"]);
-    command.args(args).env("SYSTEMTAP_DIR", "/nonexistent").env_remove("SYSTEMTAP_TAPSET");
-    command
-}
-
-fn stap(args: &[&str]) -> Outcome {
-    start(stap_command(args)).wait()
-}
 
 /// The same in that directory.
 fn stap_in(folder: &Path, args: &[&str]) -> Outcome {

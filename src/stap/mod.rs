@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use request::{Request, Subject};
 use words::Misuse;
 
+use crate::outcome::Status;
 use crate::terminal;
 
 /// What came of it.
@@ -79,12 +80,5 @@ fn carry_out(request: Request, words: &[OsString]) -> Verdict {
 
 /// Writes to standard output; a reader that has gone away is no failure.
 fn print(text: &str) -> Verdict {
-    use std::io::Write;
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            terminal::complain(&format!("cannot write the output: {error}"));
-            Verdict::Failure
-        }
-        _ => Verdict::Success,
-    }
+    (terminal::write_to_stdout(text) == Status::Done).into()
 }

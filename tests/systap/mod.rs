@@ -3,7 +3,7 @@
 //! It must never leave a process behind, and never say what is right: it fails only where a run does not come to an end.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
@@ -227,6 +227,30 @@ pub(crate) fn can_trace() -> bool {
         return false;
     }
     true
+}
+
+/// Whether functions of this kernel can be probed by kprobes; says why a test is skipped if not.
+pub(crate) fn has_kprobes() -> bool {
+    if !can_trace() {
+        return false;
+    }
+    let there = Path::new("/sys/bus/event_source/devices/kprobe").exists();
+    if !there {
+        eprintln!("skipped: this kernel has no kprobes");
+    }
+    there
+}
+
+/// `systap stap`, with a home of its own that has no `rc` file.
+pub(crate) fn stap_command(args: &[&str]) -> Command {
+    let mut command = systap(["stap"]);
+    command.args(args).env("SYSTEMTAP_DIR", "/nonexistent").env_remove("SYSTEMTAP_TAPSET");
+    command
+}
+
+/// Runs it.
+pub(crate) fn stap(args: &[&str]) -> Outcome {
+    start(stap_command(args)).wait()
 }
 
 /// Where a program is; says that a test is skipped if it is nowhere.

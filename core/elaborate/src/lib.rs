@@ -90,6 +90,29 @@ pub struct Input<'a> {
     pub advice: bool,
 }
 
+impl<'a> Input<'a> {
+    /// What there is at the least: no arguments, no tapsets, no target, the usual limits, and nothing that an option asks for.
+    pub fn new(files: &'a [ast::File], sources: &'a mut Sources, kernel: &'a Kernel, programs: &'a Programs) -> Self {
+        Input {
+            files,
+            args: &[],
+            sources,
+            list: false,
+            tapsets: None,
+            kernel,
+            programs,
+            target: None,
+            limits: Limits::default(),
+            globals_override: vec![],
+            hz: DEFAULT_HZ,
+            guru: false,
+            skip_badvars: false,
+            unoptimized: false,
+            advice: false,
+        }
+    }
+}
+
 /// The `CONFIG_HZ` that most distributions build their kernels with.
 pub const DEFAULT_HZ: u32 = 250;
 

@@ -1,7 +1,7 @@
 //! Which loops are counted, and how often they go round: told by hand from the scripts.
 
 use systap_diagnostics::Sources;
-use systap_ir::program::Limits;
+use systap_elaborate::{Input, elaborate};
 use systap_ir::rounds::Loops;
 use systap_ir::{lower, optimize};
 use systap_kernel::Kernel;
@@ -13,23 +13,8 @@ fn loops(body: &str) -> Loops {
     let mut sources = Sources::default();
     let file = sources.add("test.stp", script.clone());
     let parsed = systap_syntax::parse(&mut sources, file, &ParseOptions::default());
-    let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
-        files: &[parsed.file],
-        sources: &mut sources,
-        args: &[],
-        list: false,
-        tapsets: None,
-        kernel: &Kernel::running(),
-        programs: &systap_binary::Programs::default(),
-        target: None,
-        limits: Limits::default(),
-        globals_override: vec![],
-        hz: 250,
-        guru: false,
-        skip_badvars: false,
-        unoptimized: false,
-        advice: false,
-    });
+    let elaborated =
+        elaborate(Input::new(&[parsed.file], &mut sources, &Kernel::running(), &systap_binary::Programs::default()));
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).expect("it lowers");
     optimize(&mut unit);

@@ -6,9 +6,9 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test says what it finds, and why it is skipped")]
 
 use systap_diagnostics::Sources;
+use systap_elaborate::{Input, elaborate};
 use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
-use systap_ir::program::Limits;
 use systap_ir::{lower, optimize, place, text};
 use systap_kernel::Kernel;
 use systap_syntax::ParseOptions;
@@ -18,23 +18,8 @@ fn unit_of(script: &str) -> Unit {
     let file = sources.add("test.stp", script);
     let parsed = systap_syntax::parse(&mut sources, file, &ParseOptions::default());
     assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
-    let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
-        files: &[parsed.file],
-        args: &[],
-        sources: &mut sources,
-        list: false,
-        tapsets: None,
-        kernel: &Kernel::running(),
-        programs: &systap_binary::Programs::default(),
-        target: None,
-        limits: Limits::default(),
-        globals_override: vec![],
-        hz: 250,
-        guru: false,
-        skip_badvars: false,
-        unoptimized: false,
-        advice: false,
-    });
+    let elaborated =
+        elaborate(Input::new(&[parsed.file], &mut sources, &Kernel::running(), &systap_binary::Programs::default()));
     assert_eq!(elaborated.diagnostics, [], "{script}");
     let mut unit = lower(&elaborated.program).unwrap();
     optimize(&mut unit);

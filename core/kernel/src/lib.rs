@@ -34,7 +34,7 @@ pub mod symbols;
 pub mod syscall;
 #[cfg(test)]
 mod tests;
-mod tracefs;
+pub mod tracefs;
 mod tracepoint;
 
 pub use arch::Arch;

@@ -4,14 +4,32 @@
 
 use crate::error::KernelError;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use systap_sys::mount::{detached_tracefs, path_of};
+use systap_sys::mount::{detached_tracefs, open_at, path_of};
 
 /// Where tracefs is usually mounted.
 const MOUNTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// A file of the running kernel's tracefs: of the mount that is there, or else of one of our own, which nobody else can see and which
+/// goes with the file.
+///
+/// # Errors
+/// As opening has it; `NotFound` too where the kernel has no tracefs.
+pub fn open(name: &Path) -> io::Result<File> {
+    match mounted() {
+        Some(root) => File::open(root.join(name)),
+        None => open_at(detached_tracefs()?.as_fd(), name),
+    }
+}
+
+/// Where tracefs is mounted, if it is.
+fn mounted() -> Option<&'static Path> {
+    MOUNTS.iter().map(Path::new).find(|root| root.join("events").is_dir())
+}
 
 /// The events of a kernel, by subsystem.
 #[derive(Debug)]
@@ -30,10 +48,8 @@ pub(crate) enum Events {
 impl Events {
     /// The running kernel's, through a mount that is there or else one of our own.
     pub(crate) fn running() -> Result<Events, KernelError> {
-        for root in MOUNTS {
-            if Path::new(root).join("events").is_dir() {
-                return Ok(Events::Tracefs { root: root.into(), _mount: None });
-            }
+        if let Some(root) = mounted() {
+            return Ok(Events::Tracefs { root: root.into(), _mount: None });
         }
         let mount = detached_tracefs().map_err(|source| KernelError::Tracefs { source: Arc::new(source) })?;
         let root = path_of(mount.as_fd());

@@ -4,12 +4,11 @@
 
 use std::collections::HashSet;
 use std::ffi::CString;
-use std::os::fd::AsFd;
 use std::path::Path;
 
+use systap_kernel::tracefs;
 use systap_sys::SysError;
 use systap_sys::bpf::{Link, Program, attach_kernel_functions};
-use systap_sys::mount::{detached_tracefs, open_at};
 use systap_sys::perf::PerfEvent;
 
 use crate::attach::pmu;
@@ -158,9 +157,7 @@ fn reason(error: &SysError) -> String {
 /// The functions that can be traced, where the kernel lists them: tracefs' `available_filter_functions`, a name in each line, with the
 /// module behind it.
 fn traceable() -> Option<HashSet<String>> {
-    use std::io::Read;
-    let root = detached_tracefs().ok()?;
-    let mut text = String::new();
-    open_at(root.as_fd(), Path::new("available_filter_functions")).ok()?.read_to_string(&mut text).ok()?;
+    let file = tracefs::open(Path::new("available_filter_functions")).ok()?;
+    let text = std::io::read_to_string(file).ok()?;
     Some(text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }

@@ -1,5 +1,5 @@
 //! What a run does to its process and others to it: signals, a sudden death, missing privilege. Each test starts this
-//! test program again, as a process of its own that runs [`child`].
+//! test program again, as a process of its own that plays a part ([`play`]).
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -13,8 +13,11 @@ use systap_ir::graph::{Block, BlockId, Body, Jump, Terminator};
 use systap_sys::bpf::program_exists;
 use systap_sys::process::PidFd;
 
-/// Names the part that [`child`] plays.
+/// Names the part that a process plays instead of testing.
 const PART: &str = "SYSTAP_TEST_PART";
+
+/// The test that a process which plays a part is started with.
+const STAGE: &str = "run::process_tests::each_signal_ends_a_run_in_order";
 
 /// Writes everything to standard output at once.
 struct Direct;
@@ -40,10 +43,8 @@ fn endless() -> Body {
     Body { blocks: vec![block], ..Straight::default().done() }
 }
 
-#[test]
-#[ignore = "a process that the other tests start"]
-fn child() {
-    let Ok(part) = std::env::var(PART) else { return };
+/// Does what the tests that started this process want to see.
+fn play(part: &str) {
     // A test that fails must not leave it behind.
     std::thread::spawn(|| {
         std::thread::sleep(Duration::from_secs(30));
@@ -53,7 +54,7 @@ fn child() {
     let ready = || user(Event::Begin(-1), says("ready\n", None));
     let end = || user(Event::End(0), says("end\n", None));
     let kernel = Kernel::running();
-    let placed = match part.as_str() {
+    let placed = match part {
         "quiet" => program_of(vec![ready(), end()]),
         "ticks" => program_of(vec![ready(), user(every, says("tick\n", None)), end()]),
         "endless begin" => program_of(vec![ready(), user(Event::Begin(0), endless()), end()]),
@@ -85,9 +86,9 @@ struct Started {
     output: BufReader<std::process::ChildStdout>,
 }
 
-/// Starts [`child`] and waits until it is ready.
+/// Starts a process that plays the part, and waits until it is ready.
 fn start(mut command: Command, part: &str) -> Started {
-    command.args(["--exact", "run::process_tests::child", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", STAGE, "--nocapture", "--test-threads=1"]);
     let mut child = command.env(PART, part).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -129,6 +130,9 @@ impl Started {
 
 #[test]
 fn each_signal_ends_a_run_in_order() {
+    if let Ok(part) = std::env::var(PART) {
+        return play(&part);
+    }
     for signal in [Signal::INTERRUPT, Signal::TERMINATE, Signal::HANGUP, Signal::QUIT] {
         let started = start(this_program(), "quiet");
         started.signal(signal);

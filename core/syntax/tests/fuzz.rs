@@ -3,8 +3,7 @@
 //! `cargo xtask fuzz 1000000` runs many; a plain `cargo test` some. The generator's seed is fixed, so that what failed once fails
 //! again: the message has the number of the input and its text.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stderr, reason = "a long test says how it went")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -7,7 +7,7 @@
 //!
 //! It must never know of scripts, of BTF or of probes: it takes bytes, numbers and names and gives those back. It
 //! prints nothing and never reads environment variables. Errors keep their errno, for the caller to explain.
-#![allow(unsafe_code, reason = "this crate is where the engine's system calls and shared mappings are")]
+#![expect(unsafe_code, reason = "this crate is where the engine's system calls and shared mappings are")]
 
 pub mod bpf;
 pub mod calendar;

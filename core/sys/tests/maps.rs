@@ -1,7 +1,7 @@
 //! Maps of the running kernel, from user space alone.
 //!
 //! It must never depend on a program: those are in programs.rs.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod assembly;
 

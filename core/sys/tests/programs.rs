@@ -1,7 +1,7 @@
 //! Programs of the running kernel: loaded, refused, attached, counted, gone.
 //!
 //! It must never count anything but its own threads' calls: other processes run meanwhile.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod assembly;
 #[path = "assembly/typedef.rs"]

@@ -1,7 +1,7 @@
 //! Ring buffers of the running kernel, filled by programs that are run one by one.
 //!
 //! It must never attach anything: what is in the ring is known to the record.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod assembly;
 

@@ -2,7 +2,7 @@
 //!
 //! Every test is skipped, aloud, where programs cannot be loaded.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test ends where something is not as it should be")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test ends where something is not as it should be")]
 
 mod basics;
 mod differential;

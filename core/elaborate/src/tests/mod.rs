@@ -12,10 +12,9 @@ mod points;
 mod targets;
 mod values;
 
-use crate::{DEFAULT_HZ, Elaborated, Input, elaborate};
+use crate::{Elaborated, Input, elaborate};
 use systap_binary::Programs;
 use systap_diagnostics::{Diagnostic, Severity, Sources};
-use systap_ir::program::Limits;
 use systap_kernel::Kernel;
 use systap_syntax::{ParseOptions, parse};
 
@@ -49,22 +48,14 @@ fn run_files(
         refused.extend(parsed.diagnostics);
         files.push(parsed.file);
     }
+    let programs = Programs::new(vec!["/usr/bin".into(), "/bin".into()]);
     let mut elaborated = elaborate(Input {
-        files: &files,
-        args: &[],
-        sources,
-        list: false,
-        tapsets: None,
-        kernel,
-        programs: &Programs::new(vec!["/usr/bin".into(), "/bin".into()]),
-        target: None,
-        limits: Limits::default(),
         globals_override: globals.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
-        hz: DEFAULT_HZ,
         guru: ways.guru,
         skip_badvars: ways.skip_badvars,
         unoptimized: ways.unoptimized,
         advice: true,
+        ..Input::new(&files, sources, kernel, &programs)
     });
     let known = |found: &Diagnostic| {
         elaborated.diagnostics.iter().any(|other| (other.code, other.span) == (found.code, found.span))

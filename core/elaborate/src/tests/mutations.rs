@@ -1,9 +1,8 @@
 //! Damaged scripts: whatever the parser makes of them, elaboration must end, and not in a panic.
 
 use super::blob;
-use crate::{DEFAULT_HZ, Input, elaborate};
+use crate::{Input, elaborate};
 use systap_diagnostics::Sources;
-use systap_ir::program::Limits;
 use systap_syntax::{ParseOptions, parse};
 
 const SCRIPTS: &[&str] = &[
@@ -54,24 +53,9 @@ fn damaged_scripts_end_without_a_panic() {
         let id = sources.add("t", text.as_str());
         let files = [parse(&mut sources, id, &ParseOptions::default()).file];
         let globals_override = vec![("n".to_string(), "1".to_string())];
-        let input = Input {
-            files: &files,
-            args: &[],
-            sources: &mut sources,
-            list: false,
-            tapsets: None,
-            kernel: &kernel,
-            programs: &systap_binary::Programs::default(),
-            target: None,
-            limits: Limits::default(),
-            globals_override,
-            hz: DEFAULT_HZ,
-            guru: false,
-            skip_badvars: false,
-            unoptimized: false,
-            advice: true,
-        };
-        let elaborated = elaborate(input);
+        let programs = systap_binary::Programs::default();
+        let input = Input::new(&files, &mut sources, &kernel, &programs);
+        let elaborated = elaborate(Input { globals_override, advice: true, ..input });
         for finding in &elaborated.diagnostics {
             if let Some(span) = finding.span {
                 assert!(span.end as usize <= sources.file(span.file).text.len(), "{text}");

@@ -13,7 +13,7 @@ use systap_sys::bpf::{Places, Program, ProgramKind, attach_kernel_functions, att
 use systap_sys::perf::{PerfEvent, Sampling, Target, UserProbe};
 
 use super::programs::{EXIT, RESULT_ZERO, load, refusal};
-use super::{answer, why};
+use super::{NONE, answer};
 use crate::attach::pmu;
 
 /// A function that is there in every kernel, can be traced, and is only called when a file is written back by request.
@@ -43,11 +43,12 @@ pub(super) fn probe(capability: Capability, kernel: &Kernel) -> Answer {
             typed(kernel, Kind::Func, FUNCTION, |btf_id| ProgramKind::FunctionReturn { btf_id })
         }
         Capability::SecurityHooks => typed(kernel, Kind::Func, HOOK, |btf_id| ProgramKind::SecurityHook { btf_id }),
-        Capability::Kprobes => attached(ProgramKind::Kprobe, |program| {
-            let none = SysError { what: "find kprobes", errno: libc::ENOENT };
-            let pmu = pmu("kprobe").ok_or(none)?;
-            PerfEvent::kernel_probe(pmu, &name(FUNCTION), 0, false)?.attach(program).map(drop)
-        }),
+        Capability::Kprobes => match pmu("kprobe") {
+            Some(pmu) => attached(ProgramKind::Kprobe, |program| {
+                PerfEvent::kernel_probe(pmu, &name(FUNCTION), 0, false)?.attach(program).map(drop)
+            }),
+            None => Answer::No(NONE.to_owned()),
+        },
         Capability::ManyFunctions => many_functions(),
         Capability::FunctionSessions => many(ProgramKind::KprobeSession),
         Capability::Uprobes => uprobe(),
@@ -119,9 +120,7 @@ fn many_places() -> Answer {
 /// On the first instruction of this very program, which has run already.
 fn uprobe() -> Answer {
     const PROGRAM: &str = "/proc/self/exe";
-    let Some(pmu) = pmu("uprobe") else {
-        return Answer::No(why(&SysError { what: "find uprobes", errno: libc::ENOENT }));
-    };
+    let Some(pmu) = pmu("uprobe") else { return Answer::No(NONE.to_owned()) };
     let Some(offset) = entry(PROGRAM) else { return Answer::Unknown("systap's own program cannot be read".to_owned()) };
     let path = name(PROGRAM);
     let process = Some(std::process::id());

@@ -2,14 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 
-use systap_kernel::Kernel;
 use systap_kernel::capability::{Answer, Capability};
-
-/// Where tracefs is mounted, where it is.
-const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+use systap_kernel::{Kernel, tracefs};
 
 pub(super) fn probe(capability: Capability, kernel: &Kernel) -> Answer {
     match capability {
@@ -22,8 +18,8 @@ pub(super) fn probe(capability: Capability, kernel: &Kernel) -> Answer {
             }
             symbols => known(symbols),
         },
-        Capability::TraceableFunctions => readable("available_filter_functions"),
-        Capability::EventFiles => readable("available_events"),
+        Capability::TraceableFunctions => of_tracefs("available_filter_functions"),
+        Capability::EventFiles => of_tracefs("available_events"),
         _ => build_options(kernel),
     }
 }
@@ -52,15 +48,8 @@ fn machine_code() -> Answer {
     }
 }
 
-/// A file of tracefs, where that is mounted, or else in a mount that nobody sees and that ends with the question.
-fn readable(name: &str) -> Answer {
-    if let Some(root) = TRACEFS.iter().find(|root| Path::new(root).join("events").is_dir()) {
-        return opened(File::open(Path::new(root).join(name)));
-    }
-    match systap_sys::mount::detached_tracefs() {
-        Ok(mount) => opened(systap_sys::mount::open_at(mount.as_fd(), Path::new(name))),
-        Err(error) => Answer::No(format!("tracefs: {error}")),
-    }
+fn of_tracefs(name: &str) -> Answer {
+    opened(tracefs::open(Path::new(name)))
 }
 
 fn build_options(kernel: &Kernel) -> Answer {

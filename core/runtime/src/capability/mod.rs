@@ -38,12 +38,15 @@ pub(crate) fn links_to_many_functions() -> bool {
     attachments::many_functions().is_yes()
 }
 
+/// What is said of something that the kernel was built without, or is too old for.
+const NONE: &str = "this kernel has none";
+
 /// In a few words why the kernel refused.
 fn why(error: &SysError) -> String {
     match error.errno {
         libc::EPERM => "the kernel forbids it".to_owned(),
         libc::EACCES => "the verifier or a permission refuses it".to_owned(),
-        errno if error.is_unsupported() || errno == libc::ENOENT => "this kernel has none".to_owned(),
+        errno if error.is_unsupported() || errno == libc::ENOENT => NONE.to_owned(),
         errno => io::Error::from_raw_os_error(errno).to_string(),
     }
 }

@@ -4,7 +4,7 @@ use systap_kernel::capability::{Answer, Capability};
 use systap_sys::SysError;
 use systap_sys::bpf::{LoadError, Map, MapFlags, MapKind, MapSpec, Program, ProgramKind, ProgramSpec, instruction};
 
-use super::{answer, why};
+use super::{NONE, answer, why};
 
 /// r0 = 0
 pub(super) const RESULT_ZERO: u64 = instruction(0xb7, 0, 0, 0, 0);
@@ -73,7 +73,7 @@ fn helper(number: i32) -> Answer {
         Ok(_) => Answer::Yes,
         Err(refused) if refused.log.is_empty() => Answer::No(refusal(&refused)),
         Err(refused) if ["unknown func", "invalid func"].iter().any(|said| refused.log.contains(said)) => {
-            Answer::No("this kernel has none".to_owned())
+            Answer::No(NONE.to_owned())
         }
         Err(refused) if refused.log.contains("program of this type cannot use helper") => {
             Answer::No("the kernel forbids it".to_owned())

@@ -10,9 +10,6 @@ use super::host::Host;
 use super::interpreter::{Interpreter, Stop};
 use crate::text::{float, stack, syscall, time};
 
-/// No such process (asm-generic/errno-base.h).
-const ESRCH: i64 = 3;
-
 impl Interpreter<'_> {
     /// Its result, if it has one.
     pub(super) fn intrinsic(
@@ -58,7 +55,7 @@ impl Interpreter<'_> {
             }
             // There is no current task here, or no longer.
             Intrinsic::WriteUser | Intrinsic::WriteUserText => Datum::Long(0),
-            Intrinsic::Raise => Datum::Long(-ESRCH),
+            Intrinsic::Raise => Datum::Long(-i64::from(libc::ESRCH)),
             Intrinsic::Printk => {
                 let level = u8::try_from(long(0)).ok().filter(|level| *level < 8);
                 if !host.kernel_log(level, &text(1)) {

@@ -69,23 +69,10 @@ impl<'a> Script<'a> {
         let file = sources.add("test.stp", self.text);
         let parsed = systap_syntax::parse(&mut sources, file, &systap_syntax::ParseOptions::default());
         assert_right(&parsed.diagnostics);
-        let elaborated = systap_elaborate::elaborate(systap_elaborate::Input {
-            files: &[parsed.file],
-            args: &[],
-            sources: &mut sources,
-            list: false,
-            tapsets: None,
-            kernel,
-            programs: &systap_binary::Programs::default(),
-            target: None,
-            limits: self.limits,
-            globals_override: vec![],
-            hz: 250,
-            guru: false,
-            skip_badvars: false,
-            unoptimized: false,
-            advice: false,
-        });
+        let programs = systap_binary::Programs::default();
+        let files = [parsed.file];
+        let input = systap_elaborate::Input::new(&files, &mut sources, kernel, &programs);
+        let elaborated = systap_elaborate::elaborate(systap_elaborate::Input { limits: self.limits, ..input });
         assert_right(&elaborated.diagnostics);
         let mut unit = systap_ir::lower(&elaborated.program).expect("it lowers");
         systap_ir::optimize(&mut unit);

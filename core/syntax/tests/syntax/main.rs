@@ -1,6 +1,6 @@
 //! Tests of the whole road from text to AST. Each compares with what the language's rules say, in the printed form.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod constructs;
 mod hostile;

@@ -2,7 +2,7 @@
 //!
 //! It must never grow into a code generator: tests of this layer must not depend on what is built on it.
 #![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::os::fd::AsRawFd;
 
