@@ -179,7 +179,8 @@ fn what_cannot_be_attached_is_told() {
     }
     let _clean = Clean::kernel();
     // The kernel refuses probes on the code that handles them; the other one is not left behind.
-    let script = "probe kprobe.function(\"__x64_sys_getppid\") {} probe kprobe.function(\"kprobe_int3_handler\") {}";
+    let script =
+        "probe kprobe.function(\"__x64_sys_getppid\"), kprobe.function(\"kprobe_int3_handler\") { n++ } global n";
     let Some(outcome) = over_calls(script, "getppid 1") else { return };
     outcome.exits(3).complains(&["cannot attach", "kprobe_int3_handler"]);
 }
