@@ -129,11 +129,14 @@ impl<'k> Placing<'k> {
         match self.unit(&script).and_then(|unit| divided(&unit, true)) {
             Ok(placed) => {
                 let of_family = |point: &str| systap_elaborate::documentation::first_word(point) == entry.name;
-                if !placed.kernel.is_empty() {
-                    let user = placed.user.iter().any(|handler| of_family(&handler.point));
-                    return (Side::Kernel { open_loops: false, user }, Cost::Unknown);
-                }
-                (Side::User(None), Cost::Unknown)
+                let user = placed.user.iter().any(|handler| of_family(&handler.point));
+                let kernel = placed.kernel.iter().any(|handler| of_family(&handler.point));
+                let side = match (kernel, user) {
+                    (true, user) => Side::Kernel { open_loops: false, user },
+                    (false, true) => Side::User(None),
+                    (false, false) => Side::NotHere("nothing here has the point of the example".to_owned()),
+                };
+                (side, Cost::Unknown)
             }
             Err(why) => (Side::NotHere(why), Cost::Unknown),
         }
