@@ -80,7 +80,7 @@ impl<'a> Names<'a> {
         for item in &file.items {
             match item {
                 Item::Global(global) => self.add_global(global, origin, script, findings),
-                Item::Function(function) => self.add_function(function, origin, script, findings),
+                Item::Function(function) => self.add_function(function, origin, script),
                 Item::Probe(probe) => {
                     self.origins.insert(&probe.body, origin);
                     if script {
@@ -118,18 +118,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn add_function(&mut self, function: &'a Function, origin: Origin, script: bool, findings: &mut Vec<Diagnostic>) {
+    fn add_function(&mut self, function: &'a Function, origin: Origin, script: bool) {
         let name = &function.name;
-        for (index, (param, _)) in function.params.iter().enumerate() {
-            if let Some((first, _)) = function.params[..index].iter().find(|(first, _)| first.text == param.text) {
-                let message = format!("two parameters of `{}` are called `{}`", name.text, param.text);
-                findings.push(
-                    Diagnostic::error("duplicate-parameter", param.span, message)
-                        .with_label("again here")
-                        .with_secondary(first.span, "first here"),
-                );
-            }
-        }
         if let FunctionBody::Block(body) = &function.body {
             self.origins.insert(body, origin);
         }

@@ -153,6 +153,12 @@ impl<'a> Elaboration<'a> {
                 let address = target.address && target.path.is_empty();
                 self.global_variable(span, name, module.as_deref(), address)
             }
+            TargetBase::Value(value) if target.address && target.path.is_empty() => {
+                self.value(scope, value);
+                let message = "`&` takes the address of a target variable, `@cast`, `@var` or a member";
+                self.report(Diagnostic::error("no-address", span, message));
+                None
+            }
             TargetBase::Value(value) => {
                 let typed = self.value(scope, value);
                 self.autocast.used();
