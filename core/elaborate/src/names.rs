@@ -88,6 +88,11 @@ impl<'a> Names<'a> {
                     }
                 }
                 Item::Alias(alias) => {
+                    let named = alias.names.iter().flat_map(|name| &name.components);
+                    for arg in named.filter_map(|component| component.arg.as_ref()) {
+                        let finding = Diagnostic::error("alias-name", arg.span, "an alias' name takes no argument");
+                        findings.push(finding.with_help("wildcards and arguments stand in what the alias stands for"));
+                    }
                     let blocks = alias.prologue.iter().chain(&alias.epilogue);
                     self.origins.extend(blocks.map(|block| (std::ptr::from_ref(block), origin)));
                     self.aliases.extend(alias.names.iter().map(|name| (name, alias)));
