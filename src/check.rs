@@ -55,6 +55,7 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
             worst = status;
         }
     }
+    kernel.keep();
     worst
 }
 
