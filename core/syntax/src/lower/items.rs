@@ -183,10 +183,20 @@ impl Lowering<'_> {
         let mut alias = ast::Alias { names: vec![], points: vec![], prologue: None, epilogue: None };
         let mut appends = false;
         let mut blocks = 0;
+        let (mut named, mut points) = (at, 0);
         for child in self.children(at) {
             match self.kind(child) {
-                K::Point => self.point(child, &mut alias.points),
+                K::Point => {
+                    self.point(child, &mut alias.points);
+                    named = child;
+                    points += 1;
+                }
                 K::Equals | K::PlusEquals => {
+                    // The parser has spoken of commas.
+                    if points == 1 && alias.points.len() > 1 {
+                        self.error("alias-name", named, "an alias' name has no braces");
+                    }
+                    points = 0;
                     appends |= self.kind(child) == K::PlusEquals;
                     alias.names.append(&mut alias.points);
                 }
