@@ -103,7 +103,7 @@ impl<'a> Names<'a> {
         for item in &file.items {
             match item {
                 Item::Global(global) => self.add_global(global, origin, script, findings),
-                Item::Function(function) => self.add_function(function, origin, script, findings),
+                Item::Function(function) => self.add_function(function, origin, script),
                 Item::Probe(probe) => {
                     self.origins.insert(&probe.body, origin);
                     if script {
@@ -111,6 +111,11 @@ impl<'a> Names<'a> {
                     }
                 }
                 Item::Alias(alias) => {
+                    let named = alias.names.iter().flat_map(|name| &name.components);
+                    for arg in named.filter_map(|component| component.arg.as_ref()) {
+                        let finding = Diagnostic::error("alias-name", arg.span, "an alias' name takes no argument");
+                        findings.push(finding.with_help("wildcards and arguments stand in what the alias stands for"));
+                    }
                     let blocks = alias.prologue.iter().chain(&alias.epilogue);
                     self.origins.extend(blocks.map(|block| (std::ptr::from_ref(block), origin)));
                     self.aliases.extend(alias.names.iter().map(|name| (name, alias)));
@@ -142,18 +147,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn add_function(&mut self, function: &'a Function, origin: Origin, script: bool, findings: &mut Vec<Diagnostic>) {
+    fn add_function(&mut self, function: &'a Function, origin: Origin, script: bool) {
         let name = &function.name;
-        for (index, (param, _)) in function.params.iter().enumerate() {
-            if let Some((first, _)) = function.params[..index].iter().find(|(first, _)| first.text == param.text) {
-                let message = format!("two parameters of `{}` are called `{}`", name.text, param.text);
-                findings.push(
-                    Diagnostic::error("duplicate-parameter", param.span, message)
-                        .with_label("again here")
-                        .with_secondary(first.span, "first here"),
-                );
-            }
-        }
         if let FunctionBody::Block(body) = &function.body {
             self.origins.insert(body, origin);
         }
