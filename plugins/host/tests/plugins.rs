@@ -58,7 +58,8 @@ const DEEDS: [(&str, &str); 21] = [
     ("garbage", "plugin-garbled"),
     ("forge", "plugin-garbled"),
     ("pour", "plugin-garbled"),
-    ("close", "plugin-ended"),
+    // What the C library or Rust's make of a descriptor that is gone.
+    ("close", "plugin-died|plugin-ended"),
     ("close-sleep", "plugin-timeout"),
     ("unit", "plugin-refused"),
     ("name", "plugin-refused"),
@@ -130,20 +131,15 @@ fn deed_is_named(deed: &str, code: &str) {
     let start = Instant::now();
     let host = Host::new().with_limits(Limits { time: Duration::from_millis(if deed == "loop" { 8000 } else { 4000 }) });
     let error = host.ask(&request("plugin_hostile", deed)).unwrap_err();
-    assert_eq!(error.code(), code, "{error}");
+    assert!(code.split('|').any(|code| code == error.code()), "{}, not {code}: {error}", error.code());
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(!error.to_string().contains('\x1b'), "{error}");
     assert!(children().is_empty(), "left behind");
 }
 
-/// Processes of this program's that are plugins' and not ours to wait for: none, unless another test is at work.
+/// The processes that this thread, the only one that starts any for this test, has not waited for.
 fn children() -> Vec<String> {
-    let zombies = fs::read_dir("/proc/self/task").unwrap().flatten().filter_map(|task| {
-        fs::read_to_string(task.path().join("children")).ok().filter(|of| !of.trim().is_empty())
-    });
-    // Tests run side by side; each thread starts and waits for its own, so only this thread's count.
     let own = format!("/proc/self/task/{}/children", rustix::thread::gettid().as_raw_nonzero());
-    drop(zombies);
     fs::read_to_string(own).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
@@ -175,7 +171,8 @@ fn what_was_answered_is_kept() {
     // What is damaged is as good as absent, and is mended; so is what others could have written.
     let files = || fs::read_dir(folder.path().join("answers")).unwrap().flatten().map(|file| file.path());
     assert_eq!(files().count(), 2);
-    for damage in [|bytes: &mut Vec<u8>| bytes.truncate(40), |bytes: &mut Vec<u8>| bytes[50] ^= 1, |bytes| bytes.clear()] {
+    let damages: [fn(&mut Vec<u8>); 3] = [|bytes| bytes.truncate(40), |bytes| bytes.iter_mut().skip(33).for_each(|byte| *byte ^= 1), Vec::clear];
+    for damage in damages {
         for file in files() {
             let mut bytes = fs::read(&file).unwrap();
             damage(&mut bytes);
