@@ -2,6 +2,9 @@
 //!
 //! One file for all, which each package's tests are built of.
 
+#![allow(missing_docs, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that brings its own harness")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

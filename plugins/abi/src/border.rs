@@ -1,7 +1,10 @@
 //! The border itself: the root module that a library exports, and the call through it.
 //!
 //! Few types, since each one's layout is part of the ABI. It must never let a panic cross it.
-#![expect(unsafe_code, reason = "the header of a library names the type of its root module, which only its maker knows")]
+#![expect(
+    unsafe_code,
+    reason = "the header of a library names the type of its root module, which only its maker knows"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -34,8 +37,7 @@ impl RootModule for PluginRef {
 /// The root module around a function.
 #[doc(hidden)]
 pub fn module(register: extern "C" fn(&KernelFacts, &mut Registrar)) -> PluginRef {
-    let module: &'static WithMetadata<Plugin> =
-        Box::leak(Box::new(WithMetadata::new(Plugin { register })));
+    let module: &'static WithMetadata<Plugin> = Box::leak(Box::new(WithMetadata::new(Plugin { register })));
     PluginRef(module.static_as_prefix())
 }
 

@@ -68,7 +68,6 @@ mod border;
 mod facts;
 mod registrar;
 
-
 pub use border::{Plugin, PluginRef, ask};
 pub use facts::{Enumerator, KernelFacts};
 pub use registrar::{Choice, Constant, Registrar, Row, Table, Value};
@@ -83,7 +82,7 @@ pub const ABI_SYMBOL: &str = "systap_plugin_abi";
 #[doc(hidden)]
 pub mod exported {
     pub use crate::border::{header, module, perform};
-    pub use abi_stable::library::{LibHeader, RootModuleResult, __call_root_module_loader as load};
+    pub use abi_stable::library::{__call_root_module_loader as load, LibHeader, RootModuleResult};
 }
 
 /// Makes a library a tapset's plugin: takes the path of a `fn(&KernelFacts, &mut Registrar)`.

@@ -86,12 +86,11 @@ impl From<&systap_plugin::Choice> for Choice {
 
 impl From<&Registrar> for Answer {
     fn from(said: &Registrar) -> Self {
-        let constant = |one: &systap_plugin::Constant| Constant { name: one.name.to_string(), value: (&one.value).into() };
+        let constant =
+            |one: &systap_plugin::Constant| Constant { name: one.name.to_string(), value: (&one.value).into() };
         let row = |one: &systap_plugin::Row| Row { key: one.key, value: (&one.value).into() };
-        let table = |one: &systap_plugin::Table| Table {
-            name: one.name.to_string(),
-            rows: one.rows.iter().map(row).collect(),
-        };
+        let table =
+            |one: &systap_plugin::Table| Table { name: one.name.to_string(), rows: one.rows.iter().map(row).collect() };
         Self {
             aliases: said.aliases().iter().map(Choice::from).collect(),
             functions: said.functions().iter().map(Choice::from).collect(),

@@ -27,7 +27,9 @@ pub enum Fact {
 
 /// A text that is no question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no fact: expected enum(\"…\"), config(\"…\"), function(\"…\"), tracepoint(\"…\") or field(\"…\", \"…\")")]
+#[error(
+    "`{0}` is no fact: expected enum(\"…\"), config(\"…\"), function(\"…\"), tracepoint(\"…\") or field(\"…\", \"…\")"
+)]
 pub struct FactError(String);
 
 impl FromStr for Fact {

@@ -29,4 +29,5 @@ pub use fact::{Fact, FactError, Facts, Unknown, gather};
 pub use host::{Asked, Host, Limits, Request};
 pub use image::Digest;
 pub use sandbox::{Layer, Sandbox, State, Strength};
+pub use systap_plugin::ABI;
 pub use validate::Defect;

@@ -208,9 +208,9 @@ fn limits() -> Result<(), String> {
         (Resource::Core, both(0)),
         (Resource::Nofile, both(16)),
     ];
-    wanted.into_iter().try_for_each(|(resource, limit)| {
-        setrlimit(resource, limit).map_err(|error| format!("{resource:?}: {error}"))
-    })
+    wanted
+        .into_iter()
+        .try_for_each(|(resource, limit)| setrlimit(resource, limit).map_err(|error| format!("{resource:?}: {error}")))
 }
 
 fn landlock() -> Result<State, String> {

@@ -119,7 +119,9 @@ fn text(name: &str, value: &Value) -> Result<(), Defect> {
 
 fn is_identifier(name: &str) -> bool {
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    name.len() <= LONGEST_NAME && name.bytes().all(sound) && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+    name.len() <= LONGEST_NAME
+        && name.bytes().all(sound)
+        && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
 fn is_alias(name: &str) -> bool {
@@ -165,7 +167,10 @@ mod tests {
             let rows = rows.into_iter().map(|(key, value)| Row { key, value }).collect();
             Answer { tables: vec![Table { name: "t".to_owned(), rows }], ..Answer::default() }
         };
-        assert!(matches!(check(table(vec![(1, Value::Long(1)), (1, Value::Long(2))])), Err(Defect::Key { key: 1, .. })));
+        assert!(matches!(
+            check(table(vec![(1, Value::Long(1)), (1, Value::Long(2))])),
+            Err(Defect::Key { key: 1, .. })
+        ));
         let mixed = table(vec![(1, Value::Long(1)), (2, Value::Text(String::new()))]);
         assert!(matches!(check(mixed), Err(Defect::Mixed(_))));
         assert_eq!(check(table((0..9000).map(|key| (key, Value::Long(0))).collect())), Err(Defect::TooMany));

@@ -2,6 +2,9 @@
 //!
 //! This program is its own host: the processes are itself started anew.
 
+#![allow(missing_docs, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that brings its own harness")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -129,7 +132,8 @@ fn it_is_confined() {
 
 fn deed_is_named(deed: &str, code: &str) {
     let start = Instant::now();
-    let host = Host::new().with_limits(Limits { time: Duration::from_millis(if deed == "loop" { 8000 } else { 4000 }) });
+    let host =
+        Host::new().with_limits(Limits { time: Duration::from_millis(if deed == "loop" { 8000 } else { 4000 }) });
     let error = host.ask(&request("plugin_hostile", deed)).unwrap_err();
     assert!(code.split('|').any(|code| code == error.code()), "{}, not {code}: {error}", error.code());
     assert!(start.elapsed() < Duration::from_secs(10));
@@ -171,7 +175,8 @@ fn what_was_answered_is_kept() {
     // What is damaged is as good as absent, and is mended; so is what others could have written.
     let files = || fs::read_dir(folder.path().join("answers")).unwrap().flatten().map(|file| file.path());
     assert_eq!(files().count(), 2);
-    let damages: [fn(&mut Vec<u8>); 3] = [|bytes| bytes.truncate(40), |bytes| bytes.iter_mut().skip(33).for_each(|byte| *byte ^= 1), Vec::clear];
+    let damages: [fn(&mut Vec<u8>); 3] =
+        [|bytes| bytes.truncate(40), |bytes| bytes.iter_mut().skip(33).for_each(|byte| *byte ^= 1), Vec::clear];
     for damage in damages {
         for file in files() {
             let mut bytes = fs::read(&file).unwrap();
@@ -218,7 +223,8 @@ fn files_that_are_no_plugins() {
     assert_eq!(Host::new().ask(&foreign).unwrap_err(), PluginError::ForeignAbi { wanted: 7, ours: 1 });
     let absent = Request { library: folder.path().join("none"), ..request("plugin_good", "6.1") };
     assert_eq!(Host::new().ask(&absent).unwrap_err().code(), "plugin-unreadable");
-    let system = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6"].into_iter().find(|file| Path::new(file).exists());
+    let system =
+        ["/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6"].into_iter().find(|file| Path::new(file).exists());
     match system {
         Some(file) => {
             let error = Host::new().ask(&request_of(Path::new(file), Facts::new("6.1", "x86_64"))).unwrap_err();

@@ -38,7 +38,8 @@ const DEFINED: [(&str, i64); 22] = [
 pub(crate) fn flags(facts: &KernelFacts) -> Vec<(String, i64)> {
     if let Some(bits) = facts.enumerators(BITS) {
         let flag = |name: &str| name.strip_prefix("___GFP_")?.strip_suffix("_BIT").map(str::to_owned);
-        let known = bits.iter().filter_map(|bit| Some((flag(&bit.name)?, 1_i64.checked_shl(u32::try_from(bit.value).ok()?)?)));
+        let known =
+            bits.iter().filter_map(|bit| Some((flag(&bit.name)?, 1_i64.checked_shl(u32::try_from(bit.value).ok()?)?)));
         return known.filter(|(name, _)| name != "LAST" && !name.starts_with("UNUSED")).collect();
     }
     let mut flags: Vec<(String, i64)> = DEFINED.iter().map(|(name, bit)| ((*name).to_owned(), *bit)).collect();
