@@ -17,6 +17,13 @@ use systap_plugin_host::{
 
 fn main() -> ExitCode {
     serve_if_child(std::env::args_os());
+    if std::env::args().nth(1).is_some_and(|word| word == SLEEPER) {
+        let patient = Host::new().with_limits(Limits { time: Duration::from_secs(50) });
+        _ = patient.ask(&request("plugin_hostile", "sleep"));
+        return ExitCode::SUCCESS;
+    }
+    // What an initialiser leaves where it runs unconfined, as in a test program made of the example itself.
+    _ = fs::remove_file("/tmp/systap-plugin-was-here");
     let arguments = Arguments::from_args();
     if library("plugin_good").is_none() {
         eprintln!("skipped: the example libraries are not built (`cargo test -p systap-plugin-host` builds them)");
@@ -31,6 +38,7 @@ fn main() -> ExitCode {
         trial("answers_must_be_equal", answers_must_be_equal),
         trial("what_must_not_be_possible", what_must_not_be_possible),
         trial("one_after_another", one_after_another),
+        trial("who_asked_is_killed", who_asked_is_killed),
     ];
     for (deed, code) in DEEDS {
         trials.push(trial(&format!("deed::{}", deed.replace(' ', "_")), move || deed_is_named(deed, code)));
@@ -44,6 +52,9 @@ fn trial(name: &str, test: impl FnOnce() + Send + 'static) -> Trial {
         Ok::<(), Failed>(())
     })
 }
+
+/// Makes this program ask a plugin that sleeps, to be killed meanwhile.
+const SLEEPER: &str = "--ask-a-sleeper";
 
 /// What a plugin may do, and the code of the error that it must give.
 const DEEDS: [(&str, &str); 21] = [
@@ -257,4 +268,25 @@ fn one_after_another() {
     assert_eq!(host.ask(&good("6.18.0", "x86_64")).unwrap().answer.aliases.len(), 1);
     assert_eq!(host.ask(&request("plugin_hostile", "")).unwrap().answer.constants[0].name, "KNOWN");
     assert_eq!(host.ask(&good("6.18.0", "x86_64")).unwrap().answer.aliases.len(), 1);
+}
+
+/// A plugin's process does not outlive the one that asked, not even if that had no time to end in order.
+fn who_asked_is_killed() {
+    let mut asking = std::process::Command::new("/proc/self/exe").arg(SLEEPER).spawn().unwrap();
+    let list = format!("/proc/{0}/task/{0}/children", asking.id());
+    let until = |what: &dyn Fn() -> bool| {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !what() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        what()
+    };
+    assert!(until(&|| fs::read_to_string(&list).is_ok_and(|list| !list.trim().is_empty())), "nothing was started");
+    let child = fs::read_to_string(&list).unwrap().trim().to_owned();
+    // Long enough for it to be confined, so that the wish is there to be fulfilled; before, it looks for itself.
+    std::thread::sleep(Duration::from_millis(100));
+    asking.kill().unwrap();
+    asking.wait().unwrap();
+    let gone = || fs::read_to_string(format!("/proc/{child}/stat")).map_or(true, |stat| stat.contains(") Z "));
+    assert!(until(&gone), "{child} lives on");
 }
