@@ -205,6 +205,9 @@ pub(crate) struct RunOptions {
     /// Let handlers take as long as they like: no MAXACTION, no overload check (needs -g)
     #[arg(long)]
     pub(crate) suppress_time_limits: bool,
+    /// Attach to functions by kprobes, as on kernels that do not attach by type (fentry)
+    #[arg(long, hide = true)]
+    pub(crate) no_fentry: bool,
     /// Size of the buffer between kernel and user side, such as 8M
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) kernel_buffer: Option<u32>,

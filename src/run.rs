@@ -44,7 +44,10 @@ pub(crate) fn run(options: &RunOptions) -> Status {
             diagnostics.clear();
         }
         terminal::show(&diagnostics, sources, options.script.format, options.script.color);
-        let (mut placed, artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
+        let (mut placed, mut artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
+        if options.no_fentry {
+            artifact.iter_mut().for_each(Artifact::refuse_function_types);
+        }
         if options.no_global_var_display {
             placed.globals.iter_mut().for_each(|(global, _)| global.print_at_end = false);
         }

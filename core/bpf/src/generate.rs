@@ -12,8 +12,10 @@ use crate::allocate::allocate;
 use crate::artifact::{Artifact, Attach, Counters, ProgramPlan, Relocation};
 use crate::assembler::{Stack, assemble};
 use crate::code::{Code, Line};
+use crate::emitter::Emitter;
 use crate::error::GenerateError;
 use crate::layout::KernelLayout;
+use crate::lower::called::{self, Called};
 use crate::lower::dispatch::{Program, is_delicate};
 use crate::lower::{Shared, Thrift};
 use crate::maps::Maps;
@@ -34,6 +36,43 @@ struct Draft {
     lines: Vec<Line>,
     spill_slots: u32,
     stack: Stack,
+    /// What serves the same handlers where the kernel refuses it, with how that is attached.
+    instead: Vec<(Attach, Draft)>,
+}
+
+/// A program and how many bytes of stack it needs, of how many that there are.
+fn draft(code: Emitter) -> (Draft, u32, u32) {
+    let (lines, registers, stack) = code.finish();
+    let allocated = allocate(lines, registers);
+    let may_goto = allocated.lines.iter().any(|line| matches!(line.code, Code::MayGoto { .. }));
+    let limit = STACK - if may_goto { MAY_GOTO_STACK } else { 0 };
+    let bytes = stack.bytes(allocated.spill_slots);
+    (Draft { lines: allocated.lines, spill_slots: allocated.spill_slots, stack, instead: Vec::new() }, bytes, limit)
+}
+
+/// The programs that serve a function's handlers by kprobes; none where that cannot be.
+fn by_kprobes(shared: &mut Shared<'_>, group: &Group, thrift: Thrift) -> Vec<(Attach, Draft)> {
+    let Attach::Function { name, returns, .. } = &group.attach else { return Vec::new() };
+    let Some((mut called, words)) = Called::of(shared.placed, &group.handlers) else { return Vec::new() };
+    let at = |returns| Attach::KernelCode { symbol: name.clone(), offset: 0, returns };
+    let mut programs = Vec::new();
+    if *returns && words > 0 {
+        let entries = shared.maps.entries(words);
+        called.entries = Some(entries);
+        let span = group.handlers.first().map(|index| shared.placed.kernel[*index].span);
+        programs.extend(span.map(|span| (at(false), draft(called::keeper(span, entries, words)))));
+    }
+    for thrift in [thrift, Thrift::Texts, Thrift::Longs] {
+        // What cannot be done this way is left out: it is done by type, or its refusal is told.
+        let typed = shared.options.typed;
+        let Ok(code) = Program::emit(shared, &group.handlers, typed, thrift, Some(called)) else { break };
+        let (made, bytes, limit) = draft(code);
+        if bytes <= limit {
+            programs.push((at(*returns), (made, bytes, limit)));
+            return programs.into_iter().map(|(attach, (draft, ..))| (attach, draft)).collect();
+        }
+    }
+    Vec::new()
 }
 
 /// Generates the probe module of the kernel part of a program.
@@ -94,16 +133,12 @@ fn attempt(
             Attach::Function { .. } => true,
             _ => options.typed,
         };
-        let code = Program::emit(&mut shared, &group.handlers, typed, thrift[number])?;
-        let (lines, registers, stack) = code.finish();
-        let allocated = allocate(lines, registers);
-        let may_goto = allocated.lines.iter().any(|line| matches!(line.code, Code::MayGoto { .. }));
-        let limit = STACK - if may_goto { MAY_GOTO_STACK } else { 0 };
-        let bytes = stack.bytes(allocated.spill_slots);
+        let (mut made, bytes, limit) = draft(Program::emit(&mut shared, &group.handlers, typed, thrift[number], None)?);
         if bytes > limit {
             return Ok(Outcome::StackFull(number, bytes, limit));
         }
-        drafts.push(Draft { lines: allocated.lines, spill_slots: allocated.spill_slots, stack });
+        made.instead = by_kprobes(&mut shared, group, thrift[number]);
+        drafts.push(made);
     }
     finish(shared, groups, &drafts).map(|artifact| Outcome::Done(Box::new(artifact)))
 }
@@ -116,33 +151,44 @@ fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Draft]) -> Result<Arti
         skipped: if guarded { handlers } else { 0 },
         hits: if options.count_hits { handlers } else { 0 },
     };
-    let mut programs = Vec::new();
-    let mut used = Vec::new();
-    for (group, draft) in groups.iter().zip(drafts) {
+    let plan = |attach: &Attach, group: &Group, draft: &Draft| {
         let assembled = assemble(&draft.lines, &draft.stack, draft.spill_slots, counters, options.version_4)
             .ok_or_else(|| GenerateError::TooLong { point: point(placed, group), instructions: draft.lines.len() })?;
-        for relocation in &assembled.relocations {
-            let at = relocation.map as usize;
-            if used.len() <= at {
-                used.resize(at + 1, false);
-            }
-            used[at] = true;
-        }
-        programs.push(ProgramPlan {
-            name: name(&group.attach),
-            attach: group.attach.clone(),
+        Ok(ProgramPlan {
+            name: name(attach),
+            attach: attach.clone(),
             instructions: assembled.instructions,
             relocations: assembled.relocations,
             lines: assembled.lines,
             handlers: group.handlers.clone(),
-        });
+            instead: Vec::new(),
+        })
+    };
+    let mut programs = Vec::new();
+    for (group, draft) in groups.iter().zip(drafts) {
+        let instead = draft.instead.iter().map(|(attach, draft)| plan(attach, group, draft));
+        let instead = instead.collect::<Result<_, _>>()?;
+        programs.push(ProgramPlan { instead, ..plan(&group.attach, group, draft)? });
     }
-    let (maps, numbers) = maps.finish(&used, counters.sites + counters.skipped + counters.hits);
-    for relocation in programs.iter_mut().flat_map(|program| &mut program.relocations) {
-        let Relocation { map, .. } = relocation;
-        *map = numbers.get(*map as usize).copied().unwrap_or_default();
+    let mut used = Vec::new();
+    for relocation in programs.iter_mut().flat_map(relocations) {
+        let at = relocation.map as usize;
+        if used.len() <= at {
+            used.resize(at + 1, false);
+        }
+        used[at] = true;
     }
-    Ok(Artifact { maps, programs, sites, counters })
+    let (maps, entries, numbers) = maps.finish(&used, counters.sites + counters.skipped + counters.hits);
+    for relocation in programs.iter_mut().flat_map(relocations) {
+        relocation.map = numbers.get(relocation.map as usize).copied().unwrap_or_default();
+    }
+    Ok(Artifact { maps, programs, entries, sites, counters })
+}
+
+/// Where a program, and what may take its place, refer to maps.
+fn relocations(plan: &mut ProgramPlan) -> impl Iterator<Item = &mut Relocation> {
+    let ProgramPlan { relocations, instead, .. } = plan;
+    relocations.iter_mut().chain(instead.iter_mut().flat_map(|plan| &mut plan.relocations))
 }
 
 /// The handlers by attach point, in the order of their first handlers.

@@ -9,6 +9,9 @@ use systap_ir::program::{Element, GlobalId, GlobalShape};
 
 use crate::artifact::{MapKind, MapPlan, MapRole};
 
+/// The most calls of a function that are in it at a time for its return probe to know their arguments; of more, the return is missed.
+const MOST_CALLS: u32 = 16_384;
+
 /// The maps while code is generated; sizes of those that grow are settled by [`Maps::finish`].
 pub(crate) struct Maps {
     plans: Vec<MapPlan>,
@@ -100,20 +103,35 @@ impl Maps {
         }
     }
 
-    /// The maps that are needed, and the new number of each. `used`: those that programs refer to.
-    pub(crate) fn finish(mut self, used: &[bool], counters: u32) -> (Vec<MapPlan>, Vec<u32>) {
+    /// A map for the arguments of the calls that a function is in, `words` of each.
+    pub(crate) fn entries(&mut self, words: u32) -> u32 {
+        self.add("entries", MapRole::Entries, MapKind::Hash, 8, 8 * words, MOST_CALLS)
+    }
+
+    /// The maps that are needed, then those that only a program in another's place needs, and the new number of each. `used`: those
+    /// that programs refer to.
+    pub(crate) fn finish(mut self, used: &[bool], counters: u32) -> (Vec<MapPlan>, Vec<MapPlan>, Vec<u32>) {
         self.plans[self.counters as usize].entries = counters;
         self.plans[self.frame as usize].value_size = self.frame_bytes.next_multiple_of(8).max(8);
         let mut kept = Vec::new();
+        let mut entries = Vec::new();
         let mut numbers = Vec::new();
-        for (at, plan) in self.plans.into_iter().enumerate() {
-            numbers.push(kept.len() as u32);
+        let stays = |at: usize, plan: &MapPlan| {
             let always = matches!(plan.role, MapRole::Words | MapRole::Global(_));
-            if always || used.get(at).copied().unwrap_or(false) {
-                kept.push(plan);
+            always || used.get(at).copied().unwrap_or(false)
+        };
+        let count = |role: fn(&MapRole) -> bool| {
+            self.plans.iter().enumerate().filter(|(at, plan)| role(&plan.role) && stays(*at, plan)).count() as u32
+        };
+        let first = count(|role| *role != MapRole::Entries);
+        for (at, plan) in self.plans.iter().enumerate() {
+            let (list, first) = if plan.role == MapRole::Entries { (&mut entries, first) } else { (&mut kept, 0) };
+            numbers.push(first + list.len() as u32);
+            if stays(at, plan) {
+                list.push(plan.clone());
             }
         }
-        (kept, numbers)
+        (kept, entries, numbers)
     }
 }
 

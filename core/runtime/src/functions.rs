@@ -13,7 +13,7 @@ use systap_sys::perf::PerfEvent;
 
 use crate::attach::pmu;
 use crate::capability::links_to_many_functions;
-use crate::refusal::LoadError;
+use crate::refusal::{LoadError, UNTRACEABLE, reason};
 
 /// What is to be attached.
 pub(crate) struct Functions<'a> {
@@ -32,8 +32,6 @@ pub(crate) struct LeftOut {
 
 /// A function with its place among all, which its program asks for.
 type Member<'a> = (u64, &'a str);
-
-const UNTRACEABLE: &str = "the kernel cannot trace it";
 
 impl Functions<'_> {
     /// Attaches `program`, which was loaded for many functions, or what `plain` loads for one at a time.
@@ -143,14 +141,6 @@ impl Functions<'_> {
 
     fn refused(&self, source: SysError) -> LoadError {
         LoadError::Attach { points: self.points.clone(), source }
-    }
-}
-
-fn reason(error: &SysError) -> String {
-    match error.errno {
-        libc::ESRCH | libc::ENOENT => "the kernel has no such function, or several".to_owned(),
-        libc::EINVAL | libc::EILSEQ | libc::EOPNOTSUPP => UNTRACEABLE.to_owned(),
-        errno => std::io::Error::from_raw_os_error(errno).to_string(),
     }
 }
 

@@ -16,6 +16,7 @@ mod excess;
 mod faults;
 mod functions;
 mod globals;
+mod instead;
 mod kernel_memory;
 mod load;
 mod output;

@@ -6,6 +6,7 @@
 
 mod aggregates;
 mod arithmetic;
+pub(crate) mod called;
 mod caught;
 mod compose;
 mod context;
@@ -71,6 +72,8 @@ pub(crate) struct ProgramFacts {
     pub(crate) task: Option<Reg>,
     /// What to keep off the stack.
     pub(crate) thrift: Thrift,
+    /// The arguments are a function's, and the context is registers.
+    pub(crate) called: Option<called::Called>,
 }
 
 /// What is kept off the stack, in the frame, where the stack turned out to be too small.

@@ -132,7 +132,8 @@ fn entry_or_return(point: &Point<'_>, function: Function) -> Resolved {
         return Resolved::plain(text, event);
     };
     let words = prototype.params.len() as u32;
-    let event = Event::KernelFunction { name: function.name, btf_id: prototype.id.0, words, returns };
+    let structs = prototype.params.iter().any(|param| param.name.is_empty());
+    let event = Event::KernelFunction { name: function.name, btf_id: prototype.id.0, words, structs, returns };
     let returned = prototype.returns.filter(|_| returns).map(|ty| Param { name: "return".into(), ty });
     let facts = EventFacts::Function(FunctionFacts { params: prototype.params, returned });
     Resolved { facts, ..Resolved::plain(text, event) }

@@ -52,6 +52,8 @@ pub enum Event {
         btf_id: u32,
         /// How many words its arguments take.
         words: u32,
+        /// Some of them are structs, which are passed as a whole.
+        structs: bool,
         /// On return rather than on entry.
         returns: bool,
     },

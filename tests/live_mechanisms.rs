@@ -1,0 +1,116 @@
+//! That a handler at a function says the same whatever it is attached by: by type where the kernel does that, by kprobes where it
+//! refuses, and that what was taken and why is told.
+
+mod systap;
+
+use systap::{calls_line, has_kprobes, run};
+
+/// Both ways: as the kernel lets us, and with attachment by type refused.
+const WAYS: [&[&str]; 2] = [&[], &["--no-fentry"]];
+
+fn by(way: &[&str], text: &str, calls: &str) -> systap::Outcome {
+    let line = calls_line(calls);
+    run([&["run"], way, &["-c", &line, "-e", text]].concat())
+}
+
+#[test]
+fn an_entry_has_the_parameters() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "global n
+        probe kernel.function(\"ksys_read\") { if (pid() == target()) n[$fd, $buf, $count, ppfunc()]++ }
+        probe end { println(n[4294967289, 0x1000, 5, \"ksys_read\"] + n[-7, 0x1000, 5, \"ksys_read\"]) }";
+    for way in WAYS {
+        by(way, text, "read-bad 300").prints("300\n");
+    }
+}
+
+#[test]
+fn a_return_has_what_was_returned_and_the_parameters_of_its_entry() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "global n
+        probe kernel.function(\"ksys_read\").return {
+          if (pid() == target() && $count == 5 && $buf == 0x1000 && @entry($count) == 5) n[$return]++
+        }
+        probe end { println(n[-9]) }";
+    for way in WAYS {
+        by(way, text, "read-bad 300").prints("300\n");
+    }
+}
+
+/// What does not fit the registers is on the stack.
+#[test]
+fn the_seventh_parameter_is_found() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "global n, m
+        probe kernel.function(\"do_mmap\") { if (pid() == target() && $pgoff == 12345 && $populate[0] < 2) n++ }
+        probe kernel.function(\"do_mmap\").return { if (pid() == target() && $pgoff == 12345 && $return > 4096) m++ }
+        probe end { println(n, \" \", m) }";
+    for way in WAYS {
+        by(way, text, "map-far 50").prints("50 50\n");
+    }
+}
+
+#[test]
+fn structures_behind_parameters_are_read() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "global n, m
+        probe kernel.function(\"vfs_open\") {
+          if (pid() == target() && kernel_string($path->dentry->d_name->name) == \"calls\") n++
+        }
+        probe kernel.function(\"vfs_open\").return {
+          if (pid() == target() && kernel_string($path->dentry->d_name->name) == \"calls\" && !$return) m++
+        }
+        probe end { println(n == m, \" \", n >= 20) }";
+    for way in WAYS {
+        by(way, text, "open-self 20").prints("1 1\n");
+    }
+}
+
+#[test]
+fn threads_do_not_mix_their_calls_up() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "global n
+        probe kernel.function(\"ksys_read\").return { if (pid() == target() && $count == 5) n[$return, $buf]++ }
+        probe end { println(n[-9, 0x1000]) }";
+    for way in WAYS {
+        by(way, text, "read-bad 2000 4").prints("8000\n");
+    }
+}
+
+/// A stack begins at the function, whatever runs the handler; at a return with who gets the result.
+#[test]
+fn a_stack_begins_at_the_function() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "probe kernel.function(\"ksys_read\") {
+          if (pid() == target() && $count == 5 && n++ == 0) printf(\"%s %s\\n\", symname(stack(0)), probefunc())
+        }
+        probe kernel.function(\"ksys_read\").return {
+          if (pid() == target() && $count == 5 && m++ == 0) printf(\"%d\\n\", symname(stack(0)) == \"ksys_read\")
+        }
+        global n, m";
+    for way in WAYS {
+        by(way, text, "read-bad 10").prints("ksys_read ksys_read\n0\n");
+    }
+}
+
+#[test]
+fn what_was_taken_is_told() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "probe kernel.function(\"ksys_read\") { if (pid() == target() && $count == 5) exit() }";
+    let outcome = by(&["-v", "--no-fentry"], text, "read-bad 10");
+    outcome.exits(0).complains(&["kernel.function(\"ksys_read\") by a kprobe, not by type (fentry):"]);
+}
