@@ -65,7 +65,7 @@ pub(crate) struct Settings {
     pub(crate) warnings: Warnings,
     pub(crate) tapset: TapsetDirectories,
     /// Whether to say what points offer.
-    pub(crate) list: bool,
+    pub(crate) list: systap_elaborate::List,
     /// A target variable that is not there is 0.
     pub(crate) skip_badvars: bool,
     /// Whether what nothing uses must be right too.

@@ -19,6 +19,7 @@ mod globals;
 mod instead;
 mod kernel_memory;
 mod load;
+mod mechanism;
 mod output;
 pub mod record;
 mod refusal;
@@ -39,6 +40,7 @@ mod world;
 
 pub use error::RunError;
 pub use load::{Loaded, load};
+pub use mechanism::{Mechanism, mechanisms};
 pub use refusal::LoadError;
 pub use report::{End, Excess, ProbeReport, ProgramReport, Report, Side, SiteLoss, Timing};
 pub use run::{Plan, run};

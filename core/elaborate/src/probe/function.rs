@@ -8,6 +8,7 @@ use super::{
     Point, Resolution, Resolved, argument_span, bad_argument, kernel_refuses, number, string, text_of, unknown,
 };
 use crate::elaboration::Elaboration;
+use crate::listing::List;
 use crate::scope::{EventFacts, FunctionFacts};
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::Event;
@@ -92,7 +93,11 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
         if pattern.file.is_some() {
             return Err(no_lines(component, "what is in a source file"));
         }
-        this.kernel.functions(&pattern.name).map_err(|error| kernel_refuses(argument_span(component), &error))?
+        let found = match this.list {
+            List::Names => this.kernel.functions_by_name(&pattern.name),
+            _ => this.kernel.functions(&pattern.name),
+        };
+        found.map_err(|error| kernel_refuses(argument_span(component), &error))?
     } else {
         let found = this.kernel.function(&pattern.name);
         found.map_err(|error| kernel_refuses(argument_span(component), &error))?.into_iter().collect()
