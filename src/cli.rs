@@ -278,6 +278,8 @@ pub(crate) enum Stage {
     Resolve,
     /// Everything short of loading
     Compile,
+    /// The kernel's verdict too: programs are loaded, and nothing is attached. Needs privilege
+    Load,
 }
 
 /// A printable form of a script.

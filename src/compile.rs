@@ -176,6 +176,8 @@ pub(crate) enum Stop {
     Kernel(KernelError),
     /// The kernel's part is too big for the kernel, even without what can be left out of it.
     TooBig(GenerateError),
+    /// The running kernel does not take the kernel's part.
+    Load(Box<systap_runtime::LoadError>),
     /// A mistake in systap.
     Internal(GenerateError),
 }

@@ -114,3 +114,75 @@ fn what_was_taken_is_told() {
     let outcome = by(&["-v", "--no-fentry"], text, "read-bad 10");
     outcome.exits(0).complains(&["kernel.function(\"ksys_read\") by a kprobe, not by type (fentry):"]);
 }
+
+/// Bytes of a function before its own code: `endbr64` and the call of ftrace.
+const BEHIND_CALL: u64 = 9;
+
+/// What a handler's own helper calls is not probed while the handler runs; the kernel counts that since Linux 6.7.
+#[test]
+fn a_hit_within_a_handler_is_told_as_missed_by_probe() {
+    if !has_kprobes() {
+        return;
+    }
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
+    if (numbers.next(), numbers.next()) < (Some(6), Some(7)) {
+        return eprintln!("skipped: before Linux 6.7 a kprobe does not tell what it missed");
+    }
+    // Behind the call that ftrace owns, so that the kernel's guard against tracing its tracing does not hide what is hit within.
+    let symbols = std::fs::read_to_string("/proc/kallsyms").expect("root may read it");
+    let address = symbols.lines().find_map(|line| line.strip_suffix(" T ksys_read")).expect("it is there");
+    let address = u64::from_str_radix(address, 16).expect("a number") + BEHIND_CALL;
+    let text = format!(
+        "probe kernel.statement({address:#x}).absolute {{ if (pid() == target() && register(\"rdx\") == 5) println(1) }}
+        probe kprobe.function(\"bpf_ringbuf_output\") {{ if (execname() == \"calls\") println(2) }}"
+    );
+    let line = calls_line("read-bad 300");
+    let outcome = run(["run", "-g", "--format", "json", "-c", &line, "-e", &text]);
+    if outcome.complaints().contains("cannot attach") {
+        return eprintln!("skipped: functions begin otherwise here");
+    }
+    outcome.exits(0);
+    let text = outcome.text();
+    let end = text.lines().last().unwrap_or_default();
+    let end: serde_json::Value = serde_json::from_str(end).expect("the last line is an object");
+    assert_eq!(end["probes"][1]["point"], "kprobe.function(\"bpf_ringbuf_output\")", "{end}");
+    assert_eq!(end["probes"][1]["missed"], 300, "{end}");
+    assert_eq!(end["probes"][1]["hits"], 0, "{end}");
+    assert_eq!(end["hits_missed"], 300, "{end}");
+}
+
+/// Registers are there where the function is attached to by a kprobe, which a handler that asks for one is; parameters stay what they are.
+#[test]
+fn registers_of_a_function_are_those_of_a_kprobe() {
+    if !has_kprobes() {
+        return;
+    }
+    let text = "global n, m
+        probe kernel.function(\"ksys_read\") {
+          if (pid() == target() && $count == 5 && register(\"rdx\") == 5 && symname(addr()) == \"ksys_read\") n++
+        }
+        probe kernel.function(\"ksys_read\").return {
+          if (pid() == target() && $count == 5 && register(\"rax\") == -9 && $return == -9) m++
+        }
+        probe end { println(n, \" \", m) }";
+    by(&[], text, "read-bad 300").prints("300 300\n");
+}
+
+/// Functions of a module, which only the symbols tell: found by pattern, without what the compiler put beside them.
+#[test]
+fn functions_of_a_module_are_found() {
+    if !has_kprobes() {
+        return;
+    }
+    let modules = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+    if !modules.lines().any(|line| line.starts_with("overlay ")) {
+        return eprintln!("skipped: this kernel has no overlay file system as a module");
+    }
+    let text = "global n
+        probe module(\"overlay\").function(\"ovl_open*\") { if (pid() == target()) n[ppfunc(), pp()]++ }
+        probe end { println(n[\"ovl_open\", \"module(\\\"overlay\\\").function(\\\"ovl_open\\\")\"] >= 20) }";
+    let outcome = by(&[], text, "open-self 20");
+    outcome.prints("1\n");
+    assert!(!outcome.complaints().contains("__pfx_"), "{}", outcome.all());
+}

@@ -29,6 +29,14 @@ const MAY_GOTO_STACK: u32 = 16;
 struct Group {
     attach: Attach,
     handlers: Vec<usize>,
+    /// They ask for registers, so that a function is not attached to by type.
+    registers: bool,
+}
+
+/// The programs of a group, with how each is attached, and those that serve it where the kernel refuses them.
+struct Made {
+    programs: Vec<(Attach, Draft)>,
+    instead: Vec<(Attach, Draft)>,
 }
 
 /// A program before its jumps are settled.
@@ -36,8 +44,6 @@ struct Draft {
     lines: Vec<Line>,
     spill_slots: u32,
     stack: Stack,
-    /// What serves the same handlers where the kernel refuses it, with how that is attached.
-    instead: Vec<(Attach, Draft)>,
 }
 
 /// A program and how many bytes of stack it needs, of how many that there are.
@@ -47,7 +53,7 @@ fn draft(code: Emitter) -> (Draft, u32, u32) {
     let may_goto = allocated.lines.iter().any(|line| matches!(line.code, Code::MayGoto { .. }));
     let limit = STACK - if may_goto { MAY_GOTO_STACK } else { 0 };
     let bytes = stack.bytes(allocated.spill_slots);
-    (Draft { lines: allocated.lines, spill_slots: allocated.spill_slots, stack, instead: Vec::new() }, bytes, limit)
+    (Draft { lines: allocated.lines, spill_slots: allocated.spill_slots, stack }, bytes, limit)
 }
 
 /// The programs that serve a function's handlers by kprobes; none where that cannot be.
@@ -133,17 +139,27 @@ fn attempt(
             Attach::Function { .. } => true,
             _ => options.typed,
         };
-        let (mut made, bytes, limit) = draft(Program::emit(&mut shared, &group.handlers, typed, thrift[number], None)?);
+        if group.registers {
+            let programs = by_kprobes(&mut shared, group, thrift[number]);
+            if programs.is_empty() {
+                let span = placed.kernel[group.handlers[0]].span;
+                let what = "a register beside the parameters of a function that takes structs".to_owned();
+                return Err(GenerateError::Unsupported { what, span });
+            }
+            drafts.push(Made { programs, instead: Vec::new() });
+            continue;
+        }
+        let (made, bytes, limit) = draft(Program::emit(&mut shared, &group.handlers, typed, thrift[number], None)?);
         if bytes > limit {
             return Ok(Outcome::StackFull(number, bytes, limit));
         }
-        made.instead = by_kprobes(&mut shared, group, thrift[number]);
-        drafts.push(made);
+        let instead = by_kprobes(&mut shared, group, thrift[number]);
+        drafts.push(Made { programs: vec![(group.attach.clone(), made)], instead });
     }
     finish(shared, groups, &drafts).map(|artifact| Outcome::Done(Box::new(artifact)))
 }
 
-fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Draft]) -> Result<Artifact, GenerateError> {
+fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Made]) -> Result<Artifact, GenerateError> {
     let Shared { placed, options, maps, sites, guarded, .. } = shared;
     let handlers = placed.kernel.len() as u32;
     let counters = Counters {
@@ -165,20 +181,16 @@ fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Draft]) -> Result<Arti
         })
     };
     let mut programs = Vec::new();
-    for (group, draft) in groups.iter().zip(drafts) {
-        let instead = draft.instead.iter().map(|(attach, draft)| plan(attach, group, draft));
-        let instead = instead.collect::<Result<_, _>>()?;
-        programs.push(ProgramPlan { instead, ..plan(&group.attach, group, draft)? });
-    }
-    let mut used = Vec::new();
-    for relocation in programs.iter_mut().flat_map(relocations) {
-        let at = relocation.map as usize;
-        if used.len() <= at {
-            used.resize(at + 1, false);
+    for (group, made) in groups.iter().zip(drafts) {
+        let instead = made.instead.iter().map(|(attach, draft)| plan(attach, group, draft));
+        let mut instead: Vec<ProgramPlan> = instead.collect::<Result<_, _>>()?;
+        for (attach, draft) in &made.programs {
+            programs.push(ProgramPlan { instead: std::mem::take(&mut instead), ..plan(attach, group, draft)? });
         }
-        used[at] = true;
     }
-    let (maps, entries, numbers) = maps.finish(&used, counters.sites + counters.skipped + counters.hits);
+    let first = programs.iter().flat_map(|program| &program.relocations).map(|relocation| relocation.map).collect();
+    let used = programs.iter_mut().flat_map(relocations).map(|relocation| relocation.map).collect();
+    let (maps, entries, numbers) = maps.finish(&used, &first, counters.sites + counters.skipped + counters.hits);
     for relocation in programs.iter_mut().flat_map(relocations) {
         relocation.map = numbers.get(relocation.map as usize).copied().unwrap_or_default();
     }
@@ -234,13 +246,14 @@ fn group(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Resul
         };
         // System calls come apart from a script's own handlers of their tracepoints: what they are wrapped in differs.
         let kind = |event: &Event| std::mem::discriminant(event);
+        let registers = called::asks_for_registers(placed, index);
         let same = groups.iter_mut().find(|group| {
             let first = group.handlers.first().map(|first| kind(&placed.kernel[*first].event));
-            group.attach == attach && first == Some(kind(&handler.event))
+            group.attach == attach && group.registers == registers && first == Some(kind(&handler.event))
         });
         match same {
             Some(group) => group.handlers.push(index),
-            None => groups.push(Group { attach, handlers: vec![index] }),
+            None => groups.push(Group { attach, handlers: vec![index], registers }),
         }
     }
     Ok(groups)

@@ -2,7 +2,7 @@
 //!
 //! Must never leave out a map of a global that lives in one: the user side reads and writes it too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use systap_ir::placed::{AggregateLayout, Placed, Residence, control};
 use systap_ir::program::{Element, GlobalId, GlobalShape};
@@ -109,24 +109,28 @@ impl Maps {
     }
 
     /// The maps that are needed, then those that only a program in another's place needs, and the new number of each. `used`: those
-    /// that programs refer to.
-    pub(crate) fn finish(mut self, used: &[bool], counters: u32) -> (Vec<MapPlan>, Vec<MapPlan>, Vec<u32>) {
+    /// that programs refer to; `first`: those that programs do that are not in another's place.
+    pub(crate) fn finish(
+        mut self,
+        used: &HashSet<u32>,
+        first: &HashSet<u32>,
+        counters: u32,
+    ) -> (Vec<MapPlan>, Vec<MapPlan>, Vec<u32>) {
         self.plans[self.counters as usize].entries = counters;
         self.plans[self.frame as usize].value_size = self.frame_bytes.next_multiple_of(8).max(8);
         let mut kept = Vec::new();
         let mut entries = Vec::new();
         let mut numbers = Vec::new();
-        let stays = |at: usize, plan: &MapPlan| {
+        let stays = |at: u32, plan: &MapPlan| {
             let always = matches!(plan.role, MapRole::Words | MapRole::Global(_));
-            always || used.get(at).copied().unwrap_or(false)
+            always || used.contains(&at)
         };
-        let count = |role: fn(&MapRole) -> bool| {
-            self.plans.iter().enumerate().filter(|(at, plan)| role(&plan.role) && stays(*at, plan)).count() as u32
-        };
-        let first = count(|role| *role != MapRole::Entries);
-        for (at, plan) in self.plans.iter().enumerate() {
-            let (list, first) = if plan.role == MapRole::Entries { (&mut entries, first) } else { (&mut kept, 0) };
-            numbers.push(first + list.len() as u32);
+        let later = |at: u32, plan: &MapPlan| plan.role == MapRole::Entries && !first.contains(&at);
+        let plans = || (0u32..).zip(&self.plans).filter(|(at, plan)| stays(*at, plan));
+        let before = plans().filter(|(at, plan)| !later(*at, plan)).count() as u32;
+        for (at, plan) in (0u32..).zip(&self.plans) {
+            let (list, before) = if later(at, plan) { (&mut entries, before) } else { (&mut kept, 0) };
+            numbers.push(before + list.len() as u32);
             if stays(at, plan) {
                 list.push(plan.clone());
             }

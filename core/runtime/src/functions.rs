@@ -65,7 +65,7 @@ impl Functions<'_> {
         }
         if let Some(traceable) = traceable() {
             members.retain(|(_, name)| {
-                traceable.contains(*name) || {
+                traceable.contains(bare(name)) || {
                     told(name, UNTRACEABLE);
                     false
                 }
@@ -77,7 +77,7 @@ impl Functions<'_> {
 
     fn together(&self, program: &Program, members: &[Member<'_>]) -> Result<Link, SysError> {
         let invalid = |_| SysError { what: "attach to functions of the kernel", errno: libc::EINVAL };
-        let names: Result<Vec<CString>, _> = members.iter().map(|(_, name)| CString::new(*name)).collect();
+        let names: Result<Vec<CString>, _> = members.iter().map(|(_, name)| CString::new(bare(name))).collect();
         let cookies: Vec<u64> = members.iter().map(|(place, _)| *place).collect();
         attach_kernel_functions(program, &names.map_err(invalid)?, &cookies, self.returns)
     }
@@ -142,6 +142,11 @@ impl Functions<'_> {
     fn refused(&self, source: SysError) -> LoadError {
         LoadError::Attach { points: self.points.clone(), source }
     }
+}
+
+/// The name of a function without its module's, which a kprobe takes before a colon and other attachments do not.
+fn bare(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, name)| name)
 }
 
 /// The functions that can be traced, where the kernel lists them: tracefs' `available_filter_functions`, a name in each line, with the

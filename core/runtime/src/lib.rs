@@ -35,6 +35,7 @@ pub mod text;
 mod timer;
 pub mod user;
 mod user_symbols;
+mod verify;
 mod watch;
 mod world;
 
@@ -47,3 +48,4 @@ pub use run::{Plan, run};
 pub use sink::{Notice, RuntimeReport, Sink, Step};
 pub use store::MapStore;
 pub use target::Target;
+pub use verify::{Verdict, verify};

@@ -124,7 +124,7 @@ pub enum LoadError {
         points: Vec<String>,
     },
     /// A program could not be attached.
-    #[error("cannot attach {}: {source}", list(points))]
+    #[error("cannot attach {}: {}", list(points), reason(source))]
     Attach {
         /// The probe points.
         points: Vec<String>,
@@ -228,6 +228,7 @@ pub(crate) fn reason(error: &SysError) -> String {
     match error.errno {
         libc::ESRCH | libc::ENOENT => "the kernel has no such function, or several".to_owned(),
         libc::EINVAL | libc::EILSEQ | libc::EOPNOTSUPP => UNTRACEABLE.to_owned(),
+        libc::EADDRNOTAVAIL => "the kernel has several of that name, which only their addresses tell apart".to_owned(),
         libc::EBUSY => "it is taken by something else that does not share it".to_owned(),
         NOT_SUPPORTED => "the kernel does not support its arguments".to_owned(),
         errno => std::io::Error::from_raw_os_error(errno).to_string(),

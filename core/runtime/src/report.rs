@@ -67,6 +67,9 @@ pub struct ProbeReport {
     pub hits: Option<u64>,
     /// How often it did not: another handler was running on that CPU, or a timer's tick came too late.
     pub skipped: u64,
+    /// How often the kernel was at its point and did not run its program; see [`ProgramReport`]. `None` where a program serves points
+    /// that it tells apart itself, as those of system calls: which of them was missed, nobody knows.
+    pub missed: Option<u64>,
 }
 
 /// Records of one place in the script that were not delivered.

@@ -255,19 +255,13 @@ fn account(
         let (span, point) = session.place_of(site)?;
         Some(SiteLoss { span, point: point.to_owned(), records: *records })
     });
-    let kernel_side = plan.placed.kernel.iter().enumerate().map(|(index, handler)| ProbeReport {
-        point: handler.point.clone(),
-        span: handler.span,
-        side: Side::Kernel,
-        hits: counts.hits.get(index).copied(),
-        skipped: counts.skipped.get(index).copied().unwrap_or(0),
-    });
     let user_side = plan.placed.user.iter().enumerate().map(|(index, handler)| ProbeReport {
         point: handler.point.clone(),
         span: handler.span,
         side: Side::User,
         hits: session.hits.get(index).copied(),
         skipped: session.skipped.get(index).copied().unwrap_or(0),
+        missed: None,
     });
     let programs = plan.artifact.into_iter().flat_map(|artifact| &artifact.programs);
     let programs = programs.enumerate().map(|(at, of)| {
@@ -277,12 +271,27 @@ fn account(
         let missed = session.missed.get(at).copied().unwrap_or(0);
         ProgramReport { name: of.name.clone(), points: points_of(of, plan.placed), recursion_misses, missed }
     });
+    let programs: Vec<ProgramReport> = programs.collect();
+    let missed = |index: usize, event: &Event| {
+        let plans = plan.artifact.map_or(&[][..], |artifact| &artifact.programs);
+        let its = plans.iter().zip(&programs).find(|(plan, _)| plan.handlers.contains(&index));
+        let told_apart = matches!(event, Event::SyscallEntry(_) | Event::SyscallReturn(_));
+        its.filter(|_| !told_apart).map(|(_, program)| program.recursion_misses + program.missed)
+    };
+    let kernel_side = plan.placed.kernel.iter().enumerate().map(|(index, handler)| ProbeReport {
+        point: handler.point.clone(),
+        span: handler.span,
+        side: Side::Kernel,
+        hits: counts.hits.get(index).copied(),
+        skipped: counts.skipped.get(index).copied().unwrap_or(0),
+        missed: missed(index, &handler.event),
+    });
     Report {
         end,
         target: None,
         probes: kernel_side.chain(user_side).collect(),
         lost: lost.collect(),
-        programs: programs.collect(),
+        programs,
         excess: session.excess,
         errors: session.faults.total(),
         arrays_full: session.faults.arrays_full(),

@@ -5,7 +5,7 @@
 
 use systap_ir::graph::{Op, Value};
 use systap_ir::placed::Placed;
-use systap_ir::program::Event;
+use systap_ir::program::{Event, REGISTERS};
 
 use super::{Held, Lower};
 use crate::code::{Code, Mem, Reg, Src, StackObject};
@@ -30,6 +30,14 @@ pub(crate) struct Called {
     pub(crate) entries: Option<u32>,
     /// The address of what this call's entry kept.
     kept: Option<Reg>,
+}
+
+/// Whether handlers ask for registers, which an attachment by type does not have.
+pub(crate) fn asks_for_registers(placed: &Placed, handler: usize) -> bool {
+    let Some(handler) = placed.kernel.get(handler) else { return false };
+    let mut insts = handler.body.blocks.iter().flat_map(|block| &block.insts);
+    matches!(handler.event, Event::KernelFunction { .. })
+        && insts.any(|inst| matches!(inst.op, Op::Argument { index, .. } if index >= REGISTERS))
 }
 
 impl Called {
@@ -123,6 +131,7 @@ impl Lower<'_, '_> {
     pub(super) fn called_argument(&mut self, called: Called, result: Value, index: u32) {
         let context = self.facts.context;
         let value = match called.kept {
+            _ if index >= REGISTERS => register(self.em, context, index - REGISTERS),
             _ if called.returns && index == called.words => register(self.em, context, RETURNED),
             Some(kept) => self.em.load(Size::B8, Mem::Base(kept, (8 * index) as i16)),
             None => at_entry(self.em, context, index),

@@ -10,6 +10,7 @@ use super::{
 use crate::elaboration::Elaboration;
 use crate::listing::List;
 use crate::scope::{EventFacts, FunctionFacts};
+use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::Event;
 use systap_kernel::{Function, Kind, Param, glob};
@@ -168,9 +169,12 @@ fn of_module<'a>(
         return Err(unknown("unknown-module", at, message, module, known));
     }
     let code = of_it.iter().filter(|symbol| matches!(symbol.letter, 't' | 'T' | 'w' | 'W'));
+    let mut seen = HashSet::new();
     let found: Vec<Resolved> = code
         .clone()
         .filter(|symbol| glob::matches(&pattern.name, symbol.name))
+        .filter(|symbol| !glob::is_pattern(&pattern.name) || is_a_function(symbol.name, &pattern.name))
+        .filter(|symbol| seen.insert((symbol.module, symbol.name)))
         .map(|symbol| {
             let event = Event::KernelCode {
                 symbol: format!("{}:{}", symbol.module.unwrap_or_default(), symbol.name),
@@ -186,6 +190,13 @@ fn of_module<'a>(
         return Err(unknown("unknown-function", argument_span(component), message, &pattern.name, known));
     }
     Ok(found)
+}
+
+/// Whether a symbol of code is what a pattern over functions means: not what the compiler put before a function (`__pfx_`, `__cfi_`), nor,
+/// unless the pattern has a dot, the parts and copies that it made of one (`.cold`, `.constprop.0`).
+fn is_a_function(name: &str, pattern: &str) -> bool {
+    !["__pfx_", "__cfi_"].iter().any(|prefix| name.starts_with(prefix))
+        && (!name.contains('.') || pattern.contains('.'))
 }
 
 fn no_such_function(this: &Elaboration<'_>, at: &Component, name: &str, exported: bool) -> Box<Diagnostic> {

@@ -40,6 +40,10 @@ impl<'a> Elaboration<'a> {
 fn function(resolved: &Resolved) -> Option<&str> {
     match &resolved.event {
         Event::KernelFunction { name, .. } if resolved.filter.is_none() && !resolved.exits => Some(name),
+        // A module's, which the symbols tell: `module:function`.
+        Event::KernelCode { symbol, offset: 0, .. } if symbol.contains(':') && resolved.filter.is_none() => {
+            Some(symbol)
+        }
         _ => None,
     }
 }

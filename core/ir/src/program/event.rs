@@ -109,6 +109,10 @@ pub enum Event {
     SyscallReturn(SyscallSet),
 }
 
+/// Of [`Event::KernelFunction`]: argument `REGISTERS + i` is word `i` of `struct pt_regs`, which is there only where the function is
+/// attached to by a kprobe: a handler that asks for one is.
+pub const REGISTERS: u32 = 64;
+
 /// How often a counter fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
