@@ -63,6 +63,7 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
             worst = status;
         }
     }
+    kernel.keep();
     worst
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must never fall back on the running kernel where another was named.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use systap_kernel::{Effort, Kernel, KernelError, Release};
 
@@ -10,17 +10,32 @@ use crate::cli::{KernelOptions, KernelVerb, SaveOptions, ShowOptions};
 use crate::outcome::Status;
 use crate::terminal;
 
+/// The running kernel, with what earlier runs have kept of it.
+pub(crate) fn running() -> Kernel {
+    with_kept(Kernel::running())
+}
+
 /// The kernel that was named, or else the running one. Its release names the running one too, whose files need not be there.
 pub(crate) fn named(what: Option<&Path>) -> Result<Kernel, KernelError> {
-    let Some(what) = what else { return Ok(Kernel::running()) };
-    Kernel::open(what).or_else(|error| match &error {
+    let Some(what) = what else { return Ok(running()) };
+    Kernel::open(what).map(with_kept).or_else(|error| match &error {
         KernelError::NotInstalled { release, .. } => {
-            let running = Kernel::running();
+            let running = running();
             let is_it = running.release().is_ok_and(|of| of.as_str() == release);
             if is_it { Ok(running) } else { Err(error) }
         }
         _ => Err(error),
     })
+}
+
+/// With the folder of what is kept of kernels: the user's cache, as the XDG Base Directory Specification has it. Whoever has no home
+/// keeps nothing.
+fn with_kept(kernel: Kernel) -> Kernel {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    match absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache"))) {
+        Some(cache) => kernel.with_kept(cache.join("systap/kernels")),
+        None => kernel,
+    }
 }
 
 /// `systap kernel`

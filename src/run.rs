@@ -22,7 +22,7 @@ use crate::{summary, terminal};
 /// Runs a script.
 pub(crate) fn run(options: &RunOptions) -> Status {
     let mut sources = Sources::default();
-    let kernel = Kernel::running();
+    let kernel = crate::kernel::running();
     let prepared = match prepare(options, &mut sources, &kernel) {
         Ok(prepared) => prepared,
         Err((status, sentence)) => {
@@ -61,7 +61,9 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
     let scene = Scene { kernel: &kernel, hz: settings.hz, time_limit, options, sources: &sources };
-    execute(&scene, compiled, || compile(&mut sources.clone(), true).ok()).status
+    let status = execute(&scene, compiled, || compile(&mut sources.clone(), true).ok()).status;
+    kernel.keep();
+    status
 }
 
 /// What runs: the divided program, and its kernel part if there is one.

@@ -58,6 +58,7 @@ pub(crate) fn go(request: &Request) -> Verdict {
         (made, compilation.diagnostics, pass)
     });
     let Some((made, diagnostics, pass)) = made else { return Verdict::Failure };
+    kernel.keep();
     terminal::show(&diagnostics, &sources, Format::Text, request.color);
     match made {
         Ok(Made::Text(text)) => print(&text),
@@ -205,7 +206,7 @@ fn refuse_unprivileged(compilation: &mut Compilation<'_>, program: &Program, pri
 
 /// The kernel that `-r` names, or else the running one.
 pub(crate) fn kernel(request: &Request) -> Result<Kernel, Misuse> {
-    let Some(given) = &request.release else { return Ok(Kernel::running()) };
+    let Some(given) = &request.release else { return Ok(crate::kernel::running()) };
     let path = Path::new(given);
     // A build directory names its kernel's release, unless the kernel itself is in it.
     let what = match path.join("vmlinux") {

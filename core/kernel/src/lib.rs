@@ -26,6 +26,7 @@ mod error;
 mod facts;
 mod function;
 pub mod glob;
+mod kept;
 mod open;
 mod release;
 pub mod signal;
@@ -61,6 +62,7 @@ type Fact<T> = OnceLock<Result<T, KernelError>>;
 pub struct Kernel {
     arch: Arch,
     source: Source,
+    kept: Option<kept::Kept>,
     release: Fact<Release>,
     btf: Fact<Btf>,
     config: Fact<Config>,
@@ -74,6 +76,7 @@ impl Kernel {
         Kernel {
             arch,
             source,
+            kept: None,
             release: Fact::new(),
             btf: Fact::new(),
             config: Fact::new(),
@@ -102,6 +105,23 @@ impl Kernel {
         let kernel = Kernel::recorded(file, Arch::HOST, release, Record::Given);
         let events = events.map(|events| Fact::from(Ok(Events::Recorded(events.into_iter().collect()))));
         Kernel { btf: Fact::from(btf), events: events.unwrap_or_default(), ..kernel }
+    }
+
+    /// The same kernel, which uses what [`Kernel::keep`] has kept in that folder.
+    #[must_use]
+    pub fn with_kept(self, folder: PathBuf) -> Kernel {
+        Kernel { kept: Some(kept::Kept::new(folder)), ..self }
+    }
+
+    /// Keeps what a next run can use, if there is a folder for it, this run had to work it out, and it was worth it. What cannot be
+    /// written is not kept.
+    pub fn keep(&self) {
+        let (Some(kept), Some(Ok(btf))) = (&self.kept, self.btf.get()) else { return };
+        let Some(key) = self.source.types_key().filter(|_| btf.is_gone_over() && !btf.has_kept_index()) else { return };
+        kept.keep_index(btf, &key);
+        if !self.is_running() && kept.types(&key).is_none() {
+            kept.keep_types(btf.blob(), &key);
+        }
     }
 
     /// The same kernel as one of another architecture.
@@ -159,7 +179,7 @@ impl Kernel {
 
     /// Its types.
     pub fn btf(&self) -> Result<&Btf, KernelError> {
-        known(self.btf.get_or_init(|| self.source.btf()))
+        known(self.btf.get_or_init(|| self.source.btf(self.kept.as_ref())))
     }
 
     /// How many types it has, `void` included.

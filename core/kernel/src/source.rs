@@ -2,6 +2,8 @@
 //!
 //! The two are apart by type, so that a record can never be filled up with what the running kernel says.
 
+use crate::btf::Key;
+use crate::kept::{self, Kept};
 use crate::tracefs::Events;
 use crate::{Btf, Config, Kernel, KernelError, Release, Symbols, facts, open};
 use std::io::ErrorKind;
@@ -58,7 +60,27 @@ impl Source {
         }
     }
 
-    pub(crate) fn btf(&self) -> Result<Btf, KernelError> {
+    /// What its types are known by, if they can be kept.
+    pub(crate) fn types_key(&self) -> Option<Key> {
+        match self {
+            Source::Running => kept::running_key(),
+            Source::Recorded { record: Record::Facts(facts), .. } => facts.types_key(),
+            Source::Recorded { .. } => None,
+        }
+    }
+
+    /// Its types, with the index that was kept of them.
+    pub(crate) fn btf(&self, kept: Option<&Kept>) -> Result<Btf, KernelError> {
+        let Some((kept, key)) = kept.zip(self.types_key()) else { return self.types() };
+        let types = match self {
+            Source::Recorded { .. } => kept.types(&key).and_then(|types| Btf::from_bytes(types).ok()),
+            Source::Running => None,
+        };
+        let types = types.map_or_else(|| self.types(), Ok)?;
+        Ok(kept.with_index(types, &key))
+    }
+
+    fn types(&self) -> Result<Btf, KernelError> {
         match self {
             Source::Running => {
                 let file = Path::new(BTF_FILE);

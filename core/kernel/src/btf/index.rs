@@ -146,18 +146,33 @@ impl Index {
         &self.named[kind as usize]
     }
 
+    /// The offsets of every [`STRIDE`]-th type.
+    pub(super) fn sampled(&self) -> &[u32] {
+        &self.sampled
+    }
+
     /// The record of a type, body included.
     pub(super) fn record<'a>(&self, types: &'a [u8], id: TypeId) -> Result<&'a [u8], BtfError> {
-        let none = BtfError::NoSuchType(id);
-        if id.0 == 0 || id.0 >= self.count {
-            return Err(none);
-        }
-        let nth = id.0 - 1;
-        let mut at = *self.sampled.get((nth / STRIDE) as usize).ok_or(none.clone())? as usize;
-        for _ in 0..nth % STRIDE {
-            at += word(types, at + 4).and_then(record_len).ok_or(none.clone())?;
-        }
-        let len = word(types, at + 4).and_then(record_len).ok_or(none.clone())?;
-        types.get(at..at + len).ok_or(none)
+        record_from(types, id, self.count, |nth| self.sampled.get(nth).copied())
     }
+}
+
+/// The record of a type, body included, from the offset of the last type before it that `sampled` knows.
+pub(super) fn record_from(
+    types: &[u8],
+    id: TypeId,
+    count: u32,
+    sampled: impl Fn(usize) -> Option<u32>,
+) -> Result<&[u8], BtfError> {
+    let none = BtfError::NoSuchType(id);
+    if id.0 == 0 || id.0 >= count {
+        return Err(none);
+    }
+    let nth = id.0 - 1;
+    let mut at = sampled((nth / STRIDE) as usize).ok_or(none.clone())? as usize;
+    for _ in 0..nth % STRIDE {
+        at += word(types, at + 4).and_then(record_len).ok_or(none.clone())?;
+    }
+    let len = word(types, at + 4).and_then(record_len).ok_or(none.clone())?;
+    types.get(at..at + len).ok_or(none)
 }

@@ -8,6 +8,7 @@ mod error;
 mod index;
 mod layout;
 mod members;
+mod names;
 mod search;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -15,9 +16,11 @@ mod types;
 
 pub use error::BtfError;
 pub use members::Member;
+pub use names::Key;
 pub use types::{Enumerator, Kind, ProtoParam, Type, TypeId};
 
 use index::{Index, RECORD, word};
+use names::NameIndex;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 use systap_sys::mapping::MappedFile;
@@ -79,6 +82,8 @@ pub struct Btf {
     types: Range<usize>,
     strings: Range<usize>,
     index: OnceLock<Result<Index, BtfError>>,
+    /// An index that an earlier process has made and kept.
+    kept: Option<NameIndex>,
     functions: OnceLock<Result<Vec<(u32, u32)>, BtfError>>,
 }
 
@@ -116,7 +121,32 @@ impl Btf {
         if text.first() != Some(&0) || text.last() != Some(&0) {
             return Err(BtfError::Strings);
         }
-        Ok(Btf { bytes, types, strings, index: OnceLock::new(), functions: OnceLock::new() })
+        Ok(Btf { bytes, types, strings, index: OnceLock::new(), kept: None, functions: OnceLock::new() })
+    }
+
+    /// The same types with an index that was kept, if those bytes are one of them.
+    #[must_use]
+    pub fn with_index(self, kept: impl Into<Bytes>, key: &Key) -> Btf {
+        let kept = NameIndex::read(kept.into(), self.bytes.len(), key);
+        Btf { kept, ..self }
+    }
+
+    /// Whether it has an index that was kept.
+    pub fn has_kept_index(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// An index to keep for [`Btf::with_index`].
+    ///
+    /// # Errors
+    /// Where a record is damaged.
+    pub fn index_to_keep(&self, key: &Key) -> Result<Vec<u8>, BtfError> {
+        names::build(self.type_section(), self.string_section(), self.bytes.len(), key)
+    }
+
+    /// Whether its records have been gone over, by a question that a kept index would have answered, or that it would not.
+    pub(crate) fn is_gone_over(&self) -> bool {
+        self.index.get().is_some()
     }
 
     /// The blob itself.
@@ -152,7 +182,10 @@ impl Btf {
 
     /// How many types there are, `void` included: ids are below it.
     pub fn type_count(&self) -> Result<u32, BtfError> {
-        Ok(self.index()?.count())
+        match &self.kept {
+            Some(kept) => Ok(kept.count()),
+            None => Ok(self.index()?.count()),
+        }
     }
 
     /// The first type of that kind and name.
@@ -163,6 +196,13 @@ impl Btf {
     /// The first type for each kind and name, in the order asked. Cheaper than one [`Btf::find`] after another: the
     /// names of a kind are gone through once for all, those of functions in the pass that makes the index.
     pub fn find_many(&self, wanted: &[(Kind, &str)]) -> Result<Vec<Option<TypeId>>, BtfError> {
+        if let Some(kept) = &self.kept {
+            let is = |id: TypeId, kind: Kind, name: &str| {
+                self.record(id).is_ok_and(|record| record.kind == kind && self.is_text(record.name, name))
+            };
+            let each = wanted.iter().map(|(kind, name)| kept.find(*kind, name, |id| is(id, *kind, name)));
+            return Ok(each.collect());
+        }
         let mut found = vec![None; wanted.len()];
         let mut kinds: Vec<Kind> = wanted.iter().map(|(kind, _)| *kind).collect();
         // Functions first: if there is no index yet, its making finds them.
@@ -208,7 +248,10 @@ impl Btf {
     }
 
     fn record(&self, id: TypeId) -> Result<Record<'_>, BtfError> {
-        let bytes = self.index()?.record(self.type_section(), id)?;
+        let bytes = match &self.kept {
+            Some(kept) => kept.record(self.type_section(), id)?,
+            None => self.index()?.record(self.type_section(), id)?,
+        };
         let (Some(name), Some(info), Some(third)) = (word(bytes, 0), word(bytes, 4), word(bytes, 8)) else {
             return Err(BtfError::CutOff(id));
         };

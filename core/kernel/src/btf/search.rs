@@ -42,7 +42,7 @@ impl Btf {
     }
 
     /// Whether the string at that offset is `text`.
-    fn is_text(&self, at: u32, text: &str) -> bool {
+    pub(super) fn is_text(&self, at: u32, text: &str) -> bool {
         let (at, strings) = (at as usize, self.string_section());
         let end = at.saturating_add(text.len());
         strings.get(at..end) == Some(text.as_bytes()) && strings.get(end) == Some(&0)

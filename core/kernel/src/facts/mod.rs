@@ -150,6 +150,11 @@ impl Facts {
         text.map(Some).map_err(|_| KernelError::damaged(file, format!("the part `{part:?}` is no text").to_lowercase()))
     }
 
+    /// What its types are known by: the hash of their packed bytes.
+    pub(crate) fn types_key(&self) -> Option<[u8; 16]> {
+        self.parts.iter().find(|(tag, ..)| *tag == Part::Types as u32).map(|(_, hash, _)| *hash)
+    }
+
     pub(crate) fn btf(&self, file: &Path) -> Result<Btf, KernelError> {
         let bytes = self.part(file, Part::Types)?.ok_or(KernelError::NotRecorded { fact: "types" })?;
         Btf::from_bytes(Bytes::Owned(bytes)).map_err(|source| KernelError::Btf { file: file.into(), source })

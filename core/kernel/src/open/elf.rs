@@ -15,7 +15,7 @@ pub(crate) struct Layout {
     /// The section `.BTF`, if there is one.
     pub(crate) btf: Option<Range<usize>>,
     /// What is loaded: addresses in memory, and where their bytes begin in the file.
-    segments: Vec<(Range<u64>, usize)>,
+    pub(super) segments: Vec<(Range<u64>, usize)>,
     /// Whether it has a table of symbols.
     pub(crate) has_symbols: bool,
 }
@@ -23,6 +23,11 @@ pub(crate) struct Layout {
 /// Whether it begins as ELF does.
 pub(crate) fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(&elf::ELFMAG)
+}
+
+/// Whether it is of a machine of 32 bits: the byte EI_CLASS of the identification is ELFCLASS32.
+pub(super) fn is_of_32_bits(bytes: &[u8]) -> bool {
+    is_elf(bytes) && bytes.get(4) == Some(&1)
 }
 
 type File<'a> = ElfFile<'a, elf::FileHeader64<object::Endianness>>;

@@ -8,6 +8,7 @@ mod events;
 mod image;
 mod kallsyms;
 mod package;
+mod raw;
 #[cfg(test)]
 mod tests;
 
@@ -112,6 +113,14 @@ fn of_known(file: &Path, bytes: Vec<u8>) -> Result<Result<Kernel, Vec<u8>>, Kern
         package::archive(file, &bytes)?
     } else if image::is_boot_image(&bytes) {
         boot_image(file, &bytes)?
+    } else if let Some(arch) = raw::arch(&bytes) {
+        raw_image(file, bytes, arch)?
+    } else if let Some(packed) = raw::packed(&bytes) {
+        let unpacked = image::unpack(packed, image::MOST).map_err(|why| KernelError::damaged(file, why))?.into_owned();
+        match raw::arch(&unpacked) {
+            Some(arch) => raw_image(file, unpacked, arch)?,
+            None => return Ok(Err(unpacked)),
+        }
     } else if elf::is_elf(&bytes) {
         vmlinux(file, bytes)?
     } else if matches!(bytes.as_slice(), [0x9f, 0xeb, ..] | [0xeb, 0x9f, ..]) {
@@ -123,10 +132,6 @@ fn of_known(file: &Path, bytes: Vec<u8>) -> Result<Result<Kernel, Vec<u8>>, Kern
 
 /// What bytes that are no kernel are, for the message.
 fn what_is(bytes: &[u8]) -> String {
-    if bytes.get(56..60) == Some(b"ARM\x64") {
-        return "it is a raw image for ARM, which does not say where its types are; name the vmlinux, or its BTF"
-            .to_owned();
-    }
     let what = match bytes {
         [] => "it is empty",
         [b'#', b'!', ..] => "it is a script",
@@ -152,8 +157,22 @@ fn vmlinux(file: &Path, bytes: Vec<u8>) -> Result<Kernel, KernelError> {
     image_of(file, bytes, None)
 }
 
+/// A kernel of an image that is not packed and has no table of contents.
+fn raw_image(file: &Path, bytes: Vec<u8>, arch: Arch) -> Result<Kernel, KernelError> {
+    let release = elf::release(&bytes).and_then(|text| Release::parse(text).ok());
+    let Some(release) = release else {
+        return Err(KernelError::not_a_kernel(file, "it begins as a raw image does, and names no release of Linux"));
+    };
+    let layout = raw::layout(&bytes, arch);
+    let image = Image { bytes: Arc::new(Bytes::Owned(bytes)), layout };
+    Ok(Kernel::recorded(file.into(), arch, Ok(release), crate::source::Record::Image(image)))
+}
+
 /// A kernel of an unpacked image; `release` if something outside of it says it.
 fn image_of(file: &Path, bytes: Vec<u8>, release: Option<Release>) -> Result<Kernel, KernelError> {
+    if elf::is_of_32_bits(&bytes) {
+        return Err(KernelError::not_a_kernel(file, "it is of 32 bits, and only kernels of 64 bits are traced"));
+    }
     let layout = elf::layout(&bytes).map_err(|why| KernelError::damaged(file, why))?;
     let banner = || elf::release(&bytes).and_then(|text| Release::parse(text).ok());
     let release = release.or_else(banner);

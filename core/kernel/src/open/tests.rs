@@ -328,3 +328,53 @@ fn a_table_of_symbols_is_found_by_its_shape() {
         assert!(at > image.len() - 32 || kallsyms::symbols(&image[..at]).is_none(), "{at}");
     }
 }
+
+/// A raw image for ARM: header, banner, something that begins as types do, and types.
+fn raw_image() -> Vec<u8> {
+    let mut b = Builder::new();
+    let int = b.int("int", 4, 1);
+    b.structure("task_struct", 4, &[("pid", int, 0, 0)]);
+    let mut bytes = vec![0; 56];
+    bytes.extend(b"ARM\x64\0\0\0\0Linux version 6.1.0-50-arm64 (debian) #1\0");
+    bytes.extend([0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 1, 2, 3]);
+    bytes.extend(b.bytes());
+    bytes.extend([7; 100]);
+    bytes
+}
+
+#[test]
+fn raw_images_have_their_types_found() {
+    let kernel = of_bytes(Path::new("Image"), raw_image()).unwrap();
+    assert_eq!((kernel.arch(), kernel.release().unwrap().as_str()), (Arch::Aarch64, "6.1.0-50-arm64"));
+    assert_eq!(kernel.btf().unwrap().find(Kind::Struct, "task_struct"), Ok(Some(TypeId(2))));
+    assert!(matches!(kernel.symbols(), Err(KernelError::NotRecorded { .. })));
+    // One that unpacks itself: offset and length of the gzip in it, behind the magic.
+    let mut packer = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    std::io::Write::write_all(&mut packer, &raw_image()).unwrap();
+    let packed = packer.finish().unwrap();
+    let mut zboot = b"MZ\0\0zimg".to_vec();
+    zboot.extend([64_u32.to_le_bytes(), (packed.len() as u32).to_le_bytes()].concat());
+    zboot.resize(64, 0);
+    zboot.extend(&packed);
+    let kernel = of_bytes(Path::new("vmlinuz"), zboot).unwrap();
+    assert_eq!(kernel.btf().unwrap().find(Kind::Struct, "task_struct"), Ok(Some(TypeId(2))));
+}
+
+#[test]
+fn a_raw_image_that_is_damaged_is_told() {
+    let whole = raw_image();
+    for end in 60..whole.len() - 100 {
+        match of_bytes(Path::new("Image"), whole[..end].to_vec()) {
+            Ok(kernel) => assert!(matches!(kernel.btf(), Err(KernelError::ImageWithoutBtf { .. })), "cut at {end}"),
+            Err(error) => assert!(matches!(error, KernelError::NotAKernel { .. }), "cut at {end}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_kernel_of_32_bits_is_told() {
+    let mut bytes = b"\x7fELF\x01\x01\x01".to_vec();
+    bytes.resize(4096, 0);
+    let error = of_bytes(Path::new("vmlinux"), bytes).unwrap_err();
+    assert_eq!(error.to_string(), "vmlinux is no kernel: it is of 32 bits, and only kernels of 64 bits are traced");
+}
