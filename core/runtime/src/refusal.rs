@@ -124,7 +124,7 @@ pub enum LoadError {
         points: Vec<String>,
     },
     /// A program could not be attached.
-    #[error("cannot attach {}: {}", list(points), reason(source))]
+    #[error("cannot attach {}: {}", list(points), told(source))]
     Attach {
         /// The probe points.
         points: Vec<String>,
@@ -232,6 +232,14 @@ pub(crate) fn reason(error: &SysError) -> String {
         libc::EBUSY => "it is taken by something else that does not share it".to_owned(),
         NOT_SUPPORTED => "the kernel does not support its arguments".to_owned(),
         errno => std::io::Error::from_raw_os_error(errno).to_string(),
+    }
+}
+
+/// The same of any place: the kernel's own words, but where they are riddles.
+fn told(error: &SysError) -> String {
+    match error.errno {
+        libc::EADDRNOTAVAIL => reason(error),
+        _ => error.to_string(),
     }
 }
 
