@@ -13,8 +13,10 @@ mod examples;
 mod explain;
 mod facts;
 mod kernel;
+mod list;
 mod outcome;
 mod output_file;
+mod points;
 mod run;
 mod script;
 mod sink;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::List(options) => list::list(&options),
         Command::Kernel(options) => kernel::kernel(&options),
         Command::Stap(options) => return stap::stap(options.words),
         Command::Doctor(options) => doctor::doctor(&options),

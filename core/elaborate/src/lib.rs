@@ -49,7 +49,7 @@ use systap_ir::program::{Limits, Program};
 use systap_kernel::Kernel;
 use systap_syntax::ast;
 
-pub use listing::Listed;
+pub use listing::{List, Listed};
 pub use probe::probe_types;
 pub use signatures::{Signature, signatures};
 pub use tapset::{Given, TapsetFile, TapsetPackage, TapsetSource, Tapsets};
@@ -64,7 +64,7 @@ pub struct Input<'a> {
     /// Where their text is; the library's files are added when a script needs them.
     pub sources: &'a mut Sources,
     /// Whether to say what each point offers its handler: [`Elaborated::listed`].
-    pub list: bool,
+    pub list: List,
     /// Where definitions are looked for that the script lacks, besides the library.
     pub tapsets: Option<Tapsets<'a>>,
     /// The kernel that the program is for.
@@ -97,7 +97,7 @@ impl<'a> Input<'a> {
             files,
             args: &[],
             sources,
-            list: false,
+            list: List::Nothing,
             tapsets: None,
             kernel,
             programs,
