@@ -138,7 +138,7 @@ fn mechanism(event: &Event, point: &str) -> &'static str {
         Event::SyscallEntry(_) | Event::SyscallReturn(_) if of_process => "utrace_syscall",
         Event::Tracepoint { .. } | Event::NotRun { .. } if of_process => "utrace",
         Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => "kernel_tracepoint",
-        Event::NotRun { .. } if point.starts_with("netfilter") => "netfilter",
+        Event::Packet { .. } => "netfilter",
         Event::FileRead { .. } | Event::FileWrite { .. } | Event::Input { .. } | Event::NotRun { .. } => "procfs",
     }
 }

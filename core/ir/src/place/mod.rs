@@ -116,6 +116,7 @@ fn runs_on_user_side(event: &Event) -> bool {
         Event::Profile { .. }
         | Event::Counter { .. }
         | Event::Access { .. }
+        | Event::Packet { .. }
         | Event::KernelFunction { .. }
         | Event::KernelFunctions { .. }
         | Event::KernelCode { .. }

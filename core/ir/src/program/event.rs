@@ -66,6 +66,16 @@ pub enum Event {
         /// Reads count too.
         reads: bool,
     },
+    /// A packet on its way through the network, at a hook of netfilter. Argument 0 is a `struct nf_hook_state *`, argument 1 a
+    /// `struct sk_buff *`.
+    Packet {
+        /// `NFPROTO_*` of include/uapi/linux/netfilter.h.
+        family: u32,
+        /// The number of the hook in that family.
+        hook: u32,
+        /// Lower ones come first.
+        priority: i32,
+    },
     /// Entry to a kernel function that BTF knows: argument `i` is word `i` of its arguments. On return they are those of the
     /// entry, and the word after them is what was returned.
     KernelFunction {

@@ -73,6 +73,7 @@ fn event(event: &Event) -> String {
         Event::Access { address, length, reads } => {
             format!("{} {length} at {address:#x}", if *reads { "access" } else { "write" })
         }
+        Event::Packet { family, hook, priority } => format!("packet {family}/{hook} at {priority}"),
         Event::KernelFunction { name, words, returns, .. } => {
             format!("function {name}/{words}{}", if *returns { " return" } else { "" })
         }
