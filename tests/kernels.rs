@@ -109,3 +109,31 @@ fn kernels_of_debian() {
         assert_eq!(stap.text(), "");
     }
 }
+
+/// The facts files that `cargo xtask shelf` has made, if it has.
+fn shelf() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/shelf");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "facts")).collect();
+    found.sort();
+    if found.is_empty() {
+        eprintln!("skipped: there are no kernels on the shelf (`cargo xtask shelf` fetches them)");
+    }
+    found
+}
+
+#[test]
+fn a_script_holds_on_every_kernel_of_the_shelf() {
+    for file in shelf() {
+        let name = file.to_str().unwrap();
+        run(["check", "--kernel", name, "-e", SCRIPTS[0]]).exits(0);
+        let shown = run(["kernel", "show", name]).text();
+        let of = |what: &str| shown.lines().find(|line| line.starts_with(what)).unwrap_or_default().to_owned();
+        // Images for ARM are relocated when they start: the address that their table counts from is not in them.
+        if of("architecture").ends_with("x86_64") && !name.ends_with("running.facts") {
+            for fact in ["symbols", "events", "options"] {
+                assert!(!of(fact).contains("not known"), "{name}: {}", of(fact));
+            }
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask test`, `cargo xtask lint`, `cargo xtask fuzz` and `cargo xtask lab`.
+//! The project's own chores: `cargo xtask test`, `cargo xtask lint`, `cargo xtask fuzz`, `cargo xtask shelf` and `cargo xtask lab`.
 //!
 //! Each installs what it needs by package name, so that a fresh machine with Rust needs nothing else; each can be run again and
 //! then installs nothing. This program never touches the product's sources.
@@ -9,6 +9,7 @@ mod fuzz;
 mod install;
 mod lab;
 mod lint;
+mod shelf;
 mod test;
 
 use std::process::{Command, ExitCode};
@@ -19,9 +20,12 @@ fn main() -> ExitCode {
         Some("test") => test::test(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("fuzz") => fuzz::fuzz(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("lint") => lint::lint(),
+        Some("shelf") => shelf::shelf(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("lab") => lab::lab(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => {
-            eprintln!("usage: cargo xtask test [ARG of cargo test]... | lint | fuzz [N] | lab SERIES COMMAND...");
+            eprintln!(
+                "usage: cargo xtask test [ARG of cargo test]... | lint | fuzz [N] | shelf [SERIES]... | lab SERIES COMMAND..."
+            );
             return ExitCode::from(2);
         }
     };

@@ -71,11 +71,11 @@ fn newest(series: &str) -> Result<String, String> {
 }
 
 /// The numbers of a name, which order its versions.
-fn numbers(name: &str) -> Vec<u64> {
+pub(crate) fn numbers(name: &str) -> Vec<u64> {
     name.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
 
-fn output(command: &mut Command) -> Result<String, String> {
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let line = format!("{command:?}");
     let output = command.output().map_err(|error| format!("{line}: {error}"))?;
     if !output.status.success() {

@@ -9,6 +9,7 @@ mod initramfs;
 mod kernel;
 mod suites;
 
+pub(crate) use kernel::{numbers, output};
 pub(crate) use suites::run_suites;
 
 use std::fmt;

@@ -20,9 +20,7 @@ pub(crate) fn symbols(image: &[u8]) -> Option<Vec<Row>> {
     const DIGITS: &[u8] = b"0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00";
     let mut from = 0;
     while let Some(at) = super::elf::find(image.get(from..)?, DIGITS) {
-        if let Some(table) = Table::around(image, from + at)
-            && let Some(rows) = table.rows(image)
-        {
+        if let Some(rows) = Table::around(image, from + at).find_map(|table| table.rows(image)) {
             return Some(rows);
         }
         from += at + 1;
@@ -41,15 +39,28 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The tokens around that of `0`, which is at `zero`.
-    fn around(image: &'a [u8], zero: usize) -> Option<Table<'a>> {
-        let mut start = zero;
+    /// The tokens around that of `0`, which is at `zero`. What stands before the first of them need not end in a zero; but it begins
+    /// at a multiple of 8, which is tried for each that may be it.
+    fn around(image: &'a [u8], zero: usize) -> impl Iterator<Item = Table<'a>> {
+        let first = Table::first_token(image, zero);
+        let starts = first.map(|(earliest, next)| earliest.next_multiple_of(8)..next.max(earliest + 1));
+        starts.into_iter().flatten().step_by(8).filter_map(|start| Table::from(image, start))
+    }
+
+    /// Where the first token may begin at the earliest, and where the second one begins.
+    fn first_token(image: &[u8], zero: usize) -> Option<(usize, usize)> {
+        let (mut start, mut next) = (zero, zero);
         for _ in 0..b'0' {
             let before = image.get(..start.checked_sub(1)?)?;
             // No token is long.
             let len = before.iter().rev().take(128).position(|byte| *byte == 0)?;
-            start -= len + 1;
+            (start, next) = (start - len - 1, start);
         }
+        Some((start, next))
+    }
+
+    /// The tokens that begin at `start`, if the index behind them agrees.
+    fn from(image: &'a [u8], start: usize) -> Option<Table<'a>> {
         let mut tokens = Vec::with_capacity(256);
         let mut at = start;
         for _ in 0..256 {
@@ -120,20 +131,19 @@ impl<'a> Table<'a> {
 
     /// The same where the rank of each name, three bytes, stands between marks and tokens (6.2, and 6.1 since it was carried back).
     /// How many names there are is not known here, so each number is tried whose marks would be where marks are.
-    fn marks_before_ranks(&self, image: &[u8]) -> Option<(usize, usize)> {
+    /// Ranks can look like marks, above all like few of them, so there may be several answers.
+    fn marks_before_ranks(&self, image: &[u8]) -> impl Iterator<Item = (usize, usize)> {
         let end = self.start & !7;
-        for room in (8..3 * MOST).step_by(8) {
+        let counts = (8..3 * MOST).step_by(8).flat_map(|room| {
             let count = (room / 3).div_ceil(MARK);
             // Fewer names may need one mark less.
-            for count in [count, count - 1] {
-                let at = end.checked_sub(room)?.checked_sub((4 * count).next_multiple_of(8))?;
-                let mark = |nth: usize| word(image, at + 4 * nth);
-                if count > 1 && mark(0) == Some(0) && (1..count).all(|nth| mark(nth) > mark(nth - 1)) {
-                    return Some((at, count));
-                }
-            }
-        }
-        None
+            [(room, count), (room, count - 1)]
+        });
+        counts.filter(|(_, count)| *count > 1).filter_map(move |(room, count)| {
+            let at = end.checked_sub(room)?.checked_sub((4 * count).next_multiple_of(8))?;
+            let mark = |nth: usize| word(image, at + 4 * nth);
+            (mark(0) == Some(0) && (1..count).all(|nth| mark(nth) > mark(nth - 1))).then_some((at, count))
+        })
     }
 
     /// The letters and names of all symbols, if they agree with the marks.
