@@ -50,7 +50,7 @@ fn what_is_written_comes_in_pieces_that_a_string_can_have() {
 fn permissions_and_lengths_are_what_the_point_says() {
     let text = "probe procfs(\"a\").umask(0022).read.maxsize(10) { $value = \"0123456\" $value .= \"789abc\" }
         probe procfs(\"a\").write { println($value) }
-        probe procfs(\"b\").umask(0040).read { $value = \"x\" $value = \"y\" . $value }";
+        probe procfs(\"b\").umask(0040).read { $value = \"x\" $value = \"y\" $value .= \"x\" }";
     let command = "stat -c '%a %s' $D/a $D/b $D; cat $D/a; echo; cat $D/b; rm $D/a 2>&1 | sed 's/.*: //'";
     let Some(outcome) = with_files(text, command) else { return };
     assert_eq!(outcome.text(), "644 0\n404 0\n755 0\n0123456789\nyxOperation not permitted\n", "{}", outcome.all());

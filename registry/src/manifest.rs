@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(note.deprecated.as_ref().unwrap().instead.as_deref(), Some("vm.b"));
         assert_eq!(manifest.constants["VM_FAULT_OOM"], Constant::Long(1));
         assert_eq!(manifest.constants["NAME"], Constant::Text("text".to_owned()));
-        assert_eq!(manifest.tables["gfp"].iter().map(|(key, _)| *key).collect::<Vec<_>>(), [-1, 16]);
+        assert_eq!(manifest.tables["gfp"].keys().copied().collect::<Vec<_>>(), [-1, 16]);
     }
 
     #[test]
