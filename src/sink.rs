@@ -113,6 +113,8 @@ impl Sink for Voice<'_> {
                 _ = self.object(&json!({"type": "warning", "message": notice.to_string()}));
             }
             (Format::Text, Notice::Script(text)) => self.say(&String::from_utf8_lossy(text)),
+            // Nothing is wrong.
+            (Format::Text, Notice::Files { .. }) => terminal::complain(&notice.to_string()),
             (Format::Text, notice) if !self.quiet => self.say(&notice.to_string()),
             (Format::Text, _) => {}
         }

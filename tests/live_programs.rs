@@ -225,9 +225,9 @@ fn what_the_kernel_lacks_is_said_with_a_status() {
 
 #[test]
 fn what_is_not_run_yet_resolves() {
-    let text = "probe netfilter.hook(\"NF_INET_LOCAL_IN\").pf(\"NFPROTO_IPV4\") { println($hooknum) }";
+    let text = "probe java(\"shop\").class(\"Shop\").method(\"sell(int)\") { println($arg1) }";
     run(["check", "--until", "resolve", "-e", text]).is_quiet();
-    run(["check", "-e", text]).exits(1).complains(&["error[not-run-yet]", "network filters"]);
+    run(["check", "-e", text]).exits(1).complains(&["error[not-run-yet]", "methods of Java"]);
     let metrics = "global by, calls
          probe init { json_set_prefix(\"p\") json_add_string_metric(\"s\", \"\") json_add_array(\"list\", \"\") }
          probe begin { by[1, \"x\"] = 3 calls[2] = 3 }

@@ -162,6 +162,15 @@ pub enum Attach {
         /// Reads count too.
         reads: bool,
     },
+    /// To a hook of netfilter.
+    Packets {
+        /// `NFPROTO_*`.
+        family: u32,
+        /// The number of the hook in that family.
+        hook: u32,
+        /// Lower ones come first.
+        priority: i32,
+    },
     /// To a kernel function, by type.
     Function {
         /// As the kernel names it.

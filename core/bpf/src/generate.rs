@@ -136,7 +136,7 @@ fn attempt(
         // Only the raw form of a tracepoint's program is not told the types of the kernel's pointers.
         let typed = match &group.attach {
             Attach::Tracepoint { typed, .. } => *typed,
-            Attach::Function { .. } => true,
+            Attach::Function { .. } | Attach::Packets { .. } => true,
             _ => options.typed,
         };
         if group.registers {
@@ -221,6 +221,9 @@ fn group(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Resul
             Event::Access { address, length, reads } => {
                 Attach::Access { address: *address, length: *length, reads: *reads }
             }
+            Event::Packet { family, hook, priority } => {
+                Attach::Packets { family: *family, hook: *hook, priority: *priority }
+            }
             Event::KernelFunction { name, btf_id, returns, .. } => {
                 Attach::Function { name: name.clone(), btf_id: *btf_id, returns: *returns }
             }
@@ -280,6 +283,7 @@ fn name(attach: &Attach) -> String {
         Attach::Profile { hz } => format!("profile_{hz}"),
         Attach::Counter { kind, config, .. } => format!("counter_{kind}_{config:x}"),
         Attach::Access { address, .. } => format!("access_{address:x}"),
+        Attach::Packets { family, hook, .. } => format!("packets_{family}_{hook}"),
         Attach::Function { name, .. } => name.clone(),
         Attach::Functions { names, .. } => format!("{}_functions", names.len()),
         Attach::KernelCode { symbol, .. } => format!("kernel_{symbol}"),

@@ -64,6 +64,7 @@ fn print_program(artifact: &Artifact, program: &ProgramPlan, out: &mut String) {
         Attach::Access { address, length, reads } => {
             format!("{} of {length} at {address:#x}", if *reads { "access" } else { "write" })
         }
+        Attach::Packets { family, hook, priority } => format!("packets {family}/{hook} at {priority}"),
         Attach::Functions { names, returns } => format!("{} functions{}", names.len(), on_return(*returns)),
         Attach::Function { name, returns, .. } => format!("function {name}{}", on_return(*returns)),
         Attach::KernelCode { symbol, offset, returns } => {

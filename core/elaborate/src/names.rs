@@ -248,7 +248,8 @@ impl<'a> Names<'a> {
         match (self.owner(self.here), self.owner(other)) {
             (_, Owner::Library) => true,
             (Owner::Package(viewer), Owner::Package(of)) => crate::tapset::uses(&self.packages, Some(viewer), of),
-            (viewer, Owner::Script | Owner::Directory) => !matches!(viewer, Owner::Package(_) | Owner::Library),
+            // A script can put a function of its own in the place of one that the library calls.
+            (viewer, Owner::Script | Owner::Directory) => !matches!(viewer, Owner::Package(_)),
             (viewer, Owner::Package(_)) => viewer != Owner::Library,
         }
     }

@@ -140,6 +140,15 @@ pub enum Intrinsic {
     Warn,
     /// `abort()`: ends at once, without running `end`.
     Abort,
+    /// What was handed to the handler as it was called: what someone wrote or typed; in one that is asked for a text, what it has
+    /// said so far.
+    Handed,
+    /// The text that the handler gives to who asked for it, from now on; gives the same.
+    Hand,
+    /// More of it, which may become longer than a string can be; gives the same.
+    HandMore,
+    /// What becomes of the packet that the handler is about: dropped if this is 0, else let through. Gives the same. Only in the kernel.
+    Verdict,
     /// `__write_user(address, number, width)`: the lower bytes of a number (1, 2, 4 or 8, a constant) to the memory of the current
     /// task; 1 if that was possible, which on the user side it never is.
     WriteUser,
@@ -231,6 +240,10 @@ impl Intrinsic {
         Intrinsic::System,
         Intrinsic::Warn,
         Intrinsic::Abort,
+        Intrinsic::Handed,
+        Intrinsic::Hand,
+        Intrinsic::HandMore,
+        Intrinsic::Verdict,
         Intrinsic::WriteUser,
         Intrinsic::WriteUserText,
         Intrinsic::Raise,
@@ -295,6 +308,10 @@ impl Intrinsic {
             Intrinsic::System => ("system", &[Text], None, false),
             Intrinsic::Warn => ("warn", &[Text], None, false),
             Intrinsic::Abort => ("abort", &[], None, false),
+            Intrinsic::Handed => ("__handed", &[], Some(Text), false),
+            Intrinsic::Hand => ("__hand", &[Text], Some(Text), false),
+            Intrinsic::HandMore => ("__hand_more", &[Text], Some(Text), false),
+            Intrinsic::Verdict => ("__verdict", &[Long], Some(Long), true),
             Intrinsic::WriteUser => ("__write_user", &[Long, Long, Long], Some(Long), true),
             Intrinsic::WriteUserText => ("__write_user_text", &[Long, Text, Long], Some(Long), true),
             Intrinsic::Raise => ("__raise", &[Long], Some(Long), true),

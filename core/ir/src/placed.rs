@@ -53,7 +53,7 @@ pub struct UserHandler {
     pub point: String,
     /// The point in the script.
     pub span: Span,
-    /// What fires it: `Begin`, `End`, `Error`, `Timer` or `Never`.
+    /// What fires it: `Begin`, `End`, `Error`, `Timer`, `FileRead`, `FileWrite`, `Input` or `Never`.
     pub event: Event,
     /// The handler.
     pub body: Body,

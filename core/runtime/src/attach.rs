@@ -8,7 +8,7 @@ use systap_bpf::artifact::{Artifact, Attach, ProgramPlan};
 use systap_ir::placed::Placed;
 use systap_ir::program::Every;
 use systap_sys::SysError;
-use systap_sys::bpf::{Link, Program, ProgramKind, attach_raw_tracepoint};
+use systap_sys::bpf::{Link, Program, ProgramKind, attach_packets, attach_raw_tracepoint};
 use systap_sys::cpu::online_cpus;
 use systap_sys::perf::{PerfEvent, Sampling, Target, UserProbe};
 
@@ -117,6 +117,9 @@ fn error(refused: Refused, plan: &ProgramPlan, placed: &Placed) -> LoadError {
         (Refused::By(source), Attach::Access { .. }) if NO_SUCH_COUNTER.contains(&source.errno) => {
             LoadError::NoFeature { feature: "debug registers", points }
         }
+        (Refused::By(source), Attach::Packets { .. }) if source.errno == libc::EAFNOSUPPORT => {
+            LoadError::NoFeature { feature: "attachment to packets but those of IPv4 and IPv6", points }
+        }
         (Refused::By(source), _) => LoadError::Attach { points, source },
     }
 }
@@ -163,6 +166,7 @@ fn attach_one(attach: &Attach, program: &Program, links: &mut Vec<Link>) -> Resu
         Attach::Access { address, length, reads } => {
             on_each_cpu(program, links, |cpu| PerfEvent::access_on(cpu, *address, *length, *reads))?;
         }
+        Attach::Packets { family, hook, priority } => links.push(packets(program, *family, *hook, *priority)?),
         Attach::KernelCode { symbol, offset, returns } => {
             let pmu = pmu("kprobe").ok_or(Refused::NoFeature("kprobes (CONFIG_KPROBE_EVENTS)"))?;
             let symbol = c_string(symbol)?;
@@ -179,6 +183,23 @@ fn attach_one(attach: &Attach, program: &Program, links: &mut Vec<Link>) -> Resu
         }
     }
     Ok(())
+}
+
+/// A hook has one BPF program for each priority, so that one that is taken is evaded: the next but a few is as good.
+fn packets(program: &Program, family: u32, hook: u32, priority: i32) -> Result<Link, SysError> {
+    const MOST_TRIED: i32 = 16;
+    // The very first and the very last are not for BPF.
+    let first = priority.clamp(i32::MIN + 1, i32::MAX - MOST_TRIED - 1);
+    let mut tried = attach_packets(program, family, hook, first);
+    for further in 1..MOST_TRIED {
+        match tried {
+            Err(error) if error.errno == libc::EBUSY => {
+                tried = attach_packets(program, family, hook, first + further);
+            }
+            done => return done,
+        }
+    }
+    tried
 }
 
 fn c_string(text: &str) -> Result<CString, SysError> {

@@ -2,6 +2,8 @@
 //!
 //! It must never hold what a script did wrong: run-time errors are part of a run and go to the sink.
 
+use std::path::PathBuf;
+
 use systap_sys::SysError;
 
 use crate::refusal::LoadError;
@@ -26,6 +28,20 @@ pub enum RunError {
         /// What the kernel said.
         source: SysError,
     },
+    /// The files of the run could not be offered.
+    #[error("cannot offer the files of the run in {}: {source}", directory.display())]
+    Files {
+        /// Where they would be.
+        directory: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A file of the run is to be a directory too.
+    #[error("`{path}` cannot be a file of the run: a file is no directory")]
+    FileAndDirectory {
+        /// The file that was to be added.
+        path: String,
+    },
     /// Output could not be written.
     #[error("cannot write the output: {0}")]
     Output(std::io::Error),
@@ -40,6 +56,10 @@ impl RunError {
         match self {
             Self::Load(error) => error.remedies(),
             Self::NoSuchProcess { .. } => vec!["`-x` takes a process number as `pgrep` and `ps` show it"],
+            Self::Files { .. } => {
+                vec!["`procfs` needs root, and a kernel with FUSE (CONFIG_FUSE_FS; `modprobe fuse` if it is a module)"]
+            }
+            Self::FileAndDirectory { .. } => vec![],
             Self::Command { .. } | Self::Output(_) | Self::System(_) => vec![],
         }
     }

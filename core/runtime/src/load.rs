@@ -252,6 +252,7 @@ pub(crate) fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) ->
         Attach::Tracepoint { btf_id, typed: true, .. } => ProgramKind::TracingRawTracepoint { btf_id: *btf_id },
         Attach::Tracepoint { .. } => ProgramKind::RawTracepoint,
         Attach::Profile { .. } | Attach::Counter { .. } | Attach::Access { .. } => ProgramKind::PerfEvent,
+        Attach::Packets { .. } => ProgramKind::Netfilter,
         Attach::Function { btf_id, returns: false, .. } => ProgramKind::FunctionEntry { btf_id: *btf_id },
         Attach::Function { btf_id, .. } => ProgramKind::FunctionReturn { btf_id: *btf_id },
         Attach::Functions { .. } => ProgramKind::KprobeMulti,

@@ -50,7 +50,11 @@ pub fn mechanisms(event: &Event) -> Vec<Mechanism> {
         Event::Counter { kind: SOFTWARE, .. } => vec![by("perf event", Capability::Clock)],
         Event::Counter { .. } => vec![by("perf event", Capability::Counters)],
         Event::Access { .. } => vec![by("debug register", Capability::Watchpoints)],
-        Event::Begin(_)
+        Event::Packet { .. } => vec![by("netfilter program", Capability::PacketHooks)],
+        Event::FileRead { .. }
+        | Event::FileWrite { .. }
+        | Event::Input { .. }
+        | Event::Begin(_)
         | Event::End(_)
         | Event::Error(_)
         | Event::Never

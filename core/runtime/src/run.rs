@@ -18,8 +18,10 @@ use systap_sys::{RingBuffer, SysError};
 use crate::attach::{Attached, Attachment};
 use crate::error::RunError;
 use crate::excess::Watchdog;
+use crate::files::Files;
 use crate::functions::LeftOut;
 use crate::globals;
+use crate::input::Input;
 use crate::load::{Loaded, load, points_of};
 use crate::output::Output;
 use crate::report::{End, ProbeReport, ProgramReport, Report, Side, SiteLoss, Timing};
@@ -28,7 +30,7 @@ use crate::sink::{Notice, Sink, Step};
 use crate::store::MapStore;
 use crate::target::{Target, Watched};
 use crate::timer::{SHORTEST, Timers};
-use crate::watch::{Watch, serve_rest};
+use crate::watch::{Outside, Watch, serve_rest};
 use crate::world::{Ending, World};
 
 /// What is to be run, and how.
@@ -133,7 +135,12 @@ fn serve_all(
     start: Instant,
     timing: &mut Timing,
 ) -> Result<End, RunError> {
-    let mut watch = Watch::new(session, ring.as_deref(), watched.as_deref())?;
+    let files = Files::offer(plan.placed)?;
+    if let Some(files) = &files {
+        session.world.output.warning(&Notice::Files { directory: files.directory().to_owned() });
+    }
+    let input = Input::of(&plan.placed.user, (plan.placed.limits.string as usize).saturating_sub(1));
+    let mut watch = Watch::new(session, ring.as_deref(), watched.as_deref(), Outside { files, input })?;
     if let Some(watched) = &watched {
         watched.settle();
     }

@@ -22,7 +22,7 @@ use crate::store::MapStore;
 use crate::text;
 use crate::text::format::Operand;
 use crate::user::{Datum, ErrorKind, Interpreter, RuntimeError};
-use crate::world::World;
+use crate::world::{Handed, World};
 
 /// A run.
 pub(crate) struct Session<'a> {
@@ -152,6 +152,27 @@ impl<'a> Session<'a> {
             self.interpreter.allow_as(&handler.event);
             self.run_body(&handler.body, &[], &handler.point);
         }
+    }
+
+    /// Runs a user-side handler that is told a text.
+    pub(crate) fn hand(&mut self, index: usize, text: &[u8]) {
+        // A string ends where a NUL is.
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        self.world.handed = Handed { text: text.to_vec(), most: 0, cut: false };
+        self.run_user(index);
+    }
+
+    /// Runs a user-side handler that is asked for a text of at most so many bytes; gives it, and whether it was cut.
+    pub(crate) fn ask(&mut self, index: usize, most: usize) -> (Vec<u8>, bool) {
+        self.world.handed = Handed { text: vec![], most, cut: false };
+        self.run_user(index);
+        let Handed { text, cut, .. } = std::mem::take(&mut self.world.handed);
+        (text, cut)
+    }
+
+    /// The probe point of a user-side handler.
+    pub(crate) fn user_point(&self, index: usize) -> Option<&'a str> {
+        self.placed.user.get(index).map(|handler| handler.point.as_str())
     }
 
     fn run_body(&mut self, body: &Body, args: &[Datum], point: &str) {

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use systap_diagnostics::Span;
@@ -80,6 +81,18 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// The files of the run can be read and written from now on.
+    Files {
+        /// The directory that they are in.
+        directory: PathBuf,
+    },
+    /// What a handler says to a reader is longer than it may be, and was cut.
+    CutText {
+        /// The probe point.
+        point: String,
+        /// Bytes that were given.
+        most: usize,
+    },
     /// A handler that kept looping was stopped, for the run to end.
     Stopped {
         /// The probe point.
@@ -116,6 +129,10 @@ impl fmt::Display for Notice {
             }
             Notice::NotProbed { reason } => f.write_str(reason),
             Notice::LeftOut { point, name, reason } => write!(f, "`{point}` leaves `{name}` out: {reason}"),
+            Notice::Files { directory } => write!(f, "the files of the run are in {}", directory.display()),
+            Notice::CutText { point, most } => {
+                write!(f, "what the handler of `{point}` says was cut after {most} bytes")
+            }
             Notice::Stopped { point, .. } => write!(f, "the handler of `{point}` was stopped while it was looping"),
             Notice::NoSymbols { reason } => write!(f, "addresses are not resolved to symbols: {reason}"),
             Notice::Malformed { reason } => write!(f, "internal error: {reason}"),

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use systap_sys::event::{Poller, TimerFd};
 use systap_sys::{RingBuffer, SysError, clock};
 
+use crate::files::Files;
+use crate::input::Input;
 use crate::report::End;
 use crate::session::Session;
 use crate::target::Watched;
@@ -28,12 +30,22 @@ const SIGNALS: u64 = 1;
 const TIMERS: u64 = 2;
 const TARGET: u64 = 3;
 const OUTPUT: u64 = 4;
+const FILES: u64 = 5;
+const INPUT: u64 = 6;
 
 /// What the loop waits for.
 pub(crate) struct Watch {
     poller: Poller,
     timer: TimerFd,
     armed_for: Option<u64>,
+    outside: Outside,
+}
+
+/// Who asks handlers for something, or tells them something.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    pub(crate) files: Option<Files>,
+    pub(crate) input: Option<Input>,
 }
 
 impl Watch {
@@ -41,6 +53,7 @@ impl Watch {
         session: &Session<'_>,
         ring: Option<&RingBuffer>,
         watched: Option<&Watched>,
+        mut outside: Outside,
     ) -> Result<Self, SysError> {
         let poller = Poller::new()?;
         let timer = TimerFd::new()?;
@@ -56,7 +69,15 @@ impl Watch {
             // A regular file cannot be waited for, and needs not be.
             let _ = poller.add_hangup(descriptor, OUTPUT);
         }
-        Ok(Watch { poller, timer, armed_for: None })
+        if let Some(files) = &outside.files {
+            poller.add(&files.mount, FILES)?;
+        }
+        if let Some(input) = &mut outside.input
+            && poller.add(&*input, INPUT).is_err()
+        {
+            input.is_always_ready = true;
+        }
+        Ok(Watch { poller, timer, armed_for: None, outside })
     }
 
     /// Serves everything until there is a reason to end.
@@ -96,18 +117,23 @@ impl Watch {
             let timeout = match served {
                 Served::All | Served::None => {
                     session.world.output.flush();
-                    (ring.is_some() || session.watches()).then_some(pause)
+                    let waits = (ring.is_some() || session.watches()).then_some(pause);
+                    if self.outside.has_input() { Some(Duration::ZERO) } else { waits }
                 }
                 Served::Some => Some(Duration::ZERO),
             };
             self.arm(earliest(timers.next_due(), session.world.ending.deadline))?;
             self.wait(timeout, session)?;
+            if self.outside.has_input() {
+                self.serve_input(session)?;
+            }
         }
     }
 
     fn wait(&mut self, timeout: Option<Duration>, session: &mut Session<'_>) -> Result<(), SysError> {
-        for token in self.poller.wait(timeout)? {
-            match *token {
+        let ready = self.poller.wait(timeout)?.to_vec();
+        for token in ready {
+            match token {
                 SIGNALS => session.world.take_signals(),
                 TIMERS => {
                     // What is due is known by the clock; reading makes the descriptor quiet.
@@ -116,8 +142,29 @@ impl Watch {
                 }
                 TARGET => session.target_ended = true,
                 OUTPUT => session.world.output.close(),
+                FILES => {
+                    if let Some(files) = &mut self.outside.files
+                        && !files.serve(session)
+                    {
+                        self.poller.remove(&files.mount)?;
+                        self.outside.files = None;
+                    }
+                }
+                INPUT => self.serve_input(session)?,
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    fn serve_input(&mut self, session: &mut Session<'_>) -> Result<(), SysError> {
+        let Some(input) = &mut self.outside.input else { return Ok(()) };
+        input.serve(session);
+        if input.has_ended() {
+            if !input.is_always_ready {
+                self.poller.remove(&*input)?;
+            }
+            self.outside.input = None;
         }
         Ok(())
     }
@@ -131,6 +178,13 @@ impl Watch {
             self.armed_for = due;
         }
         Ok(())
+    }
+}
+
+impl Outside {
+    /// Whether there is input that need not be waited for.
+    fn has_input(&self) -> bool {
+        self.input.as_ref().is_some_and(|input| input.is_always_ready)
     }
 }
 

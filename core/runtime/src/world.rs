@@ -52,8 +52,21 @@ pub(crate) struct World<'a> {
     pub(crate) after_hit: bool,
     /// The memory of systap's own process, once it was asked for.
     own_memory: OnceCell<Option<File>>,
+    /// What goes between a handler and who asked for it, or told it.
+    pub(crate) handed: Handed,
     /// When a looping handler last looked whether to go on.
     looked: Instant,
+}
+
+/// A text that goes between a handler and who is outside.
+#[derive(Debug, Default)]
+pub(crate) struct Handed {
+    /// What was handed to the handler, or by it.
+    pub(crate) text: Vec<u8>,
+    /// At most so many bytes can be handed out.
+    pub(crate) most: usize,
+    /// It was more than that.
+    pub(crate) cut: bool,
 }
 
 /// Who wants the run to end, and how much.
@@ -128,6 +141,7 @@ impl<'a> World<'a> {
             memory: OnceCell::new(),
             after_hit: false,
             own_memory: OnceCell::new(),
+            handed: Handed::default(),
             looked: Instant::now(),
         }
     }
@@ -257,6 +271,20 @@ impl Host for World<'_> {
                 self.output.warning(&Notice::Script(message.into_bytes()));
             }
         }
+    }
+
+    fn handed(&mut self) -> &[u8] {
+        &self.handed.text
+    }
+
+    fn hand(&mut self, text: &[u8], more: bool) {
+        if !more {
+            self.handed.text.clear();
+            self.handed.cut = false;
+        }
+        let room = self.handed.most.saturating_sub(self.handed.text.len());
+        self.handed.cut |= text.len() > room;
+        self.handed.text.extend_from_slice(text.get(..room).unwrap_or(text));
     }
 
     fn random(&mut self) -> u32 {

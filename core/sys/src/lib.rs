@@ -23,6 +23,8 @@ pub mod privilege;
 pub mod process;
 mod region;
 pub mod ringbuf;
+pub mod served;
+pub mod terminal;
 
 pub use error::SysError;
 pub use limits::raise_locked_memory_limit;

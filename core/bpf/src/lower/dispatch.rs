@@ -45,7 +45,15 @@ pub(crate) fn is_delicate(shared: &mut Shared<'_>, index: usize, thrift: Thrift)
     }
     let mut em = Emitter::new(handler.span);
     let end = em.label();
-    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, task: None, thrift, called: None };
+    let facts = ProgramFacts {
+        verdict: None,
+        typed: false,
+        context: Reg::R1,
+        pid_tgid: None,
+        task: None,
+        thrift,
+        called: None,
+    };
     Ok(Lower::new(shared, &mut em, facts, index, end)?.uses_frame())
 }
 
@@ -77,7 +85,10 @@ impl<'a, 's> Program<'a, 's> {
         let mut em = Emitter::new(span);
         let context = em.fresh(Arg::Reg(Reg::R1));
         let leave = em.label();
-        let facts = ProgramFacts { typed, context, pid_tgid: None, task: None, thrift, called };
+        // Where packets pass, what the program gives says what becomes of them: they go on.
+        let passes = group.iter().any(|index| matches!(placed.kernel[*index].event, Event::Packet { .. }));
+        let verdict = passes.then(|| em.fresh(Arg::Imm(1)));
+        let facts = ProgramFacts { verdict, typed, context, pid_tgid: None, task: None, thrift, called };
         let mut program = Program { shared, em, facts, leave, late: false };
         program.before(group);
         if let Some(called) = &mut program.facts.called {
@@ -88,7 +99,7 @@ impl<'a, 's> Program<'a, 's> {
         if let Some(called) = called {
             called.forget(&mut program.em, context);
         }
-        program.em.mov(Reg::R0, Arg::Imm(0));
+        program.em.mov(Reg::R0, verdict.map_or(Arg::Imm(0), Arg::Reg));
         program.em.push(Code::Exit);
         Ok(program.em)
     }

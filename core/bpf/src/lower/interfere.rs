@@ -33,6 +33,25 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
+    /// Says what becomes of the packet: nothing but 0 and 1 is taken by the verifier.
+    pub(super) fn verdict(&mut self, result: Option<Value>, given: Value) -> Result<(), GenerateError> {
+        let Some(verdict) = self.facts.verdict else {
+            return Err(self.malformed("a verdict where no packet is"));
+        };
+        let given = self.copy(given)?;
+        let (dropped, done) = (self.em.label(), self.em.label());
+        self.em.branch(Cond::Eq, given, Src::Imm(0), dropped);
+        self.em.mov(verdict, Arg::Imm(1));
+        self.em.jump(done);
+        self.em.place(dropped);
+        self.em.mov(verdict, Arg::Imm(0));
+        self.em.place(done);
+        if let Some(result) = result {
+            self.hold(result, Held::Long(given));
+        }
+        Ok(())
+    }
+
     fn write_number(&mut self, address: Value, number: Value, width: Value) -> Result<Reg, GenerateError> {
         let width = self.constant(width).filter(|width| matches!(width, 1 | 2 | 4 | 8));
         let width = width.ok_or_else(|| self.malformed("a write whose width is not known"))?;

@@ -71,6 +71,8 @@ pub(crate) struct ProgramFacts {
     pub(crate) pid_tgid: Option<(Reg, Reg)>,
     /// The current task, if asked for already: a typed pointer.
     pub(crate) task: Option<Reg>,
+    /// What the program gives, where that decides about a packet.
+    pub(crate) verdict: Option<Reg>,
     /// What to keep off the stack.
     pub(crate) thrift: Thrift,
     /// The arguments are a function's, and the context is registers.
@@ -420,6 +422,10 @@ impl<'a, 's> Lower<'a, 's> {
             }
             Op::Intrinsic(intrinsic @ (Intrinsic::WriteUser | Intrinsic::WriteUserText | Intrinsic::Raise), list) => {
                 self.interfere(result, *intrinsic, list)?;
+            }
+            Op::Intrinsic(Intrinsic::Verdict, list) => {
+                let given = list.first().copied().ok_or_else(|| self.malformed("a verdict without a number"))?;
+                self.verdict(result, given)?;
             }
             Op::Intrinsic(Intrinsic::Random, _) => {
                 let random = self.em.call_for(crate::insn::Helper::Prandom32, &[]);

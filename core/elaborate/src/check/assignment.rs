@@ -9,6 +9,7 @@ use crate::elaboration::Elaboration;
 use crate::scope::{Scope, Site};
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::intrinsic::Intrinsic;
 use systap_ir::program::{AssignOp, ExprKind, GlobalId, Place, Type};
 use systap_syntax::ast;
 
@@ -60,7 +61,11 @@ impl<'a> Elaboration<'a> {
         let holder = self.holder(scope, &place);
         self.autocast.give(holder, pointer);
         let kind = ExprKind::Assign { place, op, value: Box::new(value.expr) };
-        Typed { pointer, ..Typed::of(build::expr(span, Type::Long, kind), ty) }
+        let assigned = build::expr(span, Type::Long, kind);
+        if is_verdict(target) {
+            return Typed::new(build::expr(span, Type::Long, ExprKind::Intrinsic(Intrinsic::Verdict, vec![assigned])));
+        }
+        Typed { pointer, ..Typed::of(assigned, ty) }
     }
 
     /// A place, as something that keeps the C type of a pointer.
@@ -178,6 +183,12 @@ impl<'a> Elaboration<'a> {
         self.report(finding);
         false
     }
+}
+
+/// Whether it is the local that stands for what becomes of a packet, no other being called so.
+fn is_verdict(target: &ast::Expr) -> bool {
+    let ast::ExprKind::Target(chain) = &target.kind else { return false };
+    matches!(&chain.base, ast::TargetBase::Variable(name) if name.text == "$verdict")
 }
 
 /// The variable, for a message.

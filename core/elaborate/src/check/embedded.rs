@@ -3,10 +3,14 @@
 //! Must never look into C code but for the marks in its comments.
 
 use super::Typed;
+use super::operator::{Operation, operation};
 use crate::build;
 use crate::elaboration::Elaboration;
+use crate::probe::is_handed;
 use crate::scope::{EventFacts, Scope};
+use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
+use systap_ir::intrinsic::Intrinsic;
 use systap_ir::program::{ExprKind, Type};
 use systap_syntax::ast::{self, Embedded};
 
@@ -44,6 +48,11 @@ impl<'a> Elaboration<'a> {
         op: Option<ast::BinaryOp>,
         value: Typed,
     ) -> Typed {
+        if let ast::ExprKind::Target(written) = &target.kind
+            && may_hand(scope, written)
+        {
+            return self.hand(span, op, value);
+        }
         if !self.guru && self.names.in_script(target.span) {
             self.report(
                 Diagnostic::error("needs-guru", target.span, "writing a target variable is for guru mode only")
@@ -77,4 +86,24 @@ impl<'a> Elaboration<'a> {
         let kind = ExprKind::WriteTarget { target: Box::new(place.expr), value: Box::new(value.expr) };
         Typed::of(build::expr(span, Type::Long, kind), ty)
     }
+
+    /// `$value = text` and `$value .= text` where the handler is asked for a text.
+    fn hand(&mut self, span: Span, op: Option<ast::BinaryOp>, value: Typed) -> Typed {
+        let intrinsic = match op.map(operation) {
+            None => Intrinsic::Hand,
+            Some((Operation::Concat, _)) => Intrinsic::HandMore,
+            Some(_) => return self.only_assigned(span),
+        };
+        self.expect(&value, Ty::TEXT, || "what is assigned to this".to_string());
+        Typed::new(build::expr(span, Type::Text, ExprKind::Intrinsic(intrinsic, vec![value.expr])))
+    }
+}
+
+/// Whether a target variable is the text that the handler is asked for.
+fn may_hand(scope: &Scope<'_>, written: &ast::Target) -> bool {
+    let ast::TargetBase::Variable(name) = &written.base else { return false };
+    let Some(facts) = scope.event() else { return false };
+    let EventFacts::Values(values) = &facts.event else { return false };
+    let plain = written.path.is_empty() && !written.address && written.pretty == 0;
+    plain && values.iter().any(|value| value.name == name.text && value.settable && is_handed(&value.value))
 }

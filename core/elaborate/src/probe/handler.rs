@@ -68,7 +68,7 @@ impl<'a> Elaboration<'a> {
         let Some(facts) = scope.probe() else { return vec![] };
         let EventFacts::Values(values) = &facts.event else { return vec![] };
         let mut body = vec![];
-        for each in values.iter().filter(|each| each.settable) {
+        for each in values.iter().filter(|each| each.settable && !is_handed(&each.value)) {
             let local = scope.declare(&each.name, span, Ty::Known(each.value.ty));
             scope.local(local).assigned = true;
             body.push(build::assign(span, Place::Local(local), each.value.clone()));
@@ -93,6 +93,11 @@ impl<'a> Elaboration<'a> {
         self.names.go_back(outside);
         joined
     }
+}
+
+/// Whether a value is what goes between the handler and who is outside, which no local stands for.
+pub(crate) fn is_handed(value: &Expr) -> bool {
+    matches!(value.kind, ExprKind::Intrinsic(Intrinsic::Handed, _))
 }
 
 /// Whether a block has nothing but blocks like it and empty statements.
@@ -137,8 +142,8 @@ fn mechanism(event: &Event, point: &str) -> &'static str {
         Event::SyscallEntry(_) | Event::SyscallReturn(_) if of_process => "utrace_syscall",
         Event::Tracepoint { .. } | Event::NotRun { .. } if of_process => "utrace",
         Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => "kernel_tracepoint",
-        Event::NotRun { .. } if point.starts_with("netfilter") => "netfilter",
-        Event::NotRun { .. } => "procfs",
+        Event::Packet { .. } => "netfilter",
+        Event::FileRead { .. } | Event::FileWrite { .. } | Event::Input { .. } | Event::NotRun { .. } => "procfs",
     }
 }
 

@@ -10,6 +10,7 @@ mod forms;
 mod function;
 mod grammar;
 mod handler;
+pub(crate) use handler::is_handed;
 mod joined;
 mod matching;
 mod netfilter;

@@ -6,7 +6,8 @@ use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::{EventFacts, OfferedValue};
 use systap_diagnostics::Diagnostic;
-use systap_ir::program::Event;
+use systap_ir::intrinsic::Intrinsic;
+use systap_ir::program::{Event, Expr, ExprKind, Type};
 
 pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
     let Some(first) = point.at(0) else { return Ok(vec![]) };
@@ -26,49 +27,69 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
     }
     // SystemTap's default is a file called `command`.
     let file = string(first).unwrap_or_else(|| "command".to_owned());
-    if point.has("read") && !this.procfs_reads.insert(file.clone()) {
-        let message = format!("what is read of `{file}` is said by one handler, and this is another");
-        return Err(Box::new(Diagnostic::error("probe-argument", point.span, message)));
-    }
-    Ok(vec![resolved(point, "files under /proc")])
+    let mask = point.word("umask").and_then(number).and_then(|mask| u32::try_from(mask).ok());
+    let most = point.word("maxsize").and_then(number).map(i64::cast_unsigned);
+    let text = text_of(&point.components);
+    let resolved =
+        if point.has("read") { read(this, point, text, &file, mask, most)? } else { write(point, text, file, mask) };
+    Ok(vec![resolved])
 }
 
 /// What is read where the metrics of json.stp are.
-pub(super) fn json_data<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
-    Ok(vec![at(point, "procfs(\"data.json\").read.maxsize(8192)")])
+pub(super) fn json_data<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+    let text = "procfs(\"data.json\").read.maxsize(8192)".to_owned();
+    Ok(vec![read(this, point, text, "data.json", None, Some(8192))?])
 }
 
 /// What is read by who collects metrics for Prometheus.
-pub(super) fn prometheus<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
-    Ok(vec![at(point, "procfs(\"__prometheus\").read.maxsize(65536)")])
-}
-
-/// A point that stands for a file, which is another point.
-fn at(point: &Point<'_>, file: &str) -> Resolved {
-    Resolved { point: file.to_owned(), ..resolved(point, "files under /proc") }
+pub(super) fn prometheus<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
+    let text = "procfs(\"__prometheus\").read.maxsize(65536)".to_owned();
+    Ok(vec![read(this, point, text, "__prometheus", None, Some(65_536))?])
 }
 
 /// What someone types, as `char` or `line`.
 pub(super) fn input<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolution {
     let Some(kind) = point.at(1) else { return Ok(vec![]) };
-    let mut resolved = resolved(point, "handlers of input");
+    let name = kind.name.text.clone();
+    let event = Event::Input { lines: name == "line" };
+    let mut resolved = resolved(point, text_of(&point.components), event, false);
     if let EventFacts::Values(values) = &mut resolved.facts {
-        // What was typed is only read.
-        values.iter_mut().for_each(|each| each.settable = false);
-        let value = build::text(point.span, "");
-        values.push(OfferedValue { name: kind.name.text.clone(), value, pointee: None, settable: false });
+        values.push(OfferedValue { name, value: handed(point), pointee: None, settable: false });
     }
     Ok(vec![resolved])
 }
 
-fn resolved(point: &Point<'_>, what: &'static str) -> Resolved {
-    let value = OfferedValue {
-        name: "$value".into(),
-        value: build::text(point.span, ""),
-        pointee: None,
-        // What someone wrote is only read.
-        settable: !point.has("write"),
-    };
-    let event = Event::NotRun { what };
-    Resolved { facts: EventFacts::Values(vec![value]), ..Resolved::plain(text_of(&point.components), event) }
+/// Permissions without a mask are the owner's only; what a mask leaves of everybody's otherwise (stapprobes(3stap)).
+const OWNERS_ONLY: u32 = 0o077;
+
+fn read<'a>(
+    this: &mut Elaboration<'a>,
+    point: &Point<'a>,
+    text: String,
+    file: &str,
+    mask: Option<u32>,
+    most: Option<u64>,
+) -> Result<Resolved, Box<Diagnostic>> {
+    if !this.procfs_reads.insert(file.to_owned()) {
+        let message = format!("what is read of `{file}` is said by one handler, and this is another");
+        return Err(Box::new(Diagnostic::error("probe-argument", point.span, message)));
+    }
+    let mode = 0o444 & !mask.unwrap_or(OWNERS_ONLY);
+    Ok(resolved(point, text, Event::FileRead { file: file.to_owned(), mode, most }, true))
+}
+
+/// What someone wrote is only read.
+fn write(point: &Point<'_>, text: String, file: String, mask: Option<u32>) -> Resolved {
+    let mode = 0o222 & !mask.unwrap_or(OWNERS_ONLY);
+    resolved(point, text, Event::FileWrite { file, mode }, false)
+}
+
+fn resolved(point: &Point<'_>, text: String, event: Event, settable: bool) -> Resolved {
+    let value = OfferedValue { name: "$value".into(), value: handed(point), pointee: None, settable };
+    Resolved { facts: EventFacts::Values(vec![value]), ..Resolved::plain(text, event) }
+}
+
+/// What goes between the handler and who is outside.
+fn handed(point: &Point<'_>) -> Expr {
+    build::expr(point.span, Type::Text, ExprKind::Intrinsic(Intrinsic::Handed, vec![]))
 }

@@ -113,9 +113,11 @@ fn divide(rules: &Rules<'_>, carriers: &Carriers) -> Result<Placed, Vec<Diagnost
 fn runs_on_user_side(event: &Event) -> bool {
     match event {
         Event::Begin(_) | Event::End(_) | Event::Error(_) | Event::Never | Event::Timer { .. } => true,
+        Event::FileRead { .. } | Event::FileWrite { .. } | Event::Input { .. } => true,
         Event::Profile { .. }
         | Event::Counter { .. }
         | Event::Access { .. }
+        | Event::Packet { .. }
         | Event::KernelFunction { .. }
         | Event::KernelFunctions { .. }
         | Event::KernelCode { .. }

@@ -20,6 +20,29 @@ pub enum Event {
         /// Nanoseconds, at most.
         randomize: u64,
     },
+    /// Someone reads a file of the run. The handler says what is read by
+    /// [`Intrinsic::Hand`](crate::intrinsic::Intrinsic::Hand).
+    FileRead {
+        /// Where, below the run's own directory.
+        file: String,
+        /// The permissions of the file.
+        mode: u32,
+        /// At most so many bytes are read; `None`: as many as a string has.
+        most: Option<u64>,
+    },
+    /// Someone writes a file of the run. The handler asks what by
+    /// [`Intrinsic::Handed`](crate::intrinsic::Intrinsic::Handed).
+    FileWrite {
+        /// Where, below the run's own directory.
+        file: String,
+        /// The permissions of the file.
+        mode: u32,
+    },
+    /// Something comes on standard input, which the handler asks for in the same way.
+    Input {
+        /// By whole lines, rather than by characters.
+        lines: bool,
+    },
     /// On each CPU, by its clock, `hz` times a second.
     Profile {
         /// Hits a second on each CPU.
@@ -42,6 +65,16 @@ pub enum Event {
         length: u32,
         /// Reads count too.
         reads: bool,
+    },
+    /// A packet on its way through the network, at a hook of netfilter. Argument 0 is a `struct nf_hook_state *`, argument 1 a
+    /// `struct sk_buff *`.
+    Packet {
+        /// `NFPROTO_*` of include/uapi/linux/netfilter.h.
+        family: u32,
+        /// The number of the hook in that family.
+        hook: u32,
+        /// Lower ones come first.
+        priority: i32,
     },
     /// Entry to a kernel function that BTF knows: argument `i` is word `i` of its arguments. On return they are those of the
     /// entry, and the word after them is what was returned.

@@ -62,12 +62,18 @@ fn event(event: &Event) -> String {
         Event::Never => "never".to_owned(),
         Event::Timer { period, randomize: 0 } => format!("timer {period} ns"),
         Event::Timer { period, randomize } => format!("timer {period} ns, up to {randomize} ns more or less"),
+        Event::FileRead { file, mode, most } => {
+            format!("read of {file} ({mode:o}){}", most.map_or(String::new(), |most| format!(", at most {most}")))
+        }
+        Event::FileWrite { file, mode } => format!("write of {file} ({mode:o})"),
+        Event::Input { lines } => format!("input by {}", if *lines { "lines" } else { "characters" }),
         Event::Profile { hz } => format!("profile {hz} hz"),
         Event::Counter { kind, config, every: Every::Count(count) } => format!("counter {kind}/{config:#x} at {count}"),
         Event::Counter { kind, config, every: Every::Hertz(hz) } => format!("counter {kind}/{config:#x} {hz} hz"),
         Event::Access { address, length, reads } => {
             format!("{} {length} at {address:#x}", if *reads { "access" } else { "write" })
         }
+        Event::Packet { family, hook, priority } => format!("packet {family}/{hook} at {priority}"),
         Event::KernelFunction { name, words, returns, .. } => {
             format!("function {name}/{words}{}", if *returns { " return" } else { "" })
         }

@@ -80,6 +80,14 @@ pub trait Host {
     /// Has a shell run a command, after the output that came before it. Nobody waits for it.
     fn system(&mut self, _command: &[u8]) {}
 
+    /// What was handed to the handler as it was called, or what it has handed out so far.
+    fn handed(&mut self) -> &[u8] {
+        &[]
+    }
+
+    /// Hands out a text, instead of what was handed out before or behind it.
+    fn hand(&mut self, _text: &[u8], _more: bool) {}
+
     /// A random number.
     fn random(&mut self) -> u32 {
         0

@@ -53,6 +53,17 @@ impl Interpreter<'_> {
                 };
                 Datum::Long(load.ok_or_else(none)?)
             }
+            Intrinsic::Handed => self.clipped(host.handed()),
+            Intrinsic::Hand | Intrinsic::HandMore => {
+                let given = text(0);
+                host.hand(&given, intrinsic == Intrinsic::HandMore);
+                Datum::Text(given)
+            }
+            Intrinsic::Verdict => {
+                let gone =
+                    "the packet has gone on: its verdict is to be given before anything that is done on the user side";
+                return Err(ErrorKind::Message(Text::from(gone.as_bytes())).into());
+            }
             // There is no current task here, or no longer.
             Intrinsic::WriteUser | Intrinsic::WriteUserText => Datum::Long(0),
             Intrinsic::Raise => Datum::Long(-i64::from(libc::ESRCH)),

@@ -188,6 +188,20 @@ pub(super) struct FunctionsLinkCreate {
     pub(super) cookies: u64,
 }
 
+/// `union bpf_attr` for a link to a hook of netfilter.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct PacketsLinkCreate {
+    pub(super) prog_fd: u32,
+    pub(super) target_fd: u32,
+    pub(super) attach_type: u32,
+    pub(super) link_flags: u32,
+    pub(super) family: u32,
+    pub(super) hook: u32,
+    pub(super) priority: i32,
+    pub(super) flags: u32,
+}
+
 /// `union bpf_attr` for a link to many places of a file.
 #[repr(C)]
 #[derive(Default)]
@@ -243,6 +257,8 @@ const _: () = {
     assert!(offset_of!(PerfLinkCreate, bpf_cookie) == 16);
     assert!(offset_of!(FunctionsLinkCreate, symbols) == 24);
     assert!(size_of::<FunctionsLinkCreate>() == 48);
+    assert!(offset_of!(PacketsLinkCreate, family) == 16);
+    assert!(size_of::<PacketsLinkCreate>() == 32);
     assert!(offset_of!(PlacesLinkCreate, count) == 48);
     assert!(size_of::<PlacesLinkCreate>() == 64);
     assert!(size_of::<BtfLoad>() == 32);

@@ -122,6 +122,29 @@ pub fn attach_kernel_functions(
     Ok(Link { link: Some(owned(fd, WHAT)?), event: None })
 }
 
+/// Attaches a program of [`ProgramKind::Netfilter`] to a hook (`NF_INET_*`) of a protocol family (`NFPROTO_*`), in the network
+/// namespace of the calling thread. Lower priorities come first.
+///
+/// # Errors
+/// EAFNOSUPPORT for a family that BPF is not for, EBUSY if another BPF program has that priority there, ERANGE for the very first and last
+/// priority, EINVAL for a hook that is not there.
+pub fn attach_packets(program: &Program, family: u32, hook: u32, priority: i32) -> Result<Link, SysError> {
+    const WHAT: &str = "attach to a hook of netfilter";
+    /// BPF_NETFILTER of `enum bpf_attach_type`.
+    const NETFILTER: u32 = 45;
+    let mut attr = attr::PacketsLinkCreate {
+        prog_fd: program.number(),
+        attach_type: NETFILTER,
+        family,
+        hook,
+        priority,
+        ..Default::default()
+    };
+    // SAFETY: the attribute has no addresses.
+    let fd = unsafe { call(Command::LinkCreate, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
+    Ok(Link { link: Some(owned(fd, WHAT)?), event: None })
+}
+
 /// Many places of one program or library, for [`attach_places`].
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {

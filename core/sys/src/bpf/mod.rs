@@ -14,7 +14,7 @@ mod words;
 
 pub use btf::Btf;
 pub use instruction::instruction;
-pub use link::{Link, Places, attach_kernel_functions, attach_places, attach_raw_tracepoint};
+pub use link::{Link, Places, attach_kernel_functions, attach_packets, attach_places, attach_raw_tracepoint};
 pub use map::{Map, MapFlags, MapKind, MapSpec, UpdateMode};
 pub use program::{
     DebugInfo, FunctionInfo, LineInfo, LoadError, Program, ProgramInfo, ProgramKind, ProgramSpec, program_exists,
