@@ -9,6 +9,7 @@
 mod measure;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,45 @@ fn once(text: &str, kernel: &Kernel) -> Result<(Duration, Duration), String> {
     }
 }
 
+/// The library's files: what a script costs that calls none of them, and all of them parsed, in milliseconds; each with its bar.
+fn library(rounds: u64) -> Result<Vec<Vec<String>>, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("core/elaborate/src/library");
+    let unreadable = |error| format!("{}: {error}", folder.display());
+    let mut texts = vec![];
+    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "stp") {
+            texts.push(std::fs::read_to_string(&path).map_err(unreadable)?);
+        }
+    }
+    let kernel = Kernel::running();
+    let (mut none, mut all) = (vec![], vec![]);
+    for _ in 0..rounds {
+        let (parsing, elaborating) = once("probe begin { exit() }\n", &kernel)?;
+        none.push((parsing + elaborating).as_secs_f64() * 1e3);
+        let start = Instant::now();
+        for text in &texts {
+            let mut sources = Sources::default();
+            let file = sources.add("library.stp", text.as_str());
+            let parsed = parse(&mut sources, file, &ParseOptions { privileged: true, ..ParseOptions::default() });
+            if let Some(error) = parsed.diagnostics.iter().find(|finding| finding.severity == Severity::Error) {
+                return Err(format!("a file of the library is wrong: {}", error.message));
+            }
+        }
+        all.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let lines: usize = texts.iter().map(|text| text.lines().count()).sum();
+    let row = |what: String, times: Vec<f64>, bar: f64| {
+        let took = median(times);
+        let verdict = if took.is_some_and(|took| took <= bar) { "met" } else { "MISSED" };
+        vec![what, number(took, 3), number(Some(bar), 1), verdict.to_owned()]
+    };
+    Ok(vec![
+        row("a script that calls nothing of the library".to_owned(), none, 0.3),
+        row(format!("the whole library parsed, {} files of {lines} lines", texts.len()), all, 20.0),
+    ])
+}
+
 /// SystemTap's own first two passes, in milliseconds; `None` if it is not here, or refuses.
 fn systemtap(text: &str) -> Option<f64> {
     let version = Command::new("stap").arg("--version").output().ok()?;
@@ -131,6 +171,7 @@ fn run() -> Result<bool, String> {
         }
     }
     println!("{}", render(&head, &rows));
+    println!("{}", render(&["what", "ms", "bar", "<verdict"], &library(rounds)?));
     Ok(complete)
 }
 

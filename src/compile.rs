@@ -18,7 +18,7 @@ use systap_syntax::{Macros, ParseOptions, ast};
 
 use crate::cli::ScriptOptions;
 use crate::facts::{self, Dialect, Told};
-use crate::tapset::TapsetDirectories;
+use crate::tapset::{Packages, TapsetDirectories, Tapsets as FoundTapsets};
 use crate::terminal;
 
 /// Bytes of the ring between kernel and user side, unless the user says.
@@ -63,7 +63,7 @@ pub(crate) struct Settings {
     pub(crate) hz: u32,
     pub(crate) dialect: Dialect,
     pub(crate) warnings: Warnings,
-    pub(crate) tapset: TapsetDirectories,
+    pub(crate) tapset: FoundTapsets,
     /// Whether to say what points offer.
     pub(crate) list: bool,
     /// A target variable that is not there is 0.
@@ -141,7 +141,7 @@ impl Settings {
         if let Some(missing) = options.tapsets.iter().find(|directory| !directory.is_dir()) {
             return Err(format!("-I {}: there is no such directory", missing.display()));
         }
-        settings.tapset = tapset_directories(options.tapsets.clone(), kernel);
+        settings.tapset = tapsets(options.tapsets.clone(), kernel);
         Ok(settings)
     }
 }
@@ -161,10 +161,11 @@ pub(crate) fn ticks_per_second(kernel: &Kernel) -> u32 {
     ticks.unwrap_or(systap_elaborate::DEFAULT_HZ)
 }
 
-/// Tapset directories as they are searched for that kernel.
-pub(crate) fn tapset_directories(roots: Vec<PathBuf>, kernel: &Kernel) -> TapsetDirectories {
+/// Tapsets as they are searched for on that kernel: each root is a directory of loose files, or of packages.
+pub(crate) fn tapsets(roots: Vec<PathBuf>, kernel: &Kernel) -> FoundTapsets {
     let release = kernel.release().map(ToString::to_string).unwrap_or_default();
-    TapsetDirectories::new(roots, &release, facts::architecture(kernel))
+    let (packages, loose) = roots.into_iter().partition(|root| Packages::is_of_packages(root));
+    FoundTapsets::new(TapsetDirectories::new(loose, &release, facts::architecture(kernel)), packages)
 }
 
 /// Why compilation ended early.
@@ -276,7 +277,7 @@ impl<'a> Compilation<'a> {
             }
         }
         // What a tapset's file uses is known only once it is needed.
-        if settings.tapset.is_empty() {
+        if !settings.tapset.has_directories() {
             for file in files {
                 let (found, findings) = systap_elaborate::macros(self.sources, *file);
                 self.diagnostics.extend(findings);
@@ -324,7 +325,7 @@ impl<'a> Compilation<'a> {
             args: &settings.args,
             sources: self.sources,
             list: settings.list,
-            tapsets: (!settings.tapset.is_empty()).then_some(Tapsets { source: &settings.tapset, parse }),
+            tapsets: Some(Tapsets { source: &settings.tapset, parse }),
             kernel: self.kernel,
             programs: &programs,
             target: settings.target.clone(),

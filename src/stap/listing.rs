@@ -11,7 +11,7 @@ use systap_syntax::ast::{Item, ProbePoint};
 use super::request::{Request, Subject};
 use super::{Verdict, passes, print, startup};
 use crate::cli::Format;
-use crate::compile::{Compilation, on_deep_stack, tapset_directories};
+use crate::compile::{Compilation, on_deep_stack, tapsets};
 use crate::{script, terminal};
 
 /// The functions, with their types; those of the library's own only if `all`.
@@ -34,7 +34,7 @@ pub(crate) fn aliases(request: &Request) -> String {
         lines.extend(["", ".return"].map(|suffix| format!("syscall.{}{suffix}", call.name)));
     }
     let roots = startup::tapset_directories().into_iter().chain(request.tapsets.clone()).collect();
-    for file in tapset_directories(roots, &kernel).files() {
+    for file in tapsets(roots, &kernel).files() {
         let mut sources = Sources::default();
         let id = sources.add(file.name.as_str(), file.text.as_str());
         let options = ParseOptions { privileged: true, ..ParseOptions::default() };

@@ -176,6 +176,7 @@ fn longest_piece(handler: &KernelHandler, op: &Op) -> Option<u32> {
             let literals = format.pieces.iter().map(|piece| match piece {
                 Piece::Text(text) => room(text.len() as u32 + 1),
                 Piece::Conversion(_) => DIGITS + 8,
+                Piece::Open | Piece::Close(_) => 0,
             });
             Some(literals.max().unwrap_or(0).max(texts(list)))
         }

@@ -7,7 +7,7 @@ use crate::check::function::FunctionState;
 use crate::check::modified::CallInLoop;
 use crate::global::GlobalState;
 use crate::library::Library;
-use crate::names::Names;
+use crate::names::{Names, Owner};
 use crate::scope::{LocalState, Scope, Site};
 use crate::settle;
 use crate::types::{Ty, Types};
@@ -179,7 +179,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
     };
     let mut findings = vec![];
     for file in *files {
-        elaboration.names.add(file, true, &mut findings);
+        elaboration.names.add(file, Owner::Script, &mut findings);
     }
     findings.into_iter().for_each(|finding| elaboration.report(finding));
     if let Some(tapsets) = &tapsets {

@@ -54,7 +54,7 @@ fn extent(given: grammar::Extent) -> Extent {
 pub(crate) fn operand_types(format: &Format) -> impl Iterator<Item = Type> {
     format.pieces.iter().flat_map(|piece| {
         let (stars, last) = match piece {
-            Piece::Text(_) => (0, None),
+            Piece::Text(_) | Piece::Open | Piece::Close(_) => (0, None),
             Piece::Conversion(conversion) => (
                 conversion.stars(),
                 Some(if conversion.kind == ConversionKind::Text { Type::Text } else { Type::Long }),

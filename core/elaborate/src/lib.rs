@@ -52,7 +52,7 @@ use systap_syntax::ast;
 pub use listing::Listed;
 pub use probe::probe_types;
 pub use signatures::{Signature, signatures};
-pub use tapset::{TapsetFile, TapsetSource, Tapsets};
+pub use tapset::{TapsetFile, TapsetPackage, TapsetSource, Tapsets};
 
 /// What there is to elaborate.
 #[derive(Debug)]
@@ -129,6 +129,9 @@ pub struct Elaborated {
 
 /// Elaborates a script.
 pub fn elaborate(input: Input<'_>) -> Elaborated {
+    let wanted = |tapsets: &Tapsets<'_>| tapsets.source.always() || tapset::are_asked_for(input.files);
+    let tapsets = input.tapsets.as_ref().filter(|tapsets| wanted(tapsets)).cloned();
+    let input = Input { tapsets, ..input };
     let count = input.tapsets.as_ref().map_or(0, |tapsets| tapsets.source.files().len());
     let library = library::Library::with_tapsets(count);
     elaboration::run(input, &library)

@@ -4,6 +4,8 @@
 //! use no macros either: those would have to be parsed first.
 
 use crate::elaboration::Elaboration;
+use crate::names::Owner;
+use crate::tapset::Index;
 use std::cell::OnceCell;
 use systap_diagnostics::FileId;
 use systap_syntax::ast::{File, Item};
@@ -31,12 +33,14 @@ pub(crate) struct Library {
     first: OnceCell<FileId>,
     /// The files of tapsets, by number, each with its place among the sources.
     tapsets: Vec<OnceCell<(FileId, File)>>,
+    /// Which of them has which name.
+    index: OnceCell<Index>,
 }
 
 impl Default for Library {
     fn default() -> Self {
         let files = [const { OnceCell::new() }; COUNT];
-        Library { files, first: OnceCell::new(), tapsets: vec![] }
+        Library { files, first: OnceCell::new(), tapsets: vec![], index: OnceCell::new() }
     }
 }
 
@@ -44,6 +48,16 @@ impl Library {
     /// Room for that many files of tapsets.
     pub(crate) fn with_tapsets(count: usize) -> Self {
         Library { tapsets: vec![OnceCell::new(); count], ..Library::default() }
+    }
+
+    /// Which file of a tapset has which name; made once, whatever the number of rounds.
+    pub(crate) fn index(&self, make: impl FnOnce() -> Index) -> &Index {
+        self.index.get_or_init(make)
+    }
+
+    /// The names of the aliases of tapsets.
+    pub(crate) fn known_aliases(&self) -> impl Iterator<Item = String> {
+        self.index.get().into_iter().flat_map(Index::aliases)
     }
 
     /// Where a file of a tapset is kept.
@@ -88,7 +102,7 @@ impl<'a> Elaboration<'a> {
         if let Some(file) = cell.get() {
             // An earlier round has parsed it.
             self.names.library_from = self.names.library_from.or(library.first.get().copied());
-            return self.take_in(file);
+            return self.take_in(file, Owner::Library);
         }
         let id = self.sources.add(entry.name, entry.text);
         self.names.library_from.get_or_insert(id);
@@ -98,7 +112,7 @@ impl<'a> Elaboration<'a> {
         // A library that does not parse is a fault of ours, which shows here rather than as a function that is missing.
         parsed.diagnostics.into_iter().for_each(|finding| self.report(finding));
         let file = cell.get_or_init(|| parsed.file);
-        self.take_in(file);
+        self.take_in(file, Owner::Library);
     }
 
     /// Reads what has the library's globals that the script may name, so that they are what the library says they are, and
@@ -112,9 +126,9 @@ impl<'a> Elaboration<'a> {
     }
 
     /// Takes in a file that the script needs: it is a part of the script from now on, and its probes are armed too.
-    pub(crate) fn take_in(&mut self, file: &'a File) {
+    pub(crate) fn take_in(&mut self, file: &'a File, owner: Owner) {
         let mut findings = vec![];
-        self.names.add(file, false, &mut findings);
+        self.names.add(file, owner, &mut findings);
         self.names.probes.extend(file.items.iter().filter_map(|item| match item {
             Item::Probe(probe) => Some(probe),
             _ => None,

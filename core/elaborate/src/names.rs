@@ -2,6 +2,7 @@
 //!
 //! Must never look into bodies.
 
+use crate::tapset::TapsetPackage;
 use std::collections::HashMap;
 use systap_diagnostics::{Diagnostic, FileId, Span};
 use systap_ir::program::{FunctionId, GlobalId};
@@ -16,6 +17,19 @@ type Scoped<'a> = (&'a str, Option<Origin>);
 /// The priority of a function of the script that gives none; the library's come after it.
 const OF_SCRIPT: i64 = 0;
 const OF_LIBRARY: i64 = 1;
+
+/// Whose a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The user's own.
+    Script,
+    /// A file of a directory that the user named.
+    Directory,
+    /// A file of that package: what it declares, it shares with the package's other files.
+    Package(usize),
+    /// The library's.
+    Library,
+}
 
 /// A function and where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -62,16 +76,25 @@ pub(crate) struct Names<'a> {
     pub(crate) tapsets_from: Option<FileId>,
     /// Where the blocks of probes, aliases and functions stand.
     origins: HashMap<*const Block, Origin>,
-    files: Origin,
+    /// Whose each file is; the files of a package are one.
+    owners: Vec<Owner>,
+    /// The packages of tapsets.
+    pub(crate) packages: Vec<TapsetPackage>,
+    /// What is not there since a condition of a package's file does not hold, and why.
+    pub(crate) refused: HashMap<String, String>,
     /// The file whose names are looked up.
     here: Origin,
 }
 
 impl<'a> Names<'a> {
-    /// Takes in a file's declarations. `script`: it is the user's, not the library's.
-    pub(crate) fn add(&mut self, file: &'a File, script: bool, findings: &mut Vec<Diagnostic>) {
-        let origin = self.files;
-        self.files += 1;
+    /// Takes in a file's declarations.
+    pub(crate) fn add(&mut self, file: &'a File, owner: Owner, findings: &mut Vec<Diagnostic>) {
+        let of_package = |known: &Owner| matches!(owner, Owner::Package(_)) && *known == owner;
+        let origin = self.owners.iter().position(of_package).unwrap_or_else(|| {
+            self.owners.push(owner);
+            self.owners.len() - 1
+        }) as Origin;
+        let script = owner == Owner::Script;
         let mut aggregates = HashMap::new();
         crate::scan::aggregates(file, &mut aggregates);
         for (name, span) in aggregates {
@@ -80,7 +103,7 @@ impl<'a> Names<'a> {
         for item in &file.items {
             match item {
                 Item::Global(global) => self.add_global(global, origin, script, findings),
-                Item::Function(function) => self.add_function(function, origin, script, findings),
+                Item::Function(function) => self.add_function(function, origin, script),
                 Item::Probe(probe) => {
                     self.origins.insert(&probe.body, origin);
                     if script {
@@ -88,6 +111,11 @@ impl<'a> Names<'a> {
                     }
                 }
                 Item::Alias(alias) => {
+                    let named = alias.names.iter().flat_map(|name| &name.components);
+                    for arg in named.filter_map(|component| component.arg.as_ref()) {
+                        let finding = Diagnostic::error("alias-name", arg.span, "an alias' name takes no argument");
+                        findings.push(finding.with_help("wildcards and arguments stand in what the alias stands for"));
+                    }
                     let blocks = alias.prologue.iter().chain(&alias.epilogue);
                     self.origins.extend(blocks.map(|block| (std::ptr::from_ref(block), origin)));
                     self.aliases.extend(alias.names.iter().map(|name| (name, alias)));
@@ -99,7 +127,8 @@ impl<'a> Names<'a> {
 
     fn add_global(&mut self, global: &'a Global, origin: Origin, script: bool, findings: &mut Vec<Diagnostic>) {
         let name = &global.name;
-        let key = (name.text.as_str(), global.private.then_some(origin));
+        let own = global.private || matches!(self.owner(origin), Owner::Package(_));
+        let key = (name.text.as_str(), own.then_some(origin));
         if let Some(first) = self.globals.get(&key) {
             findings.push(
                 Diagnostic::error(
@@ -118,18 +147,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn add_function(&mut self, function: &'a Function, origin: Origin, script: bool, findings: &mut Vec<Diagnostic>) {
+    fn add_function(&mut self, function: &'a Function, origin: Origin, script: bool) {
         let name = &function.name;
-        for (index, (param, _)) in function.params.iter().enumerate() {
-            if let Some((first, _)) = function.params[..index].iter().find(|(first, _)| first.text == param.text) {
-                let message = format!("two parameters of `{}` are called `{}`", name.text, param.text);
-                findings.push(
-                    Diagnostic::error("duplicate-parameter", param.span, message)
-                        .with_label("again here")
-                        .with_secondary(first.span, "first here"),
-                );
-            }
-        }
         if let FunctionBody::Block(body) = &function.body {
             self.origins.insert(body, origin);
         }
@@ -152,11 +171,18 @@ impl<'a> Names<'a> {
         self.here = origin;
     }
 
-    /// The global that a name means here, and whose it is.
+    fn owner(&self, origin: Origin) -> Owner {
+        self.owners.get(origin as usize).copied().unwrap_or(Owner::Script)
+    }
+
+    /// The global that a name means here, and whose it is. A package sees none of the script's: its words mean what they meant to
+    /// who wrote it.
     fn scoped(&self, name: &str) -> Option<(Scoped<'a>, &'a Global)> {
+        let packed = matches!(self.owner(self.here), Owner::Package(_));
         [Some(self.here), None].into_iter().find_map(|owner| {
             let global: &'a Global = self.globals.get(&(name, owner))?;
-            Some(((global.name.text.as_str(), owner), global))
+            let seen = owner.is_some() || !packed || self.in_library(global.name.span);
+            seen.then_some(((global.name.text.as_str(), owner), global))
         })
     }
 
@@ -201,7 +227,30 @@ impl<'a> Names<'a> {
     fn visible(&self, name: &str) -> impl Iterator<Item = &Declared<'a>> {
         let here = self.here;
         let declared = self.functions.get(name).map_or(&[][..], Vec::as_slice);
-        declared.iter().filter(move |declared| !declared.function.private || declared.origin == here)
+        declared
+            .iter()
+            .filter(move |declared| declared.origin == here || !declared.function.private && self.sees(declared.origin))
+    }
+
+    /// Whether an alias is for the files of its package only.
+    pub(crate) fn is_private_alias(&self, name: &ProbePoint) -> bool {
+        let words: Vec<&str> = name.components.iter().map(|component| component.name.text.as_str()).collect();
+        self.keeps_to_itself(&words.join(".")).is_some()
+    }
+
+    /// The package that has an alias of that name for its own files only.
+    pub(crate) fn keeps_to_itself(&self, alias: &str) -> Option<&str> {
+        self.packages.iter().find(|package| package.private.contains(alias)).map(|package| package.title.as_str())
+    }
+
+    /// Whether the file whose names are looked up sees what another has for others.
+    fn sees(&self, other: Origin) -> bool {
+        match (self.owner(self.here), self.owner(other)) {
+            (_, Owner::Library) => true,
+            (Owner::Package(viewer), Owner::Package(of)) => crate::tapset::uses(&self.packages, Some(viewer), of),
+            (viewer, Owner::Script | Owner::Directory) => !matches!(viewer, Owner::Package(_) | Owner::Library),
+            (viewer, Owner::Package(_)) => viewer != Owner::Library,
+        }
     }
 
     /// The functions that a call of that name with that many arguments means here, in the order in which they are tried.

@@ -15,18 +15,21 @@ struct Known<'a> {
     /// What each function returns.
     returns: &'a [Option<Type>],
     locals: &'a [Local],
+    /// The most bytes that a string of the script has.
+    longest: u32,
 }
 
 /// Writes the final types into every expression of the program.
 pub(crate) fn program(program: &mut Program) {
     let returns: Vec<Option<Type>> = program.functions.iter().map(|function| function.returns).collect();
     let globals = &program.globals;
+    let longest = program.limits.string.saturating_sub(1);
     for function in &mut program.functions {
-        let known = Known { globals, returns: &returns, locals: &function.locals };
+        let known = Known { globals, returns: &returns, locals: &function.locals, longest };
         known.block(&mut function.body);
     }
     for probe in &mut program.probes {
-        let known = Known { globals, returns: &returns, locals: &probe.locals };
+        let known = Known { globals, returns: &returns, locals: &probe.locals, longest };
         if let Some(condition) = &mut probe.condition {
             known.expr(condition);
         }
@@ -158,12 +161,13 @@ impl Known<'_> {
             }
             ExprKind::Format(format, operands) => {
                 operands.iter_mut().for_each(|e| self.expr(e));
-                splice(format, operands);
+                // All of it is cut where a part of it would be.
+                splice(format, operands, None);
                 Type::Text
             }
             ExprKind::Print(format, operands) => {
                 operands.iter_mut().for_each(|e| self.expr(e));
-                splice(format, operands);
+                splice(format, operands, Some(self.longest));
                 Type::Long
             }
             ExprKind::Call(id, args) => {
@@ -221,7 +225,7 @@ fn divided(each: Stmt) -> Vec<Stmt> {
     let mut parts: Vec<(Vec<Piece>, Vec<Expr>)> = vec![];
     for piece in format.pieces {
         let count = match &piece {
-            Piece::Text(_) => 0,
+            Piece::Text(_) | Piece::Open | Piece::Close(_) => 0,
             Piece::Conversion(conversion) => conversion.operands(),
         };
         if parts.last().is_none_or(|(_, given)| given.len() + count > MOST_OPERANDS) {
@@ -237,8 +241,9 @@ fn divided(each: Stmt) -> Vec<Stmt> {
 }
 
 /// Gives a plain `%s` the conversion of a number where its operand is one, and takes what is known or is itself made by
-/// a format into the format, so that no string need be made for it where the probe runs.
-fn splice(format: &mut Format, operands: &mut Vec<Expr>) {
+/// a format into the format, so that no string need be made for it where the probe runs. What would be cut at `longest` as a
+/// string of its own still is.
+fn splice(format: &mut Format, operands: &mut Vec<Expr>, longest: Option<u32>) {
     let mut pieces: Vec<Piece> = Vec::with_capacity(format.pieces.len());
     let mut kept = Vec::with_capacity(operands.len());
     let mut given = std::mem::take(operands).into_iter();
@@ -249,6 +254,10 @@ fn splice(format: &mut Format, operands: &mut Vec<Expr>) {
                 continue;
             }
             Piece::Conversion(conversion) => conversion,
+            other => {
+                pieces.push(other);
+                continue;
+            }
         };
         for _ in 1..conversion.operands() {
             kept.extend(given.next());
@@ -262,7 +271,19 @@ fn splice(format: &mut Format, operands: &mut Vec<Expr>) {
             && conversion.width == Extent::None
             && conversion.precision == Extent::None;
         match conversion.kind {
-            ConversionKind::Text if plain => put(operand, &mut pieces, &mut kept),
+            ConversionKind::Text if plain => {
+                let mut inner = vec![];
+                put(operand, &mut inner, &mut kept);
+                let cut = longest.filter(|most| may_exceed(&inner, *most));
+                pieces.extend(cut.map(|_| Piece::Open));
+                for piece in inner {
+                    match piece {
+                        Piece::Text(text) => append(&mut pieces, text),
+                        other => pieces.push(other),
+                    }
+                }
+                pieces.extend(cut.map(Piece::Close));
+            }
             _ => {
                 pieces.push(Piece::Conversion(conversion));
                 kept.push(operand);
@@ -271,6 +292,32 @@ fn splice(format: &mut Format, operands: &mut Vec<Expr>) {
     }
     *operands = kept;
     format.pieces = pieces;
+}
+
+/// Whether what the pieces of one string write may have more bytes than that. A string alone has not.
+fn may_exceed(pieces: &[Piece], most: u32) -> bool {
+    if let [Piece::Conversion(_)] = pieces {
+        return false;
+    }
+    let bound = |piece: &Piece| match piece {
+        Piece::Text(text) => text.len() as u64,
+        Piece::Open | Piece::Close(_) => 0,
+        Piece::Conversion(conversion) => match (conversion.kind, conversion.width, conversion.precision) {
+            (ConversionKind::Text | ConversionKind::Memory | ConversionKind::MemoryHex, ..)
+            | (_, Extent::Operand, _)
+            | (_, _, Extent::Operand) => u64::from(most),
+            // The longest number is octal, with its sign or mark.
+            (_, width, precision) => 24 + fixed(width).max(fixed(precision)),
+        },
+    };
+    pieces.iter().map(bound).sum::<u64>() > u64::from(most)
+}
+
+fn fixed(extent: Extent) -> u64 {
+    match extent {
+        Extent::Fixed(count) => u64::from(count),
+        _ => 0,
+    }
 }
 
 /// Adds an operand of a plain `%s`.
@@ -288,7 +335,7 @@ fn put(operand: Expr, pieces: &mut Vec<Piece>, kept: &mut Vec<Expr>) {
             for piece in format.pieces {
                 match piece {
                     Piece::Text(text) => append(pieces, text),
-                    conversion => pieces.push(conversion),
+                    other => pieces.push(other),
                 }
             }
             kept.extend(operands);

@@ -1,30 +1,67 @@
-//! Tapsets: files of definitions that a script may use without naming the file, as those of SystemTap's `-I`.
+//! Tapsets: files of definitions that a script may use without naming the file. There are two kinds: the directories of SystemTap's
+//! `-I`, whose files are as the script's own, and packages, whose files share names that nobody else sees.
 //!
 //! An index of names, made without parsing, says which file may have a definition; what the script needs is parsed, and what
 //! that needs in turn. Must never read a file (whoever has the text gives it), and never let a file that nobody needs cost
 //! more than its words, or be complained of.
 
 use crate::elaboration::Elaboration;
+use crate::names::Owner;
 use crate::scan::{self, Node};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use systap_diagnostics::{Diagnostic, Severity};
-use systap_kernel::glob;
+use systap_kernel::{Kernel, glob};
 use systap_syntax::ast::{ExprKind, File, ForeachOver, FunctionBody, Item, ProbePoint, StatementKind};
-use systap_syntax::{ParseOptions, SyntaxKind, parse, tokens};
+use systap_syntax::{Macros, ParseOptions, SyntaxKind, parse, parse_macros, tokens};
 
 /// Gives the text of tapset files.
 pub trait TapsetSource {
     /// All files, in the order in which they are searched.
     fn files(&self) -> &[TapsetFile];
+
+    /// The packages that the files are of.
+    fn packages(&self) -> &[TapsetPackage] {
+        &[]
+    }
+
+    /// What is false on that kernel of the condition that a file is under.
+    fn refused(&self, _file: &TapsetFile, _kernel: &Kernel) -> Option<String> {
+        None
+    }
+
+    /// Whether it is to be looked at even for a script that finds all it names in the library: a directory's file can stand in for
+    /// what is built in, a package's cannot.
+    fn always(&self) -> bool {
+        true
+    }
 }
 
 /// A file of a tapset.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TapsetFile {
     /// What messages call it.
     pub name: String,
     /// All of it.
     pub text: String,
+    /// The package that it is of, by number.
+    pub package: Option<usize>,
+}
+
+/// A package: its files see each other's names, and nobody else sees those that are not for others.
+#[derive(Clone, Debug, Default)]
+pub struct TapsetPackage {
+    /// Its name and version, for messages.
+    pub title: String,
+    /// Its name.
+    pub name: String,
+    /// Files of macros, for its own files.
+    pub macros: Vec<TapsetFile>,
+    /// The packages whose names it may use.
+    pub uses: Vec<String>,
+    /// Aliases that are for its own files.
+    pub private: HashSet<String>,
+    /// What is to be said to who uses an alias.
+    pub deprecated: HashMap<String, String>,
 }
 
 /// The tapsets of a run, and how their files are parsed.
@@ -42,67 +79,101 @@ impl std::fmt::Debug for Tapsets<'_> {
     }
 }
 
-/// Which files have, or may have, a definition of a name. A branch that the preprocessor will drop counts too.
-#[derive(Debug, Default)]
-struct Index<'t> {
-    /// Functions and global variables.
-    words: HashMap<&'t str, Vec<usize>>,
-    /// Aliases: the words of the name, and the file.
-    aliases: Vec<(Vec<&'t str>, usize)>,
+/// A declaration that a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    file: usize,
+    /// Whether only files of its own package see it.
+    private: bool,
 }
 
-impl<'t> Index<'t> {
-    fn of(files: &'t [TapsetFile]) -> Self {
-        let mut index = Index::default();
+/// Which files have, or may have, a definition of a name. A branch that the preprocessor will drop counts too.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// Functions and global variables.
+    words: HashMap<String, Vec<Place>>,
+    /// Aliases: the words of the name, and the file.
+    aliases: Vec<(Vec<String>, usize)>,
+    /// The package of each file.
+    packages: Vec<Option<usize>>,
+}
+
+impl Index {
+    fn of(files: &[TapsetFile]) -> Self {
+        let mut index = Index { packages: files.iter().map(|file| file.package).collect(), ..Index::default() };
         for (number, file) in files.iter().enumerate() {
             index.add(number, &file.text);
         }
         index
     }
 
-    fn add(&mut self, number: usize, text: &'t str) {
+    fn add(&mut self, number: usize, text: &str) {
+        let packed = self.packages.get(number).is_some_and(Option::is_some);
         // What kind of declaration the next word belongs to; a `global` has several.
         let mut declares = None;
-        let mut alias = vec![];
+        let mut private = false;
+        let mut alias: Vec<&str> = vec![];
         let mut depth = 0_usize;
         for (kind, token) in tokens(text).filter(|(kind, _)| !kind.is_trivia()) {
             match kind {
                 SyntaxKind::LeftBrace => (depth, declares) = (depth + 1, None),
                 SyntaxKind::RightBrace => depth = depth.saturating_sub(1),
+                SyntaxKind::PrivateKw => private = packed,
                 SyntaxKind::FunctionKw | SyntaxKind::GlobalKw | SyntaxKind::ProbeKw => {
+                    // The variables of a package are its own.
+                    private |= packed && kind == SyntaxKind::GlobalKw;
                     declares = Some(kind);
                     alias.clear();
                 }
                 SyntaxKind::Equals | SyntaxKind::PlusEquals if declares == Some(SyntaxKind::ProbeKw) => {
-                    self.aliases.push((std::mem::take(&mut alias), number));
+                    self.aliases.push((alias.drain(..).map(str::to_owned).collect(), number));
                 }
                 _ if declares == Some(SyntaxKind::ProbeKw) && is_word(kind) => alias.push(token),
                 _ if declares.is_some() && is_word(kind) => {
-                    let files = self.words.entry(token).or_default();
-                    if files.last() != Some(&number) {
-                        files.push(number);
+                    let places = self.words.entry(token.to_owned()).or_default();
+                    if places.last().is_none_or(|last| last.file != number) {
+                        places.push(Place { file: number, private });
                     }
                     if declares == Some(SyntaxKind::FunctionKw) {
-                        declares = None;
+                        (declares, private) = (None, false);
                     }
                 }
+                _ if declares == Some(SyntaxKind::ProbeKw) => private = false,
                 _ => {}
             }
         }
     }
 
-    /// The files that a file's words may need.
-    fn needed_by(&self, file: &File) -> BTreeSet<usize> {
+    /// The names of all aliases.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = String> {
+        self.aliases.iter().map(|(words, _)| words.join("."))
+    }
+
+    /// The files that a file of that package, or of none, may need for its words.
+    fn needed_by(&self, file: &File, viewer: Option<usize>, packages: &[TapsetPackage]) -> BTreeSet<usize> {
+        let sees = |place: &Place| match (self.packages[place.file], viewer) {
+            (None, _) => viewer.is_none(),
+            (Some(of), Some(viewer)) if of == viewer => true,
+            (Some(of), viewer) => !place.private && uses(packages, viewer, of),
+        };
         let mut needed = BTreeSet::new();
         for word in words(file) {
-            needed.extend(self.words.get(word).into_iter().flatten());
+            let places = self.words.get(word).into_iter().flatten();
+            needed.extend(places.filter(|place| sees(place)).map(|place| place.file));
         }
         for point in points(file) {
             let fitting = self.aliases.iter().filter(|(name, _)| may_mean(point, name));
-            needed.extend(fitting.map(|(_, file)| *file));
+            let files = fitting.map(|(_, file)| *file);
+            needed.extend(files.filter(|file| sees(&Place { file: *file, private: false })));
         }
         needed
     }
+}
+
+/// Whether what stands in that package, or in none, may use what another package has for others.
+pub(crate) fn uses(packages: &[TapsetPackage], viewer: Option<usize>, of: usize) -> bool {
+    let Some(viewer) = viewer.and_then(|viewer| packages.get(viewer)) else { return viewer.is_none() };
+    packages.get(of).is_some_and(|package| viewer.uses.contains(&package.name))
 }
 
 /// Whether a token can be a part of a name.
@@ -111,7 +182,7 @@ fn is_word(kind: SyntaxKind) -> bool {
 }
 
 /// Whether a point may be of an alias of that name, arguments left aside.
-fn may_mean(point: &ProbePoint, name: &[&str]) -> bool {
+fn may_mean(point: &ProbePoint, name: &[String]) -> bool {
     let mut given = point.components.iter().map(|component| component.name.text.as_str());
     for word in name {
         match given.next() {
@@ -132,10 +203,41 @@ fn points(file: &File) -> impl Iterator<Item = &ProbePoint> {
     })
 }
 
+/// Whether a script names a point or calls a function that is not built in.
+pub(crate) fn are_asked_for(script: &[File]) -> bool {
+    let own: HashSet<&str> = script.iter().flat_map(|file| &file.items).filter_map(own_function).collect();
+    let known =
+        |name: &str| own.contains(name) || crate::builtin::names().chain(crate::library::names()).any(|of| of == name);
+    let mut unknown = false;
+    for file in script {
+        unknown |= points(file).any(|point| !crate::probe::is_of_a_family(point));
+        each_node(file, |node| {
+            if let Node::Expr(expr) = node
+                && let ExprKind::Call { function, .. } = &expr.kind
+            {
+                unknown |= !known(&function.text) && !crate::check::output_names().contains(&function.text.as_str());
+            }
+        });
+    }
+    unknown
+}
+
+fn own_function(item: &Item) -> Option<&str> {
+    match item {
+        Item::Function(function) => Some(&function.name.text),
+        _ => None,
+    }
+}
+
 /// Every word of a file that may be a function's or a global's name.
 pub(crate) fn words<'a>(file: &'a File) -> HashSet<&'a str> {
     let mut words: HashSet<&'a str> = HashSet::new();
-    let mut visit = |node: Node<'a>| words.extend(word_of(node));
+    each_node(file, |node| words.extend(word_of(node)));
+    words
+}
+
+/// Visits every node of the bodies and conditions of a file.
+fn each_node<'a>(file: &'a File, mut visit: impl FnMut(Node<'a>)) {
     for item in &file.items {
         let (blocks, points): (Vec<_>, &[ProbePoint]) = match item {
             Item::Function(function) => match &function.body {
@@ -149,7 +251,6 @@ pub(crate) fn words<'a>(file: &'a File) -> HashSet<&'a str> {
         blocks.into_iter().for_each(|block| scan::block(block, &mut visit));
         points.iter().filter_map(|point| point.condition.as_ref()).for_each(|expr| scan::expr(expr, &mut visit));
     }
-    words
 }
 
 fn word_of(node: Node<'_>) -> Option<&str> {
@@ -170,17 +271,38 @@ fn word_of(node: Node<'_>) -> Option<&str> {
     }
 }
 
+/// The name of a point that is words only, as an alias is named.
+fn plain_name(point: &ProbePoint) -> Option<String> {
+    let plain = point.components.iter().all(|component| component.arg.is_none());
+    let words: Vec<&str> = point.components.iter().map(|component| component.name.text.as_str()).collect();
+    plain.then(|| words.join("."))
+}
+
 impl<'a> Elaboration<'a> {
     /// Takes in the tapset files that the script needs, and those that these need.
     pub(crate) fn read_tapsets(&mut self, tapsets: &Tapsets<'_>, script: &'a [File]) {
-        let files = tapsets.source.files();
-        let index = Index::of(files);
-        let mut open: Vec<&'a File> = script.iter().collect();
+        let (files, packages) = (tapsets.source.files(), tapsets.source.packages());
+        let index = self.library.index(|| Index::of(files));
+        self.names.packages = packages.to_vec();
+        script.iter().for_each(|file| self.remark_on_aliases(file, packages));
+        let mut open: Vec<(&'a File, Option<usize>)> = script.iter().map(|file| (file, None)).collect();
         let mut taken: HashSet<usize> = HashSet::new();
-        while let Some(file) = open.pop() {
-            for number in index.needed_by(file) {
+        while let Some((file, viewer)) = open.pop() {
+            for number in index.needed_by(file, viewer, packages) {
                 let (Some(cell), Some(text)) = (self.library.tapset(number), files.get(number)) else { continue };
                 if !taken.insert(number) {
+                    continue;
+                }
+                if let Some(part) = tapsets.source.refused(text, self.kernel) {
+                    let title = text.package.and_then(|package| packages.get(package)).map_or("", |of| &of.title);
+                    let why =
+                        format!("the tapset {title} has it only for kernels where {part}, which is not so on this one");
+                    let aliases =
+                        index.aliases.iter().filter(|(_, file)| *file == number).map(|(name, _)| name.join("."));
+                    let functions =
+                        index.words.iter().filter(|(_, places)| places.iter().any(|place| place.file == number));
+                    let names = aliases.chain(functions.map(|(name, _)| name.clone()));
+                    names.for_each(|name| _ = self.names.refused.entry(name).or_insert_with(|| why.clone()));
                     continue;
                 }
                 let (id, file) = match cell.get() {
@@ -188,7 +310,10 @@ impl<'a> Elaboration<'a> {
                     Some(known) => known,
                     None => {
                         let id = self.sources.add(text.name.as_str(), text.text.as_str());
-                        let parsed = parse(self.sources, id, &tapsets.parse);
+                        let of_package = text.package.and_then(|package| packages.get(package));
+                        let macros = of_package.map(|package| self.macros_of(package, id, tapsets));
+                        let library = macros.as_ref().or(tapsets.parse.library);
+                        let parsed = parse(self.sources, id, &ParseOptions { library, ..tapsets.parse.clone() });
                         let mut found = parsed.diagnostics.into_iter();
                         if let Some(first) = found.find(|found| found.severity == Severity::Error) {
                             let said = format!(
@@ -204,8 +329,43 @@ impl<'a> Elaboration<'a> {
                 };
                 let first = self.names.tapsets_from.get_or_insert(*id);
                 *first = (*first).min(*id);
-                self.take_in(file);
-                open.push(file);
+                self.take_in(file, text.package.map_or(Owner::Directory, Owner::Package));
+                open.push((file, text.package));
+            }
+        }
+    }
+
+    /// The macros that a package's file finds: its package's, the library's, and what else all files find.
+    fn macros_of(
+        &mut self,
+        package: &TapsetPackage,
+        file: systap_diagnostics::FileId,
+        tapsets: &Tapsets<'_>,
+    ) -> Macros {
+        let mut all = Macros::default();
+        for text in &package.macros {
+            let id = self.sources.add(text.name.as_str(), text.text.as_str());
+            let (found, findings) =
+                parse_macros(self.sources, id, &ParseOptions { library: None, ..tapsets.parse.clone() });
+            all.extend(found);
+            findings.into_iter().for_each(|finding| self.report(finding));
+        }
+        let (found, findings) = crate::macros(self.sources, file);
+        all.extend(found.unwrap_or_default());
+        findings.into_iter().for_each(|finding| self.report(finding));
+        all
+    }
+
+    /// What a script's points are told by the packages that have aliases of that name.
+    fn remark_on_aliases(&mut self, script: &File, packages: &[TapsetPackage]) {
+        for point in points(script) {
+            let Some(name) = plain_name(point) else { continue };
+            for package in packages {
+                if let Some(said) = package.deprecated.get(&name) {
+                    let finding =
+                        Diagnostic::warning("deprecated-alias", point.span, format!("the alias `{name}` is to go"));
+                    self.report(finding.with_note(format!("{}: {said}", package.title)));
+                }
             }
         }
     }
@@ -217,7 +377,7 @@ mod tests {
     use systap_diagnostics::Sources;
 
     fn file(name: &str, text: &str) -> TapsetFile {
-        TapsetFile { name: name.to_owned(), text: text.to_owned() }
+        TapsetFile { name: name.to_owned(), text: text.to_owned(), package: None }
     }
 
     #[test]
@@ -233,7 +393,7 @@ mod tests {
             let id = sources.add("t", script);
             let parsed = parse(&mut sources, id, &ParseOptions::default());
             assert_eq!(parsed.diagnostics, [], "{script}");
-            index.needed_by(&parsed.file).into_iter().collect::<Vec<_>>()
+            index.needed_by(&parsed.file, None, &[]).into_iter().collect::<Vec<_>>()
         };
         assert_eq!(needed("probe begin { println(f(1)) }"), [0]);
         assert_eq!(needed("probe begin { h() }"), [0]);

@@ -17,6 +17,10 @@ pub enum Piece {
     Text(Vec<u8>),
     /// An operand to write.
     Conversion(Conversion),
+    /// What follows, up to the [`Piece::Close`] that belongs to it, is one string of the script.
+    Open,
+    /// That string ends: it has at most so many bytes, and what is more is cut off.
+    Close(u32),
 }
 
 /// How to write an operand.

@@ -322,8 +322,8 @@ pub enum ExprKind {
     Step { increment: bool, prefix: bool, target: Box<Expr> },
     /// `[k1, *] in a`; `None` stands for `*`.
     In { keys: Vec<Option<Expr>>, array: Name },
-    /// `@count(s)`; the shift of `@variance(s, shift)`, with its place.
-    Aggregate { function: AggregateFn, stat: Box<Expr>, shift: Option<(u8, Span)> },
+    /// `@count(s)`; the shift of `@variance(s, shift)`, any number, with its place.
+    Aggregate { function: AggregateFn, stat: Box<Expr>, shift: Option<(i64, Span)> },
     /// `@hist_log(s)`, `@hist_linear(s, start, stop, interval)`, perhaps indexed by a bucket.
     Histogram { stat: Box<Expr>, linear: Option<[i64; 3]>, bucket: Option<Box<Expr>> },
     /// A target variable or a typed view, with what follows it.
@@ -343,7 +343,7 @@ pub enum ExprKind {
 /// `&$base->member[index]$$`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// `&` in front: the address, not the value.
+    /// `&` in front: the address, not the value. The base may be a value that has none.
     pub address: bool,
     /// Where it starts from.
     pub base: TargetBase,

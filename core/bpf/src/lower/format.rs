@@ -58,6 +58,8 @@ impl Lower<'_, '_> {
                         break;
                     }
                 },
+                // Only what is printed, on the user side, has strings within it.
+                Piece::Open | Piece::Close(_) => {}
                 Piece::Conversion(conversion) => {
                     let width = self.extent(conversion.width, &mut operands)?;
                     let precision = self.extent(conversion.precision, &mut operands)?;

@@ -89,14 +89,25 @@ impl<'a> Elaboration<'a> {
         span: Span,
         function: ast::AggregateFn,
         stat: &'a ast::Expr,
-        shift: Option<(u8, Span)>,
+        shift: Option<(i64, Span)>,
     ) -> Typed {
         let place = self.aggregate_place(scope, stat, "ask");
         let function = aggregate_function(function);
         let Some((place, id)) = place else { return Typed::unknown(span) };
         self.state(id).read = true;
+        let shift = shift.map(|(bits, at)| (self.shift(bits, at), at));
         self.asked(id, function, shift.unwrap_or((0, span)));
         Typed::new(build::expr(span, Type::Long, ExprKind::Aggregate { function, place }))
+    }
+
+    /// The bit shift of a variance; 0, after a report, for one that is none.
+    fn shift(&mut self, bits: i64, at: Span) -> u8 {
+        if !(0..=62).contains(&bits) {
+            let message = format!("the shift of `@variance` is from 0 to 62, not {bits}");
+            self.report(Diagnostic::error("shift-out-of-range", at, message));
+            return 0;
+        }
+        bits as u8
     }
 
     /// Notes what is asked of an aggregate.

@@ -23,10 +23,13 @@ impl<'a> Elaboration<'a> {
         used: bool,
     ) -> Typed {
         let value = self.value(scope, value);
-        if let ast::ExprKind::Target(chain) = &target.kind
-            && self.settable_target(scope, chain).is_none()
-        {
-            return self.write_target(scope, span, target, op, value);
+        if let ast::ExprKind::Target(chain) = &target.kind {
+            match self.settable_target(scope, chain) {
+                None => return self.write_target(scope, span, target, op, value),
+                // Text may grow.
+                Some(_) if op.is_some_and(|op| op != ast::BinaryOp::Concat) => return self.only_assigned(span),
+                Some(_) => {}
+            }
         }
         let Some((place, ty)) = self.assignable(scope, target, used && op.is_some()) else {
             return Typed::unknown(span);
@@ -79,9 +82,10 @@ impl<'a> Elaboration<'a> {
         target: &'a ast::Expr,
         used: bool,
     ) -> Typed {
-        if let ast::ExprKind::Target(chain) = &target.kind
-            && self.settable_target(scope, chain).is_none()
-        {
+        if let ast::ExprKind::Target(chain) = &target.kind {
+            if self.settable_target(scope, chain).is_some() {
+                return self.only_assigned(span);
+            }
             let one = Typed::new(build::long(span, 1));
             return self.write_target(scope, span, target, Some(ast::BinaryOp::Add), one);
         }

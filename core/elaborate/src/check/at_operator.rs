@@ -10,7 +10,6 @@ use crate::probe;
 use crate::registers;
 use crate::scope::{Registers, Scope};
 use crate::types::Ty;
-use std::ops::Range;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::intrinsic::Context;
 use systap_ir::program::{CompareOp, Expr, ExprKind, Place, Space, Type, Width};
@@ -41,42 +40,18 @@ impl<'a> Elaboration<'a> {
             return Typed::new(build::long(span, i64::from(facts.written.contains(written.as_str()))));
         }
         let found = match word {
-            // That this takes guru mode is the parser's to say.
+            // That some take guru mode is the parser's to say, and what each must be given.
             "const" => self.constant(word, span, args),
             "enum" => self.enumerator(word, span, args),
             "enumname" => self.enumerator_name(scope, span, args),
-            "kderef" if self.expert(span, word) => self.raw_load(scope, word, span, args, Space::Kernel),
-            "uderef" if self.expert(span, word) => self.raw_load(scope, word, span, args, Space::User),
-            "kregister" | "uregister" if self.expert(span, word) => self.raw_register(scope, word, span, args),
+            "kderef" => self.raw_load(scope, word, span, args, Space::Kernel),
+            "uderef" => self.raw_load(scope, word, span, args, Space::User),
+            "kregister" | "uregister" => self.raw_register(scope, word, span, args),
             "perf" => self.counter(scope, word, span, args),
             // The parser has reported it.
             _ => None,
         };
         found.unwrap_or_else(|| Typed::unknown(span))
-    }
-
-    /// Whether the script may use what only an expert should; an error otherwise.
-    fn expert(&mut self, span: Span, word: &str) -> bool {
-        if self.guru || self.names.in_library(span) {
-            return true;
-        }
-        let message = format!("`@{word}` is for guru mode only");
-        let finding = Diagnostic::error("needs-guru", span, message);
-        self.report(finding.with_help("run with -g, if you know what it does"));
-        false
-    }
-
-    /// Reports that an operator has the wrong number of arguments.
-    fn count_of_arguments(&mut self, word: &str, span: Span, args: &[ast::Expr], wanted: Range<usize>) -> Option<()> {
-        if wanted.contains(&args.len()) {
-            return Some(());
-        }
-        let (least, most) = (wanted.start, wanted.end - 1);
-        let takes =
-            if least == most { super::count(least, "argument") } else { format!("{least} to {most} arguments") };
-        let message = format!("`@{word}` takes {takes}, and here are {}", args.len());
-        self.report(Diagnostic::error("argument-count", span, message));
-        None
     }
 
     /// An argument that must be a string written out.
@@ -107,7 +82,6 @@ impl<'a> Elaboration<'a> {
 
     /// `@const("TOKEN")`
     fn constant(&mut self, word: &str, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
-        self.count_of_arguments(word, span, args, 1..2)?;
         let [arg] = args else { return None };
         let text = String::from_utf8_lossy(self.literal_text(word, arg)?);
         let token = text.trim();
@@ -131,7 +105,6 @@ impl<'a> Elaboration<'a> {
 
     /// `@enum("NAME"[, "module"])`
     fn enumerator(&mut self, word: &str, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
-        self.count_of_arguments(word, span, args, 1..3)?;
         let arg = args.first()?;
         let name = String::from_utf8_lossy(self.literal_text(word, arg)?);
         if let Some(module) = args.get(1) {
@@ -149,7 +122,6 @@ impl<'a> Elaboration<'a> {
 
     /// `@enumname(value[, "type"[, "module"]])`
     fn enumerator_name(&mut self, scope: &mut Scope<'a>, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
-        self.count_of_arguments("enumname", span, args, 1..4)?;
         let value = self.value(scope, args.first()?);
         self.expect(&value, Ty::LONG, || "what `@enumname` is given".to_string());
         let ty = match args.get(1) {
@@ -213,7 +185,6 @@ impl<'a> Elaboration<'a> {
         args: &'a [ast::Expr],
         space: Space,
     ) -> Option<Typed> {
-        self.count_of_arguments(word, span, args, 2..3)?;
         let [size, address] = args else { return None };
         let address = self.value(scope, address);
         self.expect(&address, Ty::LONG, || format!("the address that `@{word}` is given"));
@@ -229,7 +200,6 @@ impl<'a> Elaboration<'a> {
 
     /// `@kregister(number)` and `@uregister(number)`
     fn raw_register(&mut self, scope: &mut Scope<'a>, word: &str, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
-        self.count_of_arguments(word, span, args, 1..2)?;
         let [arg] = args else { return None };
         let number = self.literal_number(word, arg)?;
         let value = self.dwarf_register(scope, span, number, word == "uregister")?;
@@ -238,7 +208,6 @@ impl<'a> Elaboration<'a> {
 
     /// `@perf("name")`
     fn counter(&mut self, scope: &Scope<'a>, word: &str, span: Span, args: &'a [ast::Expr]) -> Option<Typed> {
-        self.count_of_arguments(word, span, args, 1..2)?;
         let [arg] = args else { return None };
         let name = self.literal_text(word, arg)?;
         let counts = |component: &ast::Component| {

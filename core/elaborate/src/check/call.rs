@@ -96,6 +96,9 @@ impl<'a> Elaboration<'a> {
         if arities.is_empty() {
             let finding =
                 Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
+            if let Some(why) = self.names.refused.get(name) {
+                return self.report(finding.with_note(why));
+            }
             if let Some(instead) = crate::dropped::instead_of(name) {
                 return self.report(finding.with_help(instead));
             }

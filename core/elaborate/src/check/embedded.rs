@@ -3,11 +3,9 @@
 //! Must never look into C code but for the marks in its comments.
 
 use super::Typed;
-use super::operator::{Operation, operation};
 use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::{EventFacts, Scope};
-use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{ExprKind, Type};
 use systap_syntax::ast::{self, Embedded};
@@ -29,7 +27,15 @@ impl<'a> Elaboration<'a> {
         Typed::new(build::expr(code.span, ty, ExprKind::Embedded))
     }
 
-    /// `$x = value`, `$x->y += value`.
+    /// Reports a compound assignment to a target variable, or a `++` of it.
+    pub(super) fn only_assigned(&mut self, span: Span) -> Typed {
+        let message = "a target variable is only assigned to by `=`";
+        let finding = Diagnostic::error("not-assignable", span, message);
+        self.report(finding.with_help("write the change out: `$x = $x + 1`"));
+        Typed::unknown(span)
+    }
+
+    /// `$x = value`; a compound assignment is refused.
     pub(super) fn write_target(
         &mut self,
         scope: &mut Scope<'a>,
@@ -62,16 +68,11 @@ impl<'a> Elaboration<'a> {
             self.report(Diagnostic::error("not-assignable", target.span, message));
             return Typed::unknown(span);
         }
-        let place = self.value(scope, target);
-        let wanted = match op.map(operation) {
-            None => place.ty,
-            Some((Operation::Concat, _)) => Ty::TEXT,
-            Some(_) => Ty::LONG,
-        };
         if op.is_some() {
-            self.expect(&place, wanted, || "what is changed".to_string());
+            return self.only_assigned(span);
         }
-        self.expect(&value, wanted, || "what is assigned to a target variable".to_string());
+        let place = self.value(scope, target);
+        self.expect(&value, place.ty, || "what is assigned to a target variable".to_string());
         let ty = place.ty;
         let kind = ExprKind::WriteTarget { target: Box::new(place.expr), value: Box::new(value.expr) };
         Typed::of(build::expr(span, Type::Long, kind), ty)

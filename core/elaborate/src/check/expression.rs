@@ -104,12 +104,12 @@ impl<'a> Elaboration<'a> {
 
     /// Whether the thing exists on this kernel, at this probe point.
     pub(crate) fn is_defined(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> bool {
-        if let ast::ExprKind::Name(name) = &e.kind {
-            if scope.find(name).is_some() || self.names.global(name).is_some() {
-                return true;
-            }
-            let mut offered = None;
-            return self.succeeds(|this| offered = this.offered(scope, name, e.span)) && offered.is_some();
+        use ast::ExprKind as Kind;
+        if !matches!(e.kind, Kind::Target(_) | Kind::Entry(_) | Kind::Defined(_) | Kind::AtCall { .. } | Kind::Missing)
+        {
+            let message = "`@defined` is asked of a target variable, `@cast`, `@var` or a member";
+            self.report(Diagnostic::error("defined-operand", e.span, message));
+            return false;
         }
         if self.trials >= MOST_TRIALS {
             // Each level may be looked at more than once.

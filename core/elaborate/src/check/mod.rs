@@ -114,7 +114,6 @@ impl Elaboration<'_> {
 }
 
 /// The names of the functions that write and format.
-#[cfg(test)]
 pub(crate) fn output_names() -> &'static [&'static str] {
     &print::NAMES
 }

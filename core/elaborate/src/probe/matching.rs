@@ -184,7 +184,13 @@ impl Mismatch {
         }
         if self.before.is_empty() {
             let message = format!("there is no probe point `{name}`");
-            return unknown(CODE, at.name.span, message, name, words.iter().copied().chain(aliases));
+            return unknown(
+                CODE,
+                at.name.span,
+                message,
+                name,
+                words.iter().copied().chain(aliases).filter(|word| *word != name),
+            );
         }
         let message = format!("a probe point cannot go on with `{name}` here");
         let finding = unknown(CODE, at.name.span, message, name, words.iter().copied());

@@ -152,7 +152,8 @@ impl<'a> Elaboration<'a> {
         next.components = point.components.iter().chain(suffix).cloned().collect();
         next.conditions.extend(&point.condition);
         let aliases = |accept: &dyn Fn(&[Component]) -> bool| -> Vec<(usize, &'a Alias)> {
-            let named = self.names.aliases.iter().filter(|(name, _)| accept(&name.components));
+            let seen = |name: &ProbePoint| !next.through.is_empty() || !self.names.is_private_alias(name);
+            let named = self.names.aliases.iter().filter(|(name, _)| accept(&name.components) && seen(name));
             named.map(|(name, alias)| (name.components.len(), *alias)).collect()
         };
         // A name as it is goes before a shorter one that the rest is handed on by.
@@ -257,12 +258,31 @@ impl<'a> Elaboration<'a> {
             return false;
         }
         self.handler_left_out = true;
+        let name = text_of(&point.components);
+        if let Some(title) = self.names.keeps_to_itself(&name) {
+            let said = format!("the alias `{name}` is for the scripts of the tapset {title} only");
+            finding = Diagnostic::error("private-alias", point.span, said);
+        } else if let Some(why) = self.names.refused.get(&name) {
+            let said = format!("the alias `{name}` has no probe point on this kernel");
+            finding = Diagnostic::error("alias-not-here", point.span, said).with_note(why);
+        } else if finding.code == "unknown-probe-point" && finding.label.is_empty() {
+            let aliases: Vec<String> = self.library.known_aliases().collect();
+            if let Some(near) = nearest(&name, aliases.iter().map(String::as_str)) {
+                finding = finding.with_label(format!("did you mean `{near}`?"));
+            }
+        }
         if !point.through.is_empty() && finding.span != Some(point.span) {
             finding = finding.with_secondary(point.span, "used here");
         }
         self.report(finding);
         false
     }
+}
+
+/// Whether a point is of a family, by its words.
+pub(crate) fn is_of_a_family(point: &ProbePoint) -> bool {
+    let wild = point.components.first().is_none_or(matching::is_wildcard);
+    !wild && matching::find(point.span, &point.components, std::iter::empty()).is_ok()
 }
 
 /// Components as a script would have them.

@@ -53,6 +53,8 @@ pub(super) fn input<'a>(_: &mut Elaboration<'a>, point: &Point<'a>) -> Resolutio
     let Some(kind) = point.at(1) else { return Ok(vec![]) };
     let mut resolved = resolved(point, "handlers of input");
     if let EventFacts::Values(values) = &mut resolved.facts {
+        // What was typed is only read.
+        values.iter_mut().for_each(|each| each.settable = false);
         let value = build::text(point.span, "");
         values.push(OfferedValue { name: kind.name.text.clone(), value, pointee: None, settable: false });
     }

@@ -115,6 +115,12 @@ impl<'a> Elaboration<'a> {
             self.report(Diagnostic::error("not-a-struct", name.span, message));
             return Some(Typed::unknown(name.span));
         }
+        if found.settable && found.value.ty == Type::Text && self.trials == 0 {
+            let message = format!("`{}` is what this handler says, and is only written here", name.text);
+            let finding = Diagnostic::error("unknown-target-variable", name.span, message);
+            self.report(finding.with_help("collect the text in a variable of your own, and assign that"));
+            return Some(Typed::new(build::text(name.span, "")));
+        }
         let value = match scope.find(&name.text) {
             Some(local) => build::expr(name.span, found.value.ty, ExprKind::Read(Place::Local(local))),
             None => found.value.clone(),
@@ -152,6 +158,12 @@ impl<'a> Elaboration<'a> {
             TargetBase::Var { name, module } => {
                 let address = target.address && target.path.is_empty();
                 self.global_variable(span, name, module.as_deref(), address)
+            }
+            TargetBase::Value(value) if target.address && target.path.is_empty() => {
+                self.value(scope, value);
+                let message = "`&` takes the address of a target variable, `@cast`, `@var` or a member";
+                self.report(Diagnostic::error("no-address", span, message));
+                None
             }
             TargetBase::Value(value) => {
                 let typed = self.value(scope, value);

@@ -40,9 +40,21 @@ fn timers() {
     };
     assert_eq!(period("timer.s(2)"), (2_000_000_000, 0));
     assert_eq!(period("timer.msec(5).randomize(1)"), (5_000_000, 1_000_000));
-    assert_eq!(period("timer.us(7)"), (7_000, 0));
-    assert_eq!(period("timer.nsec(9)"), (9, 0));
+    assert_eq!(period("timer.us(700)"), (700_000, 0));
+    assert_eq!(period("timer.nsec(900000).randomize(0)"), (900_000, 0));
     assert_eq!(period("timer.hz(4)"), (250_000_000, 0));
+    for (point, at) in [
+        ("us(99)", "1:16"),
+        ("ns(99999)", "1:16"),
+        ("s(86401)", "1:15"),
+        ("hz(10001)", "1:16"),
+        ("jiffies(1000001)", "1:21"),
+        ("ms(1).randomize(2)", "1:29"),
+        ("ms(5).randomize(-1)", "1:29"),
+    ] {
+        let shown = show(&format!("probe timer.{point} {{ println(1) }}"));
+        assert!(shown.contains(&format!("t:{at} ")) && shown.contains("error[probe-argument]"), "{shown}");
+    }
     // The tests' kernel ticks 250 times a second.
     assert_eq!(period("timer.jiffies(3)"), (12_000_000, 0));
     assert_eq!(events("probe timer.profile { }")[0].1, Event::Profile { hz: 250 });

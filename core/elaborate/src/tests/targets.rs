@@ -52,7 +52,7 @@ fn what_is_defined() {
             "probe kernel.trace(\"sched_wakeup\") { println(@defined($p->pid), @defined($p->no), @defined($q), @choose_defined($p->no, $p->pid)) }",
             "probe kernel.trace(\"sched_wakeup\") { if (@defined($p->no)) println($p->no) else println(\"old\") x = @defined($p->no) ? $p->no : 7 println(x) }",
             "probe kernel.trace(\"sched_*\") { if (!@defined($p) || @defined($q->x)) println($prev) else println($p) }",
-            "probe begin { println(@defined(@cast(0, \"task_struct\")->pid), @defined(@cast(0, \"nope\")->pid), @defined(undefined_name)) }",
+            "probe begin { println(@defined(@cast(0, \"task_struct\")->pid), @defined(@cast(0, \"nope\")->pid), @defined(@var(\"no_such\"))) }",
         ],
     );
 }

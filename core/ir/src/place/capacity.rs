@@ -166,6 +166,7 @@ impl Lengths<'_> {
         for piece in &format.pieces {
             length = length.saturating_add(match piece {
                 Piece::Text(text) => text.len() as u32,
+                Piece::Open | Piece::Close(_) => 0,
                 Piece::Conversion(conversion) => {
                     let dynamic = conversion.operands() > 1;
                     let operand = args.nth(conversion.operands() - 1);

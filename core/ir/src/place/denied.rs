@@ -122,7 +122,7 @@ impl Rules<'_> {
     /// Digits and padding are made in loops; memory, escapes and binary numbers are left to the user side.
     fn denies_format(&self, format: &Format) -> Option<String> {
         let refused = |piece: &Piece| match piece {
-            Piece::Text(_) => false,
+            Piece::Text(_) | Piece::Open | Piece::Close(_) => false,
             Piece::Conversion(conversion) => match conversion.kind {
                 ConversionKind::Binary | ConversionKind::Memory | ConversionKind::MemoryHex => true,
                 ConversionKind::Character | ConversionKind::Text => conversion.alternate,

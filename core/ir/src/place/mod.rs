@@ -14,6 +14,7 @@ mod caught;
 mod defer;
 mod denied;
 mod matches;
+mod outline;
 mod residence;
 mod rewritten;
 

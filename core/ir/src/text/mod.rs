@@ -103,6 +103,8 @@ fn format_text(format: &Format) -> String {
                 }
             }
             Piece::Conversion(conversion) => text.extend(conversion_text(conversion).bytes()),
+            Piece::Open => text.extend(b"%<"),
+            Piece::Close(_) => text.extend(b"%>"),
         }
     }
     quoted(&text)

@@ -35,8 +35,15 @@ impl<'a> From<&'a Datum> for Operand<'a> {
 /// missing or of the wrong type counts as 0 or "".
 pub fn render(format: &Format, operands: &[Operand<'_>], out: &mut Vec<u8>) {
     let mut operands = operands.iter().copied();
+    let mut opened = vec![];
     for piece in &format.pieces {
         match piece {
+            Piece::Open => opened.push(out.len()),
+            Piece::Close(most) => {
+                if let Some(start) = opened.pop() {
+                    out.truncate(start.saturating_add(*most as usize));
+                }
+            }
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Conversion(conversion) => {
                 let mut next = || operands.next().unwrap_or(Operand::Long(0));

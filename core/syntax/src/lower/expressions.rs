@@ -20,33 +20,6 @@ pub(super) fn aggregate_function(word: &str) -> Option<ast::AggregateFn> {
     })
 }
 
-/// The operators that begin with `@`, those of aggregates, which have names of their own in the tree, too.
-const OPERATORS: [&str; 23] = [
-    "@avg",
-    "@cast",
-    "@choose_defined",
-    "@const",
-    "@count",
-    "@defined",
-    "@entry",
-    "@enum",
-    "@enumname",
-    "@hist_linear",
-    "@hist_log",
-    "@kderef",
-    "@kregister",
-    "@max",
-    "@min",
-    "@perf",
-    "@probewrite",
-    "@sum",
-    "@uderef",
-    "@uregister",
-    "@var",
-    "@variance",
-    "choose_defined",
-];
-
 fn binary_operator(token: K) -> Option<BinaryOp> {
     Some(match token {
         K::Plus | K::PlusEquals => BinaryOp::Add,
@@ -118,7 +91,7 @@ impl Lowering<'_> {
         Expr { span: self.span(at), kind }
     }
 
-    fn args(&mut self, at: At) -> Vec<Expr> {
+    pub(super) fn args(&mut self, at: At) -> Vec<Expr> {
         self.nodes(at).filter(|node| self.outline.kind(*node) != K::IndexStep).map(|node| self.expr(node)).collect()
     }
 
@@ -149,19 +122,11 @@ impl Lowering<'_> {
         let operator = operator.map_or(K::Plus, |token| self.kind(token));
         let mut parts = self.nodes(at);
         let left = Box::new(self.next_expr(&mut parts, at));
-        let right_node = parts.next();
-        let right = Box::new(self.next_expr(&mut right_node.into_iter(), at));
+        let right = Box::new(self.next_expr(&mut parts, at));
         if matches!(operator, K::AndAnd | K::OrOr) {
             return ExprKind::Logical { and: operator == K::AndAnd, left, right };
         }
         let op = binary_operator(operator).unwrap_or(BinaryOp::Add);
-        let is_string = matches!(right.kind, ExprKind::Literal(ast::Literal::String(_)) | ExprKind::Missing);
-        if matches!(op, BinaryOp::Match | BinaryOp::NotMatch)
-            && !is_string
-            && let Some(node) = right_node
-        {
-            self.error("regex-not-literal", node, "a regular expression must be a literal string");
-        }
         ExprKind::Binary { op, left, right }
     }
 
@@ -211,10 +176,10 @@ impl Lowering<'_> {
                 ExprKind::Target(target)
             }
             ExprKind::Missing => ExprKind::Missing,
-            _ => {
-                let said = "`&` takes the address of a target variable, `@cast`, `@var` or a member";
-                self.error("no-address", at, said);
-                ExprKind::Missing
+            // Whether it has one is not the grammar's to say.
+            kind => {
+                let value = Expr { span: operand.span, kind };
+                base_only(ast::TargetBase::Value(value), true)
             }
         }
     }
@@ -227,6 +192,11 @@ impl Lowering<'_> {
         let mut parts = self.nodes(at);
         let base = self.next_expr(&mut parts.by_ref().take(1), at);
         let plain_base = self.nodes(at).next().is_some_and(|node| self.kind(node) != K::ParenExpr);
+        if let (ExprKind::Target(inner), true, Some(step)) = (&base.kind, plain_base, self.nodes(at).nth(1))
+            && inner.pretty > 0
+        {
+            self.steps_into_text(step);
+        }
         let mut target = match base.kind {
             ExprKind::Target(inner) if plain_base && !inner.address && inner.path.is_empty() && inner.pretty == 0 => {
                 *inner
@@ -237,6 +207,9 @@ impl Lowering<'_> {
             }
         };
         for step in parts {
+            if target.pretty > 0 && self.kind(step) != K::PrettyMark {
+                self.steps_into_text(step);
+            }
             match self.kind(step) {
                 K::MemberStep => {
                     let word = self
@@ -256,6 +229,10 @@ impl Lowering<'_> {
             }
         }
         target
+    }
+
+    fn steps_into_text(&mut self, step: At) {
+        self.error("unexpected-token", step, "what a `$` behind it makes a string of has no members or elements");
     }
 
     fn at_call(&mut self, at: At) -> ExprKind {
@@ -281,27 +258,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// An operator that the elaborator knows all of.
-    fn operator(&mut self, at: At, word: At) -> ExprKind {
-        let name = self.name_at(word);
-        match name.text.as_str() {
-            "@const" => self.needs_privilege(at, "`@const`"),
-            known if OPERATORS.contains(&known) => {}
-            unknown => {
-                let said = format!("there is no macro or operator `{unknown}`");
-                let found = Diagnostic::error("unknown-operator", name.span, said);
-                let found = match systap_diagnostics::nearest(unknown, OPERATORS.iter().copied()) {
-                    Some(near) => found.with_label(format!("did you mean `{near}`?")),
-                    None => found,
-                };
-                self.report(word, found);
-            }
-        }
-        ExprKind::AtCall { args: self.args(at), name }
-    }
-
     /// The arguments of an operator that takes from `least` to `most`; none, after a report, if there are others.
-    fn counted_args(&mut self, at: At, least: usize, most: usize) -> Vec<Expr> {
+    pub(super) fn counted_args(&mut self, at: At, least: usize, most: usize) -> Vec<Expr> {
         let args = self.args(at);
         if (least..=most).contains(&args.len()) {
             return args;
@@ -309,7 +267,8 @@ impl Lowering<'_> {
         let takes = match (least, most) {
             (1, 1) => "one argument".to_owned(),
             (least, most) if least == most => format!("{least} arguments"),
-            _ => format!("{least} or {most} arguments"),
+            _ if most == least + 1 => format!("{least} or {most} arguments"),
+            _ => format!("{least} to {most} arguments"),
         };
         let said = format!("`{}` takes {takes}, and here are {}", self.text(at), args.len());
         self.error("argument-count", at, said);
@@ -336,27 +295,21 @@ impl Lowering<'_> {
     }
 
     /// The bit shift of a variance, with its place.
-    fn shift(&mut self, at: At, shift: &Expr) -> Option<(u8, Span)> {
-        match constant(shift) {
-            Some(bits @ 0..=62) => Some((bits as u8, shift.span)),
-            given => {
-                let said = match given {
-                    Some(bits) => format!("the shift of `@variance` is from 0 to 62, not {bits}"),
-                    None => "the shift of `@variance` must be a literal number".to_owned(),
-                };
-                let code = if given.is_some() { "shift-out-of-range" } else { "not-constant" };
-                self.report(at, Diagnostic::error(code, shift.span, said));
-                None
-            }
+    fn shift(&mut self, at: At, shift: &Expr) -> Option<(i64, Span)> {
+        let given = constant(shift);
+        if given.is_none() {
+            let said = "the shift of `@variance` must be a literal number";
+            self.report(at, Diagnostic::error("not-constant", shift.span, said));
         }
+        given.map(|bits| (bits, shift.span))
     }
 
     fn cast(&mut self, at: At) -> ExprKind {
         let mut args = self.counted_args(at, 2, 3).into_iter();
         let (Some(value), Some(type_name)) = (args.next(), args.next()) else { return ExprKind::Missing };
-        let Some(type_name) = self.literal_string(at, type_name) else { return ExprKind::Missing };
+        let Some(type_name) = self.filled_string(at, type_name) else { return ExprKind::Missing };
         let module = args.next().and_then(|module| self.literal_string(at, module)).map(|(module, _)| module);
-        base_only(ast::TargetBase::Cast { value, type_name, module })
+        base_only(ast::TargetBase::Cast { value, type_name, module }, false)
     }
 
     fn var(&mut self, at: At) -> ExprKind {
@@ -364,29 +317,16 @@ impl Lowering<'_> {
         let name = args.next().and_then(|name| self.literal_string(at, name));
         let Some(name) = name else { return ExprKind::Missing };
         let module = args.next().and_then(|module| self.literal_string(at, module)).map(|(module, _)| module);
-        base_only(ast::TargetBase::Var { name, module })
-    }
-
-    fn literal_string(&mut self, at: At, arg: Expr) -> Option<(Vec<u8>, Span)> {
-        match arg.kind {
-            ExprKind::Literal(ast::Literal::String(bytes)) => Some((bytes, arg.span)),
-            ExprKind::Missing => None,
-            _ => {
-                let said = format!("`{}` needs a literal string here", self.text(at));
-                let found = Diagnostic::error("not-constant", arg.span, said);
-                self.report(at, found);
-                None
-            }
-        }
+        base_only(ast::TargetBase::Var { name, module }, false)
     }
 }
 
-fn base_only(base: ast::TargetBase) -> ExprKind {
-    ExprKind::Target(Box::new(ast::Target { address: false, base, path: vec![], pretty: 0 }))
+fn base_only(base: ast::TargetBase, address: bool) -> ExprKind {
+    ExprKind::Target(Box::new(ast::Target { address, base, path: vec![], pretty: 0 }))
 }
 
 /// The number that a literal, perhaps with a sign, stands for.
-fn constant(expr: &Expr) -> Option<i64> {
+pub(super) fn constant(expr: &Expr) -> Option<i64> {
     match &expr.kind {
         ExprKind::Literal(ast::Literal::Number(value)) => Some(*value),
         ExprKind::Unary { op: ast::UnaryOp::Negate, operand } => constant(operand).map(i64::wrapping_neg),

@@ -101,11 +101,12 @@ impl Lowering<'_> {
     fn function(&mut self, at: At) -> ast::Function {
         let is_name = |child: &At| matches!(self.kind(*child), K::Ident | K::Argument | K::StringKw | K::LongKw);
         let name = self.children(at).find(is_name).map_or_else(|| self.name_in(at), |token| self.name_at(token));
-        let params = self
+        let params: Vec<(ast::Name, Option<ast::TypeName>)> = self
             .nodes(at)
             .filter(|node| self.kind(*node) == K::Param)
             .map(|param| (self.name_in(param), self.annotation(param)))
             .collect();
+        self.duplicate_params(&name, &params);
         let priority = self.node_of(at, K::Priority).and_then(|priority| self.node_of(priority, K::Number));
         let priority = priority.map(|number| self.priority(number));
         let body = match self.node_of(at, K::Embedded) {
@@ -119,6 +120,21 @@ impl Lowering<'_> {
         };
         let private = self.has(at, K::PrivateKw);
         ast::Function { name, private, returns: self.annotation(at), params, priority, body }
+    }
+
+    fn duplicate_params(&mut self, function: &ast::Name, params: &[(ast::Name, Option<ast::TypeName>)]) {
+        for (index, (param, _)) in params.iter().enumerate() {
+            let first = params.iter().take(index).find(|(other, _)| other.text == param.text);
+            // What the parser found no name for has been reported.
+            if let Some((first, _)) = first.filter(|_| !param.text.is_empty()) {
+                let said = format!("two parameters of `{}` are called `{}`", function.text, param.text);
+                self.findings.add(
+                    Diagnostic::error("duplicate-parameter", param.span, said)
+                        .with_label("again here")
+                        .with_secondary(first.span, "first here"),
+                );
+            }
+        }
     }
 
     /// A priority; only functions of a script without one come before all others.
@@ -167,10 +183,20 @@ impl Lowering<'_> {
         let mut alias = ast::Alias { names: vec![], points: vec![], prologue: None, epilogue: None };
         let mut appends = false;
         let mut blocks = 0;
+        let (mut named, mut points) = (at, 0);
         for child in self.children(at) {
             match self.kind(child) {
-                K::Point => self.point(child, &mut alias.points),
+                K::Point => {
+                    self.point(child, &mut alias.points);
+                    named = child;
+                    points += 1;
+                }
                 K::Equals | K::PlusEquals => {
+                    // The parser has spoken of commas.
+                    if points == 1 && alias.points.len() > 1 {
+                        self.error("alias-name", named, "an alias' name has no braces");
+                    }
+                    points = 0;
                     appends |= self.kind(child) == K::PlusEquals;
                     alias.names.append(&mut alias.points);
                 }
@@ -190,9 +216,9 @@ impl Lowering<'_> {
             }
         }
         for name in &alias.names {
-            let marked = name.optional != ast::Optionality::Required || name.condition.is_some();
-            if marked {
-                let said = "an alias' name takes no `?`, `!` or condition";
+            // A condition there has no meaning, and the grammar lets it pass.
+            if name.optional != ast::Optionality::Required {
+                let said = "an alias' name takes no `?` or `!`";
                 self.findings.add(
                     Diagnostic::error("alias-name", name.span, said)
                         .with_help("put it behind the points it stands for"),

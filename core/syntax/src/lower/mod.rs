@@ -3,6 +3,7 @@
 
 mod expressions;
 mod items;
+mod operators;
 mod output;
 mod points;
 mod statements;

@@ -1,4 +1,5 @@
-//! Probe points: braces are expanded here, in the order of a product whose last factor changes first.
+//! Probe points: braces are expanded here, in the order of a product whose last factor changes first. A mark within braces belongs
+//! to the ways that end there.
 
 use systap_diagnostics::Diagnostic;
 
@@ -12,71 +13,118 @@ const POINT_LIMIT: usize = 10_000;
 /// How many components all of them may have together.
 const COMPONENT_LIMIT: usize = 100_000;
 
+/// One way through the braces of a point, with the marks that stood in them.
+#[derive(Clone)]
+struct Way {
+    components: Vec<ast::Component>,
+    optional: ast::Optionality,
+    condition: Option<ast::Expr>,
+}
+
+impl Way {
+    fn new() -> Way {
+        Way { components: vec![], optional: ast::Optionality::Required, condition: None }
+    }
+
+    fn is_marked(&self) -> bool {
+        self.optional != ast::Optionality::Required || self.condition.is_some()
+    }
+}
+
 impl Lowering<'_> {
     /// Appends what a point expands to.
     pub(super) fn point(&mut self, at: At, points: &mut Vec<ast::ProbePoint>) {
-        let mut expanded = Vec::new();
-        let mut condition = None;
-        let mut optional = ast::Optionality::Required;
-        for child in self.children(at) {
-            match self.kind(child) {
-                K::PointPath => expanded = self.path(child, at),
-                K::Question => optional = ast::Optionality::Optional,
-                K::Bang => optional = ast::Optionality::Sufficient,
-                K::PointCondition => condition = self.nodes(child).next().map(|node| self.expr(node)),
-                _ => {}
-            }
-        }
         let span = self.span(at);
-        // A condition is copied for each point; one too large to be copied that often was not written by hand.
-        let condition_tokens = self.node_of(at, K::PointCondition).map_or(0, |node| self.outline.tokens(node).len());
-        if condition_tokens.saturating_mul(expanded.len()) > COMPONENT_LIMIT {
-            self.too_many(at);
-            expanded.truncate(1);
-        }
-        points.extend(expanded.into_iter().map(|components| ast::ProbePoint {
+        let ways = self.ways(at, at);
+        points.extend(ways.into_iter().map(|way| ast::ProbePoint {
             span,
-            components,
-            optional,
-            condition: condition.clone(),
+            components: way.components,
+            optional: way.optional,
+            condition: way.condition,
         }));
     }
 
+    /// What the point `at`, which may stand in the braces of `whole`, expands to.
+    fn ways(&mut self, at: At, whole: At) -> Vec<Way> {
+        let mut ways = Vec::new();
+        for child in self.children(at) {
+            match self.kind(child) {
+                K::PointPath => ways = self.path(child, whole),
+                K::Question => self.mark(child, &mut ways, ast::Optionality::Optional),
+                K::Bang => self.mark(child, &mut ways, ast::Optionality::Sufficient),
+                K::PointCondition => self.condition(child, &mut ways, whole),
+                _ => {}
+            }
+        }
+        ways
+    }
+
+    fn mark(&mut self, at: At, ways: &mut [Way], mark: ast::Optionality) {
+        if ways.iter().any(|way| way.optional != ast::Optionality::Required) {
+            self.error("point-marks", at, "one of the points in the braces before it has such a mark already");
+        }
+        for way in ways {
+            way.optional = mark;
+        }
+    }
+
+    fn condition(&mut self, at: At, ways: &mut Vec<Way>, whole: At) {
+        let Some(condition) = self.nodes(at).next().map(|node| self.expr(node)) else { return };
+        if ways.iter().any(|way| way.condition.is_some()) {
+            self.error("point-marks", at, "one of the points in the braces before it has a condition already");
+        }
+        // A condition is copied for each point; one too large to be copied that often was not written by hand.
+        if self.outline.tokens(at).len().saturating_mul(ways.len()) > COMPONENT_LIMIT {
+            self.too_many(whole);
+            ways.truncate(1);
+        }
+        for way in ways {
+            way.condition = Some(condition.clone());
+        }
+    }
+
     /// Every way through a path; none if there are too many, which is reported.
-    fn path(&mut self, at: At, point: At) -> Vec<Vec<ast::Component>> {
-        let mut ways: Vec<Vec<ast::Component>> = vec![vec![]];
+    fn path(&mut self, at: At, point: At) -> Vec<Way> {
+        let mut ways = vec![Way::new()];
         for child in self.nodes(at) {
+            if ways.iter().any(Way::is_marked) {
+                let said = "a `?`, `!` or condition stands at the end of a point, and more follows here";
+                self.error("point-marks", child, said);
+                ways.iter_mut()
+                    .for_each(|way| *way = Way { components: std::mem::take(&mut way.components), ..Way::new() });
+            }
             match self.kind(child) {
                 K::Component => {
                     let component = self.component(child);
                     for way in &mut ways {
-                        way.push(component.clone());
+                        way.components.push(component.clone());
                     }
                 }
                 K::PointGroup => {
                     let mut alternatives = Vec::new();
-                    for path in self.nodes(child) {
-                        alternatives.extend(self.path(path, point));
+                    for inner in self.nodes(child) {
+                        alternatives.extend(self.ways(inner, point));
                         if alternatives.len() > POINT_LIMIT {
                             break;
                         }
                     }
+                    let length = |ways: &[Way]| ways.iter().map(|way| way.components.len()).max().unwrap_or(0);
                     let count = ways.len().saturating_mul(alternatives.len());
-                    let longest = ways.iter().map(Vec::len).max().unwrap_or(0)
-                        + alternatives.iter().map(Vec::len).max().unwrap_or(0);
+                    let longest = length(&ways) + length(&alternatives);
                     if count > POINT_LIMIT || count.saturating_mul(longest) > COMPONENT_LIMIT {
                         self.too_many(point);
                         return vec![];
                     }
-                    let join = |way: &Vec<ast::Component>, tail: &Vec<ast::Component>| {
-                        way.iter().chain(tail).cloned().collect::<Vec<_>>()
+                    let join = |way: &Way, tail: &Way| Way {
+                        components: way.components.iter().chain(&tail.components).cloned().collect(),
+                        ..tail.clone()
                     };
                     ways = ways.iter().flat_map(|way| alternatives.iter().map(move |tail| join(way, tail))).collect();
                 }
                 _ => {}
             }
         }
-        ways.retain(|way| !way.is_empty());
+        ways.retain(|way| !way.components.is_empty());
         ways
     }
 

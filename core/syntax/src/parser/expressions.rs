@@ -84,12 +84,20 @@ impl Parser<'_> {
     }
 
     fn operators(&mut self, loosest: u8) -> Completed {
-        let mut left = self.prefixed();
+        let bracketed = self.at(LeftBracket) && loosest <= level::IN;
+        let mut left = if bracketed { self.bracketed() } else { self.prefixed() };
+        // How tightly the next operator may bind at most: less than `in` and the regex operators do, behind one of them.
+        let mut tightest = if bracketed { level::BIT_AND } else { level::MULTIPLY };
+        let mut compares = false;
         loop {
             let operator = self.kind();
             let Some(level) = level_of(operator).filter(|level| *level >= loosest) else { return left };
             if !self.fits(left.height + 1) {
                 return left;
+            }
+            let is_regex = matches!(operator, EqualsTilde | BangTilde);
+            if level > tightest || is_regex && compares {
+                self.binds_too_tightly();
             }
             let marker = self.start_around(left);
             self.bump();
@@ -105,30 +113,114 @@ impl Parser<'_> {
                     self.expect_name("an array's name");
                     (InExpr, left)
                 }
+                _ if is_regex => (BinaryExpr, self.pattern()),
                 _ => (BinaryExpr, self.expression_from(level + 1)),
+            };
+            compares = level == level::COMPARE;
+            tightest = match level {
+                level::IN => level::BIT_AND,
+                level::COMPARE if is_regex => level::IN,
+                _ => level,
             };
             left = self.complete_over(marker, kind, left.height.max(right.height));
         }
     }
 
+    /// Reports an operator that would take the `in` or the match before it for its left side, which the grammar does not have.
+    fn binds_too_tightly(&mut self) {
+        let said = format!("`{}` cannot follow this without parentheses", self.text(0));
+        self.report(|span| {
+            Diagnostic::error("unexpected-token", span, said)
+                .with_note("`in`, `=~` and `!~` do not group with `in` and comparisons beside them, nor with tighter operators behind")
+                .with_help("put parentheses around what belongs together: `(k in a) == 1`, `(s =~ \"x\") == 1`")
+        });
+    }
+
+    /// What stands behind a regex operator: a string written out, which anything else is refused for.
+    fn pattern(&mut self) -> Completed {
+        if matches!(self.kind(), StringLiteral | SingleQuoted) {
+            return self.strings();
+        }
+        if self.kind() != Argument {
+            self.report(|span| {
+                Diagnostic::error("regex-not-literal", span, "a regular expression must be a literal string")
+                    .with_help("write the string right behind the operator, without parentheses")
+            });
+        }
+        self.expression_from(level::COMPARE + 1)
+    }
+
+    /// `[k, *] in array`; without `in`, brackets around one value are parentheses.
+    fn bracketed(&mut self) -> Completed {
+        let tuple = self.start();
+        let open = self.span();
+        self.bump();
+        let (mut height, mut count, mut any) = (0, 0, false);
+        loop {
+            if self.at(Star) {
+                self.single(AnyKey);
+                any = true;
+            } else {
+                height = height.max(self.expression_from(level::COMPARE).height);
+            }
+            count += 1;
+            if !self.eat(Comma) {
+                break;
+            }
+        }
+        self.expect_closing(open, RightBracket);
+        if !self.at(InKw) && count == 1 && !any {
+            return self.complete_over(tuple, ParenExpr, height);
+        }
+        let tuple = self.complete_over(tuple, KeyTuple, height);
+        let marker = self.start_around(tuple);
+        if self.expect(InKw) {
+            self.expect_name("an array's name");
+        }
+        self.complete_over(marker, InExpr, height)
+    }
+
     fn prefixed(&mut self) -> Completed {
-        let kind = match self.kind() {
-            Plus | Minus | Bang | Tilde => UnaryExpr,
-            Ampersand => AddressExpr,
-            PlusPlus | MinusMinus => PrefixStep,
-            _ => return self.suffixed(),
-        };
+        match self.kind() {
+            Plus | Minus | Bang | Tilde => {
+                let marker = self.start();
+                self.bump();
+                let height = self.deeper(Self::prefixed).map_or(0, |operand| operand.height);
+                self.complete_over(marker, UnaryExpr, height)
+            }
+            PlusPlus | MinusMinus => {
+                let marker = self.start();
+                self.bump();
+                let operand = self.place();
+                self.complete_over(marker, PrefixStep, operand.height)
+            }
+            _ => {
+                let base = self.place();
+                if !matches!(self.kind(), PlusPlus | MinusMinus) {
+                    return base;
+                }
+                let marker = self.start_around(base);
+                self.bump();
+                self.complete_over(marker, PostfixStep, base.height)
+            }
+        }
+    }
+
+    /// A value with its steps, perhaps its address: what may be counted.
+    fn place(&mut self) -> Completed {
+        if !self.at(Ampersand) {
+            return self.suffixed();
+        }
         let marker = self.start();
         self.bump();
-        let height = self.deeper(Self::prefixed).map_or(0, |operand| operand.height);
-        self.complete_over(marker, kind, height)
+        let operand = self.suffixed();
+        self.complete_over(marker, AddressExpr, operand.height)
     }
 
     fn suffixed(&mut self) -> Completed {
         let mut base = self.primary();
         // Any value may be a pointer; an array's name and a histogram have taken their own brackets already.
-        let is_value = !matches!(base.kind, MissingExpr | InExpr);
-        if is_value && matches!(self.kind(), Arrow | LeftBracket | Dollar | DollarDollar) {
+        if base.kind != MissingExpr && matches!(self.kind(), Arrow | LeftBracket | Dollar | DollarDollar) {
             let marker = self.start_around(base);
             let mut height = base.height;
             loop {
@@ -164,11 +256,6 @@ impl Parser<'_> {
             }
             base = self.complete_over(marker, PathExpr, height);
         }
-        if matches!(self.kind(), PlusPlus | MinusMinus) {
-            let marker = self.start_around(base);
-            self.bump();
-            base = self.complete_over(marker, PostfixStep, base.height);
-        }
         base
     }
 
@@ -180,7 +267,7 @@ impl Parser<'_> {
             Argument => self.single(NameExpr),
             AtWord => self.at_call(),
             LeftParen => self.parenthesized(),
-            LeftBracket => self.tuple_in_array(),
+            LeftBracket => self.misplaced_bracket(),
             Ident if self.text(0).starts_with('$') => self.single(VariableExpr),
             Ident => self.name(),
             StringKw | LongKw if self.nth(1) == LeftParen => self.name(),
@@ -278,16 +365,17 @@ impl Parser<'_> {
         height
     }
 
-    /// `[k, *] in array`
-    fn tuple_in_array(&mut self) -> Completed {
-        let marker = self.start();
-        let tuple = self.start();
-        let height = self.keys();
-        self.complete(tuple, KeyTuple);
-        if self.expect(InKw) {
-            self.expect_name("an array's name");
+    /// `[` where a value must stand: reads on, so that what stands in it is seen to.
+    fn misplaced_bracket(&mut self) -> Completed {
+        self.report(|span| {
+            Diagnostic::error("unexpected-token", span, "expected an expression, found `[`")
+                .with_note("a bracket opens the keys of `[k1, k2] in array`, which no operator may stand before that binds tighter")
+                .with_help("put parentheses around all of it: `!([k1, k2] in array)`")
+        });
+        match self.deeper(Self::bracketed) {
+            Some(done) => done,
+            None => self.missing(),
         }
-        self.complete_over(marker, InExpr, height)
     }
 
     /// `@word(args)`, and the bucket of a histogram behind it.

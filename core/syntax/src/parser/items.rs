@@ -34,7 +34,16 @@ impl Parser<'_> {
                 self.bump();
                 self.complete(marker, EmbeddedDecl);
             }
-            (Semicolon, _) => self.bump(),
+            (Semicolon, _) => {
+                self.report(|span| {
+                    Diagnostic::error("unexpected-token", span, "expected a declaration, found `;`").with_help(
+                        "leave it away: a declaration ends with its block; only that of globals takes one `;`",
+                    )
+                });
+                while self.at(Semicolon) {
+                    self.bump();
+                }
+            }
             _ => self.not_a_declaration(),
         }
     }
@@ -131,7 +140,6 @@ impl Parser<'_> {
                     .with_help("it follows from how the variable is used")
             });
         }
-        // `%` may stand before or behind the size.
         self.eat(Percent);
         if self.at(LeftBracket) {
             let open = self.span();
@@ -140,9 +148,26 @@ impl Parser<'_> {
                 self.error_expected("the number of entries");
             }
             self.expect_closing(open, RightBracket);
-            self.eat(Percent);
+            if self.at(Percent) {
+                self.report(|span| {
+                    Diagnostic::error("unexpected-token", span, "`%` stands before the size of an array")
+                        .with_help("write `global name%[10]`")
+                });
+                self.skip(1);
+            }
         }
-        if self.eat(Equals) || self.eat(PercentEquals) {
+        if self.eat(Equals) {
+            self.literal();
+        } else if self.at(PercentEquals) {
+            self.report(|span| {
+                Diagnostic::error(
+                    "unexpected-token",
+                    span,
+                    "`%` makes an array, and an array has no value to start with",
+                )
+                .with_help("write `global name%`, or `global name = 1`")
+            });
+            self.skip(1);
             self.literal();
         }
         self.complete(marker, GlobalName);
@@ -152,7 +177,7 @@ impl Parser<'_> {
     fn literal(&mut self) {
         let marker = self.start();
         match self.kind() {
-            Plus | Minus if self.nth(1) == Number => {
+            Minus if self.nth(1) == Number => {
                 self.bump();
                 self.bump();
             }
@@ -192,7 +217,8 @@ impl Parser<'_> {
                     self.expect_name("a parameter's name");
                     self.type_annotation();
                     self.complete(param, Param);
-                    if !self.eat(Comma) {
+                    // The grammar lets a comma stand behind the last one.
+                    if !self.eat(Comma) || self.at(RightParen) {
                         break;
                     }
                 }

@@ -5,7 +5,7 @@ use super::Parser;
 use crate::kind::SyntaxKind::{self, *};
 
 fn is_piece(kind: SyntaxKind) -> bool {
-    matches!(kind, Ident | Number | Star | Argument) || kind.is_keyword()
+    matches!(kind, Ident | Star | Argument) || kind.is_keyword()
 }
 
 impl Parser<'_> {
@@ -13,6 +13,12 @@ impl Parser<'_> {
     pub(super) fn point(&mut self) {
         let marker = self.start();
         self.path();
+        self.marks();
+        self.complete(marker, Point);
+    }
+
+    /// `? if (x)`
+    fn marks(&mut self) {
         if !self.eat(Question) {
             self.eat(Bang);
         }
@@ -26,7 +32,6 @@ impl Parser<'_> {
             }
             self.complete(condition, PointCondition);
         }
-        self.complete(marker, Point);
     }
 
     fn path(&mut self) {
@@ -64,7 +69,7 @@ impl Parser<'_> {
                         self.bump();
                     }
                 }
-                Plus | Minus if self.nth(1) == Number => {
+                Minus if self.nth(1) == Number => {
                     self.bump();
                     self.bump();
                 }
@@ -77,14 +82,14 @@ impl Parser<'_> {
         self.complete(marker, Component);
     }
 
-    /// `{a, b.c}`
+    /// `{a, b.c ?}`
     fn group(&mut self) {
         let marker = self.start();
         let open = self.span();
         self.bump();
         let inside = self.deeper(|parser| {
             loop {
-                parser.path();
+                parser.point();
                 if !parser.eat(Comma) {
                     break;
                 }

@@ -100,7 +100,12 @@ impl Parser<'_> {
 
     fn not_a_statement(&mut self) {
         if self.at(ElseKw) {
-            self.error("unexpected-token", "`else` without an `if` before it".to_owned());
+            let behind = self.position.checked_sub(1).and_then(|before| self.tokens.list.get(before));
+            let cut_off = behind.is_some_and(|token| token.kind == Semicolon);
+            self.report(|span| {
+                let found = Diagnostic::error("unexpected-token", span, "`else` without an `if` before it");
+                if cut_off { found.with_help("leave the `;` before it away: it ends the `if`") } else { found }
+            });
         } else if self.at(CatchKw) {
             self.error("unexpected-token", "`catch` without a `try` before it".to_owned());
         } else {
@@ -136,7 +141,8 @@ impl Parser<'_> {
             ReturnKw => {
                 let marker = self.start();
                 self.bump();
-                if begins_expression(self.kind()) {
+                // Whatever else follows is what is returned, even on the next line.
+                if !matches!(self.kind(), Semicolon | RightBrace) {
                     self.expression();
                 }
                 self.eat(Semicolon);
@@ -194,10 +200,6 @@ impl Parser<'_> {
         self.bump();
         self.condition();
         self.statement();
-        // `if (a) { x }; else y`: the `;` belongs to the first branch.
-        if self.at(Semicolon) && self.nth(1) == ElseKw {
-            self.bump();
-        }
         if self.eat(ElseKw) {
             self.statement();
         }
@@ -255,7 +257,10 @@ impl Parser<'_> {
             let marker = self.start();
             self.expect_name("a variable's name");
             if matches!(self.kind(), PlusEquals | MinusEquals) {
-                // `v+=k` without blanks: the mark and the `=` are one token.
+                self.report(|span| {
+                    Diagnostic::error("unexpected-token", span, "the sort mark and the `=` here are one operator")
+                        .with_help("write a blank between them")
+                });
                 let mark = self.start();
                 self.bump();
                 self.complete(mark, SortMark);

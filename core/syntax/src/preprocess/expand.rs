@@ -261,7 +261,7 @@ impl<'a> Expansion<'a> {
         let mut names = Vec::new();
         let mut at = open + 1;
         loop {
-            let name = tokens.get(at).filter(|token| token.kind == SyntaxKind::Ident || token.kind.is_keyword())?;
+            let name = tokens.get(at).filter(|token| token.kind == SyntaxKind::Ident)?;
             names.push(self.text(name).to_owned());
             match tokens.get(at + 1)?.kind {
                 SyntaxKind::Comma => at += 2,

@@ -5,7 +5,7 @@ use super::{ast, statements};
 #[test]
 fn globals() {
     insta::assert_snapshot!(
-        ast("global a, b = 1, c = \"s\" \"t\", d = -5;\nglobal e[100], f%, g%[5], h[6]%\nprivate global i\nprivate j, k%[0x10]"),
+        ast("global a, b = 1, c = \"s\" \"t\", d = -5;\nglobal e[100], f%, g%[5]\nprivate global i\nprivate j, k%[0x10]"),
         @r#"
     global @1 a
     global @1 b = 1
@@ -14,7 +14,6 @@ fn globals() {
     global @2 e size=100
     global @2 f wrap
     global @2 g size=5 wrap
-    global @2 h size=6 wrap
     global @3 i private
     global @4 j private
     global @4 k private size=16 wrap
@@ -52,7 +51,7 @@ fn probe_points() {
     insta::assert_snapshot!(
         ast("probe begin {}
 probe kernel.function(\"vfs_*\").return ?, syscall.open ! if (on && x[1]) {}
-probe syscall.*, sys_*_foo, *.return, **.x**y, nd_syscall.pread64.*64, tty.*_2x {}
+probe syscall.*, sys_*_foo, *.return, **.x**y, nd_syscall.pread64.*x64, tty.*_2x {}
 probe timer.ms(100).randomize(-0x10), process(\"/bin/\" \"sh\").statement(0xffff).next.return.global {}
 probe process.function.in {}"),
         @r#"
@@ -68,7 +67,7 @@ probe process.function.in {}"),
       point sys_*_foo
       point *.return
       point **.x**y
-      point nd_syscall.pread64.*64
+      point nd_syscall.pread64.*x64
       point tty.*_2x
       body
     probe @4
@@ -166,7 +165,7 @@ fn plain_statements() {
         statements(
             "; a; b
 if (a) b else if (c) { d } else e
-if (a) { b }; else c
+if (a) { b } else c
 if (a) b; else c
 while (a) { break; continue }
 for (;;) next
@@ -230,7 +229,7 @@ foreach (k+ in a) x
 foreach ([k, l-] in a limit 5) { x }
 foreach (v = k in a) x
 foreach (v- = [k, l] in a) x
-foreach (v-=k in a) x
+foreach (v- =k in a) x
 foreach ([k] in a- limit n * 2) x
 foreach (k in a @avg+) x
 foreach (k in a[*] @count- limit 3) x
@@ -413,7 +412,7 @@ fn semicolons_are_optional() {
     assert_eq!(statements("a = 1 b = 2\nc++ d"), statements("a = 1; b = 2; c++; d;"));
     assert_eq!(
         ast("global a global b probe begin { } probe end { }"),
-        ast("global a; global b; probe begin { }; probe end { };")
+        ast("global a; global b; probe begin { } probe end { }")
     );
 }
 

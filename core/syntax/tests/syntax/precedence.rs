@@ -1,6 +1,7 @@
 //! Which operator takes which operands.
 
 use super::statements;
+use crate::complaints;
 
 /// `left` and `right` mean the same.
 fn same(left: &str, right: &str) {
@@ -80,4 +81,36 @@ fn signs_and_steps() {
     (== (. a b) c)
     (&& (=~ x "ab") (!~ y "c"))
     "#);
+}
+
+#[test]
+fn in_and_regex_operators_stand_alone_on_their_level() {
+    for refused in [
+        "x = k in a in b",
+        "x = k in a == 1",
+        "x = [k] in a + 1",
+        "x = s =~ \"a\" == 1",
+        "x = 1 == s =~ \"a\"",
+        "x = s =~ \"a\" !~ \"b\"",
+        "x = s =~ \"a\" . \"b\"",
+        "x = ![k, l] in a",
+        "x = 1 + [k, l] in a",
+        "x = [k && l] in a",
+        "x = [k = 1] in a",
+        "x = [k, l]",
+        "x = --++y",
+        "x = ++-y",
+        "x = & &$y",
+        "x = [1] + 2",
+    ] {
+        let said = complaints(&format!("probe begin {{ {refused} }}"));
+        assert!(said.contains("error[unexpected-token]"), "{refused}: {said}");
+    }
+    assert!(complaints("probe begin { x = s =~ (\"a\") }").contains("error[regex-not-literal]"));
+    same("x = s =~ \"a\" \"b\" && y", "x = (s =~ \"a\" \"b\") && y");
+    same("x = 1 == k in a", "x = (1 == k) in a");
+    same("x = [k] in a & [l] in b", "x = ([k] in a) & ([l] in b)");
+    same("x = -++y", "x = -(++y)");
+    same("x = [y]", "x = (y)");
+    same("x = -&$y->z++", "x = -((&$y->z)++)");
 }

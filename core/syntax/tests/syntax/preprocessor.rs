@@ -128,7 +128,7 @@ fn macros() {
             "@define pid %( $$pid->x %)
 @define add(a, b) %( (@a + @b) %)
 @define twice(f) %( @add(@f, @f) %)
-probe begin { @pid; @add(1, f(2, 3)); @twice(a[1, 2]); @pid (4) @kregister(@pid) }",
+probe begin { @pid; @add(1, f(2, 3)); @twice(a[1, 2]); @pid (4) @entry(@pid) }",
             &ParseOptions::default()
         ),
         @r#"
@@ -140,7 +140,7 @@ probe begin { @pid; @add(1, f(2, 3)); @twice(a[1, 2]); @pid (4) @kregister(@pid)
         (+ a[1, 2] a[1, 2])
         $$pid->x
         4
-        (@kregister $$pid->x)
+        (@entry $$pid->x)
     "#
     );
 }

@@ -242,7 +242,7 @@ fn probe_points_that_are_wrong() {
     );
     insta::assert_snapshot!(complaints("probe a, b = c { }\nprobe a ? = b { }\nprobe a += b { }, { }"), @r#"
     t.stp:1:12: error[unexpected-token]: one name stands before each `=` of an alias
-    t.stp:2:7: error[alias-name]: an alias' name takes no `?`, `!` or condition
+    t.stp:2:7: error[alias-name]: an alias' name takes no `?` or `!`
     t.stp:3:19: error[alias-blocks]: an alias that is defined by `+=` has one block, which runs last
     "#);
 }

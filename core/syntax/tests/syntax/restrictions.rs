@@ -86,8 +86,63 @@ fn histograms_are_printed_alone() {
 fn the_shift_of_a_variance_is_written_out() {
     ast("probe begin { x = @variance(s) + @variance(s[1], 62) }");
     insta::assert_snapshot!(complaints("probe begin { x = @variance(s, 63) + @variance(s, -1) + @variance(s, n) }"), @r#"
-    t.stp:1:32: error[shift-out-of-range]: the shift of `@variance` is from 0 to 62, not 63
-    t.stp:1:51: error[shift-out-of-range]: the shift of `@variance` is from 0 to 62, not -1
     t.stp:1:70: error[not-constant]: the shift of `@variance` must be a literal number
+    "#);
+}
+
+#[test]
+fn marks_in_braces_stand_where_a_point_ends() {
+    insta::assert_snapshot!(ast("probe a.{b ?, c.d !, {e if (x), f}} {}"), @r#"
+    probe @1
+      point a.b ?
+      point a.c.d !
+      point a.e if x
+      point a.f
+      body
+    "#);
+    insta::assert_snapshot!(complaints("probe {a ?, b}.c, {a !, b} ?, {a if (x)} if (y) {}"), @"
+    t.stp:1:16: error[point-marks]: a `?`, `!` or condition stands at the end of a point, and more follows here
+    t.stp:1:28: error[point-marks]: one of the points in the braces before it has such a mark already
+    t.stp:1:42: error[point-marks]: one of the points in the braces before it has a condition already
+    ");
+}
+
+#[test]
+fn declarations_end_where_the_grammar_says() {
+    insta::assert_snapshot!(complaints("; global a;; probe b {}; function f() {};\nglobal c[5]%, d%=1, e = +1\nfunction g(a, a) {}"), @r#"
+    t.stp:1:1: error[unexpected-token]: expected a declaration, found `;`
+    t.stp:1:12: error[unexpected-token]: expected a declaration, found `;`
+    t.stp:1:24: error[unexpected-token]: expected a declaration, found `;`
+    t.stp:1:41: error[unexpected-token]: expected a declaration, found `;`
+    t.stp:2:12: error[unexpected-token]: `%` stands before the size of an array
+    t.stp:2:16: error[unexpected-token]: `%` makes an array, and an array has no value to start with
+    t.stp:2:25: error[unexpected-token]: expected a number or a string, found `+`
+    t.stp:3:15: error[duplicate-parameter]: two parameters of `g` are called `a`
+    "#);
+    insta::assert_snapshot!(ast("function f(a,) {} global a; global b%[5]"), @r#"
+    function @1 f(a)
+      body
+    global @1 a
+    global @1 b size=5 wrap
+    "#);
+}
+
+#[test]
+fn operators_say_what_they_take() {
+    insta::assert_snapshot!(complaints("probe begin { @perf(\"\") @perf(x) @probewrite(1) @cast(1, \"\") @kderef(x, 1) @uderef(1) @kregister(\"a\") $x$->y $x->y$[1] }"), @r#"
+    t.stp:1:21: error[not-constant]: `@perf` needs a string here that is not empty
+    t.stp:1:31: error[not-constant]: `@perf` needs a literal string here
+    t.stp:1:46: error[unexpected-token]: `@probewrite` is asked about a variable, by its name
+    t.stp:1:58: error[not-constant]: `@cast` needs a string here that is not empty
+    t.stp:1:70: error[not-a-literal]: `@kderef` needs a literal number here
+    t.stp:1:76: error[argument-count]: `@uderef` takes 2 arguments, and here are 1
+    t.stp:1:98: error[not-a-literal]: `@kregister` needs a literal number here
+    t.stp:1:106: error[unexpected-token]: what a `$` behind it makes a string of has no members or elements
+    t.stp:1:116: error[unexpected-token]: what a `$` behind it makes a string of has no members or elements
+    "#);
+    insta::assert_snapshot!(complaints_with("probe begin { @kderef(1, 2) @kregister(1) @const(\"A\") @uderef(1, 2) @uregister(1) }", &ParseOptions { privileged: false, ..ParseOptions::default() }), @r#"
+    t.stp:1:15: error[needs-guru]: `@kderef` is for guru mode only
+    t.stp:1:29: error[needs-guru]: `@kregister` is for guru mode only
+    t.stp:1:43: error[needs-guru]: `@const` is for guru mode only
     "#);
 }

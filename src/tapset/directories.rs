@@ -4,31 +4,34 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use systap_elaborate::{TapsetFile, TapsetSource};
+use systap_elaborate::TapsetFile;
 
 /// No file of a tapset is longer.
 const LONGEST: u64 = 4 << 20;
 
-/// The directories, searched once somebody asks.
+/// The directories.
 #[derive(Debug, Default)]
 pub(crate) struct TapsetDirectories {
     roots: Vec<PathBuf>,
     /// What a root has for one kernel only: subdirectories, the most particular first, and the root itself last.
     within: Vec<String>,
-    scripts: OnceLock<Vec<TapsetFile>>,
 }
 
 impl TapsetDirectories {
     /// The directories `roots`, with what they have for that kernel release and architecture.
     pub(crate) fn new(roots: Vec<PathBuf>, release: &str, arch: &str) -> Self {
-        TapsetDirectories { roots, within: subdirectories(release, arch), scripts: OnceLock::new() }
+        TapsetDirectories { roots, within: subdirectories(release, arch) }
     }
 
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.roots.is_empty()
+    }
+
+    /// The files of scripts.
+    pub(super) fn scripts(&self) -> Vec<TapsetFile> {
+        self.read("stp")
     }
 
     /// The files of macros (`*.stpm`).
@@ -69,15 +72,9 @@ impl TapsetDirectories {
                 return None;
             }
             let text = systap_syntax::foreign::decode(std::fs::read(&path).ok()?);
-            Some(TapsetFile { name: path.display().to_string(), text })
+            Some(TapsetFile { name: path.display().to_string(), text, package: None })
         };
         self.paths(extension).into_iter().filter_map(read).collect()
-    }
-}
-
-impl TapsetSource for TapsetDirectories {
-    fn files(&self) -> &[TapsetFile] {
-        self.scripts.get_or_init(|| self.read("stp"))
     }
 }
 

@@ -1,0 +1,69 @@
+//! Where scripts find definitions besides the library: directories of files, and packages.
+//!
+//! Must never read what nobody asks for, nor fail a run for a file that nobody needs.
+
+mod directories;
+mod facts;
+mod packages;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use systap_elaborate::{TapsetFile, TapsetPackage, TapsetSource};
+use systap_kernel::Kernel;
+
+pub(crate) use directories::TapsetDirectories;
+pub(crate) use packages::Packages;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Tapsets {
+    directories: TapsetDirectories,
+    packages: Packages,
+    files: OnceLock<Vec<TapsetFile>>,
+}
+
+impl Tapsets {
+    /// Those of directories, and of packages that are there or in where packages usually are.
+    pub(crate) fn new(directories: TapsetDirectories, roots: Vec<PathBuf>) -> Tapsets {
+        Tapsets { directories, packages: Packages::new(roots), files: OnceLock::new() }
+    }
+
+    /// Whether somebody named directories.
+    pub(crate) fn has_directories(&self) -> bool {
+        !self.directories.is_empty()
+    }
+
+    /// The packages.
+    pub(crate) fn packages(&self) -> &Packages {
+        &self.packages
+    }
+
+    /// The macros of the directories' files.
+    pub(crate) fn macros(&self) -> Vec<TapsetFile> {
+        self.directories.macros()
+    }
+
+    /// Whether a file is one of a directory, which no script may be at the same time.
+    pub(crate) fn has(&self, script: &Path) -> bool {
+        self.directories.has(script)
+    }
+}
+
+impl TapsetSource for Tapsets {
+    fn files(&self) -> &[TapsetFile] {
+        self.files.get_or_init(|| [self.directories.scripts(), self.packages.scripts()].concat())
+    }
+
+    fn packages(&self) -> &[TapsetPackage] {
+        self.packages.described()
+    }
+
+    fn refused(&self, file: &TapsetFile, kernel: &Kernel) -> Option<String> {
+        self.packages.refused(file, kernel)
+    }
+
+    fn always(&self) -> bool {
+        self.has_directories()
+    }
+}

@@ -1,0 +1,181 @@
+//! Packages of tapsets: those under the directories that a run names, under the project's own `systap.toml`, under the user's and the
+//! system's data, and in a checkout of systap itself.
+//!
+//! Of two packages of one name the first is taken, in that order. Must never read a package's scripts before a script names
+//! something that is not built in.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use systap_elaborate::{TapsetFile, TapsetPackage};
+use systap_kernel::Kernel;
+use systap_registry::{Condition, Constant, Folder, FolderError, Manifest, Stability};
+
+use super::facts::Asked;
+
+/// No file of a package is longer.
+const LONGEST: u64 = 4 << 20;
+
+/// The packages of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Packages {
+    /// Directories that may be, or have in them, packages.
+    named: Vec<PathBuf>,
+    opened: OnceLock<Opened>,
+    described: OnceLock<Vec<TapsetPackage>>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) folders: Vec<Folder>,
+    /// What looked like a package and is none.
+    pub(crate) broken: Vec<FolderError>,
+}
+
+impl Packages {
+    pub(crate) fn new(named: Vec<PathBuf>) -> Packages {
+        Packages { named, ..Packages::default() }
+    }
+
+    /// What was found, each name once.
+    pub(crate) fn opened(&self) -> &Opened {
+        self.opened.get_or_init(|| {
+            let mut opened = Opened::default();
+            let mut names = HashSet::new();
+            for root in self.named.iter().cloned().chain(usual_roots()) {
+                for path in systap_registry::find(&root) {
+                    match Folder::open(&path) {
+                        Ok(folder) if names.insert(folder.manifest.name.clone()) => opened.folders.push(folder),
+                        Ok(_) => {}
+                        Err(error) => opened.broken.push(error),
+                    }
+                }
+            }
+            opened
+        })
+    }
+
+    /// Whether a directory that was named is of packages, not of loose files.
+    pub(crate) fn is_of_packages(directory: &Path) -> bool {
+        !systap_registry::find(directory).is_empty()
+    }
+
+    pub(super) fn described(&self) -> &[TapsetPackage] {
+        self.described.get_or_init(|| self.opened().folders.iter().map(described).collect())
+    }
+
+    /// All files of scripts, and for each package what its tables are.
+    pub(super) fn scripts(&self) -> Vec<TapsetFile> {
+        let mut files = vec![];
+        for (number, folder) in self.opened().folders.iter().enumerate() {
+            let scripts = folder.scripts.iter().filter(|script| script.name.ends_with(".stp"));
+            files.extend(scripts.filter_map(|script| read(&script.path, number)));
+            let tables = tables(&folder.manifest);
+            if !tables.is_empty() {
+                let name = format!("{}: the tables of its manifest", folder.path.display());
+                files.push(TapsetFile { name, text: tables, package: Some(number) });
+            }
+        }
+        files
+    }
+
+    /// What is false on that kernel of the condition that a file is under.
+    pub(super) fn refused(&self, file: &TapsetFile, kernel: &Kernel) -> Option<String> {
+        let folder = self.opened().folders.get(file.package?)?;
+        condition(folder, &file.name)?.fails_on(&Asked(kernel))
+    }
+}
+
+/// The condition of a file of a package.
+fn condition<'f>(folder: &'f Folder, path: &str) -> Option<&'f Condition> {
+    let name = Path::new(path).file_name()?.to_str()?;
+    folder.manifest.conditions.get(name)
+}
+
+fn read(path: &Path, package: usize) -> Option<TapsetFile> {
+    if path.metadata().ok()?.len() > LONGEST {
+        return None;
+    }
+    let text = systap_syntax::foreign::decode(std::fs::read(path).ok()?);
+    Some(TapsetFile { name: path.display().to_string(), text, package: Some(package) })
+}
+
+/// Where packages usually are.
+fn usual_roots() -> Vec<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let mut roots: Vec<PathBuf> = data.map(|data| data.join("systap/tapsets")).into_iter().collect();
+    let Ok(program) = std::env::current_exe() else { return roots };
+    // PREFIX/bin/systap, and CHECKOUT/target/PROFILE/systap.
+    roots.extend(program.ancestors().nth(2).map(|prefix| prefix.join("share/systap/tapsets")));
+    let checkout = program.ancestors().skip(1).find(|path| path.join("Cargo.toml").is_file());
+    roots.extend(checkout.map(|checkout| checkout.join("tapsets")));
+    roots
+}
+
+/// A package as the compiler sees it.
+fn described(folder: &Folder) -> TapsetPackage {
+    let manifest = &folder.manifest;
+    let mut macros: Vec<TapsetFile> = vec![];
+    for script in folder.scripts.iter().filter(|script| script.name.ends_with(".stpm")) {
+        macros.extend(read(&script.path, 0));
+    }
+    let name = format!("{}: the constants of its manifest", folder.path.display());
+    macros.push(TapsetFile { name, text: constants(manifest), package: None });
+    let private = |note: &&systap_registry::AliasNote| note.stability == Stability::Private;
+    TapsetPackage {
+        title: format!("`{}` {}", manifest.name, manifest.version),
+        name: manifest.name.clone(),
+        macros,
+        uses: manifest.dependencies.iter().map(|dependency| dependency.name.clone()).collect(),
+        private: manifest.aliases.iter().filter(|(_, note)| private(note)).map(|(name, _)| name.clone()).collect(),
+        deprecated: manifest
+            .aliases
+            .iter()
+            .filter_map(|(name, note)| {
+                let note = note.deprecated.as_ref()?;
+                let instead = note.instead.as_ref().map(|instead| format!("; use `{instead}`")).unwrap_or_default();
+                let gone = note.gone.as_ref().map(|gone| format!(", and {gone} has it no longer")).unwrap_or_default();
+                Some((name.clone(), format!("it is deprecated since {}{gone}{instead}", note.since)))
+            })
+            .collect(),
+    }
+}
+
+/// The constants of a manifest as macros: `@NAME`.
+fn constants(manifest: &Manifest) -> String {
+    let value = |constant: &Constant| match constant {
+        Constant::Long(number) => format!("({number})"),
+        Constant::Text(text) => quoted(text),
+    };
+    manifest.constants.iter().map(|(name, constant)| format!("@define {name} %( {} %)\n", value(constant))).collect()
+}
+
+/// The tables of a manifest as functions of the package's own: `NAME(key)`, the empty text for a key that is not there.
+fn tables(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    for (name, rows) in &manifest.tables {
+        text += &format!("private function {name}:string (key:long) {{\n");
+        for (key, value) in rows {
+            text += &format!("    if (key == {key}) return {}\n", quoted(value));
+        }
+        text += "    return \"\"\n}\n";
+    }
+    text
+}
+
+/// A text as the language has it: what is no plain letter is written by its octal number.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            other => quoted += &format!("\\{other:03o}"),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

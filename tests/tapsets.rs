@@ -1,0 +1,212 @@
+//! Packages of tapsets, found and used by scripts: names that keep to their package, conditions, constants, notes on aliases.
+//!
+//! Must never depend on what packages the machine has: each test makes its own.
+
+mod systap;
+
+use snapbox::{assert_data_eq, str};
+use std::path::Path;
+use systap::{Outcome, run};
+
+const MANIFEST: &str = "manifest = 1\nsummary = \"s\"\nlicense = \"MIT\"\nversion = \"1.2.0\"\n";
+
+/// Writes a package: its manifest behind the usual lines, and its scripts.
+fn package(root: &Path, name: &str, more: &str, scripts: &[(&str, &str)]) {
+    let folder = root.join(name);
+    std::fs::create_dir_all(folder.join("scripts")).unwrap();
+    std::fs::write(folder.join("tapset.toml"), format!("[tapset]\nname = \"{name}\"\n{MANIFEST}{more}")).unwrap();
+    for (file, text) in scripts {
+        std::fs::write(folder.join("scripts").join(file), text).unwrap();
+    }
+}
+
+fn with(root: &Path, script: &str) -> Outcome {
+    run(["run", "-I", root.to_str().unwrap(), "-T", "5", "-e", script])
+}
+
+fn refused(root: &Path, script: &str) -> String {
+    let outcome = with(root, script);
+    outcome.exits(1);
+    outcome.complaints()
+}
+
+#[test]
+fn names_keep_to_their_package() {
+    let root = tempfile::tempdir().unwrap();
+    package(
+        root.path(),
+        "one",
+        "[constants]\nMOST = 7\nWHO = 'a \"b\" é'\n[tables.state]\n0 = \"running\"\n-1 = \"gone\"\n",
+        &[
+            (
+                "a.stp",
+                "global n\nprivate function twice:long (x:long) { return x * 2 }\nfunction one_count:long () { return twice(n) }\n\
+                 probe one.start = begin { n += 3; n_seen = n; most = @MOST; who = @WHO; state = state(0) . state(5) . state(-1) }\n",
+            ),
+            ("b.stp", "function one_other:long () { return twice(n) + one_count() }\n"),
+        ],
+    );
+    let script = "global n = 100, most = 5
+        function twice(x) { return x * 1000 }
+        probe one.start { println(n, \" \", n_seen, \" \", who, \" \", state, \" \", most) }
+        probe end { println(one_count(), \" \", one_other(), \" \", twice(1), \" \", n) }
+        probe timer.ms(10) { exit() }";
+    with(root.path(), script).exits(0).prints("100 3 a \"b\" é runninggone 7\n6 12 1000 100\n");
+    for (script, name) in
+        [("probe begin { println(state(0)) }", "state"), ("probe begin { println(twice(1)) }", "twice")]
+    {
+        let refused = refused(root.path(), script);
+        assert!(refused.contains(&format!("there is no function `{name}`")), "{refused}");
+    }
+    let refused = refused(root.path(), "probe begin { println(@MOST) }");
+    assert!(refused.contains("`@MOST`"), "{refused}");
+}
+
+#[test]
+fn a_package_sees_another_only_if_it_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    package(root.path(), "base", "", &[("a.stp", "function base_value:long () { return 42 }\n")]);
+    package(
+        root.path(),
+        "with",
+        "[dependencies]\nbase = \"1\"\n",
+        &[("a.stp", "probe with.start = begin { v = base_value() }\n")],
+    );
+    package(root.path(), "without", "", &[("a.stp", "probe without.start = begin { v = base_value() }\n")]);
+    with(root.path(), "probe with.start { println(v) exit() }").exits(0).prints("42\n");
+    let refused = refused(root.path(), "probe without.start { println(v) exit() }");
+    assert!(refused.contains("there is no function `base_value`"), "{refused}");
+}
+
+#[test]
+fn what_is_said_of_aliases() {
+    let root = tempfile::tempdir().unwrap();
+    package(
+        root.path(),
+        "one",
+        "[[script]]\nfile = \"old.stp\"\nwhen = 'function(\"no_such_function\") or kernel < \"2.6\"'\n\
+         [[alias]]\nname = \"one.later\"\ndeprecated = { since = \"1.1.0\", use = \"one.start\", gone = \"2.0.0\" }\n\
+         [[alias]]\nname = \"one.hidden\"\nstability = \"private\"\n",
+        &[
+            (
+                "a.stp",
+                "probe one.start = one.hidden {}\nprobe one.later = one.hidden {}\nprobe one.hidden = begin { v = 1 }\n",
+            ),
+            (
+                "old.stp",
+                "probe one.old = kernel.function(\"no_such_function\") {}\nfunction one_old:long () { return 1 }\n",
+            ),
+        ],
+    );
+    let said = [
+        "probe one.start { println(v) exit() }",
+        "probe one.later { println(v) exit() }",
+        "probe one.hidden { exit() }",
+        "probe one.h* { exit() }",
+        "probe one.old { exit() }",
+        "probe one.old ?, one.start { println(v) exit() }",
+        "probe begin { println(one_old()) }",
+        "probe one.strat { exit() }",
+    ]
+    .map(|script| format!("{script}\n{}", with(root.path(), script).all()));
+    assert_data_eq!(
+        said.join("\n"),
+        str![[r#"
+probe one.start { println(v) exit() }
+exit status: 0
+--- stdout
+1
+
+--- stderr
+
+probe one.later { println(v) exit() }
+exit status: 0
+--- stdout
+1
+
+--- stderr
+warning[deprecated-alias]: the alias `one.later` is to go
+ --> <command line>:1:7
+  |
+1 | probe one.later { println(v) exit() }
+  |       ^^^^^^^^^
+  |
+  = note: `one` 1.2.0: it is deprecated since 1.1.0, and 2.0.0 has it no longer; use `one.start`
+
+probe one.hidden { exit() }
+exit status: 1
+--- stdout
+
+--- stderr
+error[private-alias]: the alias `one.hidden` is for the scripts of the tapset `one` 1.2.0 only
+ --> <command line>:1:7
+  |
+1 | probe one.hidden { exit() }
+  |       ^^^^^^^^^^
+
+probe one.h* { exit() }
+exit status: 1
+--- stdout
+
+--- stderr
+error[unknown-probe-point]: there is no probe point `one`
+ --> <command line>:1:7
+  |
+1 | probe one.h* { exit() }
+  |       ^^^
+
+probe one.old { exit() }
+exit status: 1
+--- stdout
+
+--- stderr
+error[alias-not-here]: the alias `one.old` has no probe point on this kernel
+ --> <command line>:1:7
+  |
+1 | probe one.old { exit() }
+  |       ^^^^^^^
+  |
+  = note: the tapset `one` 1.2.0 has it only for kernels where function("no_such_function") or kernel < "2.6", which is not so on this one
+
+probe one.old ?, one.start { println(v) exit() }
+exit status: 0
+--- stdout
+1
+
+--- stderr
+
+probe begin { println(one_old()) }
+exit status: 1
+--- stdout
+
+--- stderr
+error[unknown-function]: there is no function `one_old`
+ --> <command line>:1:23
+  |
+1 | probe begin { println(one_old()) }
+  |                       ^^^^^^^
+  |
+  = note: the tapset `one` 1.2.0 has it only for kernels where function("no_such_function") or kernel < "2.6", which is not so on this one
+
+probe one.strat { exit() }
+exit status: 1
+--- stdout
+
+--- stderr
+error[unknown-probe-point]: there is no probe point `one`
+ --> <command line>:1:7
+  |
+1 | probe one.strat { exit() }
+  |       ^^^ did you mean `one.start`?
+
+"#]]
+    );
+}
+
+#[test]
+fn a_package_that_is_none_is_told_only_to_who_asks() {
+    let root = tempfile::tempdir().unwrap();
+    package(root.path(), "broken", "[nonsense]\n", &[]);
+    package(root.path(), "good", "", &[("a.stp", "probe good.start = begin {}\n"), ("b.stp", "probe good.bad = {")]);
+    with(root.path(), "probe good.start { println(1) exit() }").exits(0).prints("1\n");
+}
