@@ -30,6 +30,8 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    // A process that was started for a tapset's plugin does nothing else, and has no rights to.
+    systap_plugin_host::serve_if_child(std::env::args_os());
     let mut words = std::env::args_os();
     if words.next().is_some_and(|program| cli::is_stap(&program)) {
         return stap::stap(words.collect());

@@ -52,7 +52,7 @@ use systap_syntax::ast;
 pub use listing::Listed;
 pub use probe::probe_types;
 pub use signatures::{Signature, signatures};
-pub use tapset::{TapsetFile, TapsetPackage, TapsetSource, Tapsets};
+pub use tapset::{Given, TapsetFile, TapsetPackage, TapsetSource, Tapsets};
 
 /// What there is to elaborate.
 #[derive(Debug)]
@@ -133,6 +133,7 @@ pub fn elaborate(input: Input<'_>) -> Elaborated {
     let tapsets = input.tapsets.as_ref().filter(|tapsets| wanted(tapsets)).cloned();
     let input = Input { tapsets, ..input };
     let count = input.tapsets.as_ref().map_or(0, |tapsets| tapsets.source.files().len());
-    let library = library::Library::with_tapsets(count);
+    let packages = input.tapsets.as_ref().map_or(0, |tapsets| tapsets.source.packages().len());
+    let library = library::Library::with_tapsets(count, packages);
     elaboration::run(input, &library)
 }

@@ -122,6 +122,20 @@ fn loops_leave_a_kernel_that_cannot_run_them() {
 }
 
 #[test]
+fn a_loop_that_leaves_does_not_take_its_first_element_along_for_all() {
+    if !kernel_has_types() {
+        return;
+    }
+    let script = "global a probe begin { a[1] = 5 }
+        probe syscall.read { for (i = 1; i <= pid(); i++) n += a[i]; println(n) }";
+    let placed = place(&unit_of(script), &Capabilities::default()).unwrap();
+    let text = text::placed(&placed);
+    let continuation = text.split("user side: continuation").nth(1).unwrap();
+    let body = continuation.split("\n\n").next().unwrap();
+    assert!(body.contains("= a["), "the element is looked up in each round:\n{text}");
+}
+
+#[test]
 fn what_a_continuation_writes_is_not_read_in_the_kernel() {
     if !kernel_has_types() {
         return;

@@ -59,7 +59,9 @@ impl<'a> Outline<'a> {
         let span = body.block(entry).span;
         let params = body.block(entry).params.clone();
         let head = Block { params: params.clone(), insts: vec![], term: Terminator::Unreachable, span };
-        let known = params.iter().map(|param| (*param, *param)).collect();
+        // Where a loop comes back to the entry, its parameters have other values then.
+        let comes_back = region.iter().any(|block| body.block(*block).term.jumps().any(|jump| jump.to == entry));
+        let known = params.iter().filter(|_| !comes_back).map(|param| (*param, *param)).collect();
         let captured = params.iter().map(|param| (*param, *param)).collect();
         Outline {
             body,
