@@ -4,8 +4,10 @@
 static EXAMPLES: &[(&str, &str)] = &[
     ("context-switches.stp", include_str!("../examples/context-switches.stp")),
     ("forks.stp", include_str!("../examples/forks.stp")),
+    ("memory-stalls.stp", include_str!("../examples/memory-stalls.stp")),
     ("opens.stp", include_str!("../examples/opens.stp")),
     ("profile.stp", include_str!("../examples/profile.stp")),
+    ("runqueue-latency.stp", include_str!("../examples/runqueue-latency.stp")),
     ("syscall-latency.stp", include_str!("../examples/syscall-latency.stp")),
     ("syscalls-by-process.stp", include_str!("../examples/syscalls-by-process.stp")),
 ];
