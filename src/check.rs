@@ -1,11 +1,15 @@
-//! `systap check`: says what is wrong with scripts, or shows what becomes of them; loads nothing, so it needs no privilege.
+//! `systap check`: says what is wrong with scripts, or shows what becomes of them. Loads nothing unless asked for the kernel's verdict
+//! (`--until load`), so it needs no privilege; never attaches anything.
 
 use std::io::Write;
 
+use systap_bpf::Artifact;
 use systap_diagnostics::{FileId, Sources};
+use systap_ir::graph::Unit;
 use systap_ir::placed::Placed;
 use systap_ir::text;
 use systap_kernel::Kernel;
+use systap_runtime::{LoadError, Verdict};
 
 use crate::cli::{CheckOptions, Form, Stage};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
@@ -32,6 +36,10 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
     };
     if options.script.text.is_none() && options.files.is_empty() {
         terminal::complain("nothing to check: name a script, or give one with -e");
+        return Status::Usage;
+    }
+    if options.until == Stage::Load && !kernel.is_running() {
+        terminal::complain("--until load asks the kernel that runs here, and --kernel names another");
         return Status::Usage;
     }
     settings.remark(options.verbose);
@@ -109,6 +117,9 @@ fn show_stages(compilation: &mut Compilation<'_>, files: &[FileId], options: &Ch
         return Ok(text::unit(&unit));
     }
     let (placed, artifact) = compilation.divide(&unit)?;
+    if options.until == Stage::Load && options.print.is_none() {
+        return verdicts(compilation, &unit, (placed, artifact), options.verbose);
+    }
     if wanted(Form::Placed) {
         return Ok(text::placed(&placed));
     }
@@ -118,6 +129,38 @@ fn show_stages(compilation: &mut Compilation<'_>, files: &[FileId], options: &Ch
         }));
     }
     Ok(if options.verbose { where_it_runs(&placed, compilation.sources) } else { String::new() })
+}
+
+/// Has the kernel look at every program; gives what it said.
+fn verdicts(
+    compilation: &mut Compilation<'_>,
+    unit: &Unit,
+    (mut placed, mut artifact): (Placed, Option<Artifact>),
+    verbose: bool,
+) -> Result<String, Stop> {
+    let verify = |placed: &Placed, artifact: Option<&Artifact>| {
+        let verdicts = artifact.map(|artifact| systap_runtime::verify(artifact, placed, &Kernel::running()));
+        verdicts.transpose().map(Option::unwrap_or_default)
+    };
+    let mut verdicts = verify(&placed, artifact.as_ref());
+    if matches!(verdicts, Err(LoadError::TooLong { .. })) {
+        // As a run would: less of it in the kernel may do.
+        compilation.small = true;
+        (placed, artifact) = compilation.divide(unit)?;
+        verdicts = verify(&placed, artifact.as_ref());
+    }
+    let verdicts = verdicts.map_err(|error| Stop::Load(Box::new(error)))?;
+    let mut text = match verdicts.len() {
+        0 => return Ok("nothing of this script runs in the kernel\n".to_owned()),
+        1 => "the kernel takes the program; nothing was attached\n".to_owned(),
+        several => format!("the kernel takes all {several} programs; nothing was attached\n"),
+    };
+    for Verdict { points, instead, instructions, verified, .. } in verdicts.iter().filter(|_| verbose) {
+        let instead = if *instead { ", where it must be a kprobe" } else { "" };
+        let points = points.join(", ");
+        text += &format!("{points}{instead}: {instructions} instructions, {verified} looked at by the verifier\n");
+    }
+    Ok(text)
 }
 
 /// For `-v`: the side of each handler, and why a part of one left the kernel.

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Say what is wrong with scripts, or show what becomes of them; needs no privilege
     Check(CheckOptions),
+    /// Show the probe points that match a pattern, aliases included, such as 'kernel.function("vfs_*")'; all forms without one
+    List(ListOptions),
     /// Save or show the facts of a kernel, which scripts can be checked against elsewhere
     Kernel(KernelOptions),
     /// SystemTap's own command line: `systap stap -p2 FILE`; a link called `stap` does the same
@@ -42,6 +44,32 @@ pub(crate) struct StapOptions {
     /// SystemTap's options, a script and its arguments; `systap stap --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION OR FILE")]
     pub(crate) words: Vec<OsString>,
+}
+
+/// `systap list`
+#[derive(Args, Debug)]
+pub(crate) struct ListOptions {
+    /// Show what each point offers, what would fire it on this kernel, and why nothing better would
+    #[arg(short = 'v')]
+    pub(crate) verbose: bool,
+    /// The points of that kernel, not the running one: saved facts, a package of Debian, a vmlinuz, a vmlinux, BTF, a release
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Look there for aliases too; can be repeated
+    #[arg(short = 'I', value_name = "DIR")]
+    pub(crate) tapsets: Vec<PathBuf>,
+    /// Guru mode: list what only an expert should probe, too
+    #[arg(short = 'g')]
+    pub(crate) guru: bool,
+    /// When to colour messages
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// What the list looks like
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// As in a script, with `*` for what may be anything
+    #[arg(value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
 }
 
 /// `systap kernel`
@@ -205,6 +233,9 @@ pub(crate) struct RunOptions {
     /// Let handlers take as long as they like: no MAXACTION, no overload check (needs -g)
     #[arg(long)]
     pub(crate) suppress_time_limits: bool,
+    /// Attach to functions by kprobes, as on kernels that do not attach by type (fentry)
+    #[arg(long, hide = true)]
+    pub(crate) no_fentry: bool,
     /// Size of the buffer between kernel and user side, such as 8M
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) kernel_buffer: Option<u32>,
@@ -247,6 +278,8 @@ pub(crate) enum Stage {
     Resolve,
     /// Everything short of loading
     Compile,
+    /// The kernel's verdict too: programs are loaded, and nothing is attached. Needs privilege
+    Load,
 }
 
 /// A printable form of a script.

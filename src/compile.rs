@@ -65,7 +65,7 @@ pub(crate) struct Settings {
     pub(crate) warnings: Warnings,
     pub(crate) tapset: FoundTapsets,
     /// Whether to say what points offer.
-    pub(crate) list: bool,
+    pub(crate) list: systap_elaborate::List,
     /// A target variable that is not there is 0.
     pub(crate) skip_badvars: bool,
     /// Whether what nothing uses must be right too.
@@ -177,6 +177,8 @@ pub(crate) enum Stop {
     Kernel(KernelError),
     /// The kernel's part is too big for the kernel, even without what can be left out of it.
     TooBig(GenerateError),
+    /// The running kernel does not take the kernel's part.
+    Load(Box<systap_runtime::LoadError>),
     /// A mistake in systap.
     Internal(GenerateError),
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use systap_kernel::capability::{Answer, Capability};
 use systap_kernel::{Kernel, Release};
+use systap_plugin_host::{Host, State, Strength};
 use systap_runtime::capability::probe;
 use systap_sys::privilege::{self, Capabilities, Lockdown};
 
@@ -18,7 +19,7 @@ pub(crate) fn doctor(options: &DoctorOptions) -> Status {
     let kernel = Kernel::running();
     let answers: Vec<(Capability, Answer)> = Capability::all().map(|asked| (asked, probe(asked, &kernel))).collect();
     let text = match options.format {
-        Format::Text => heading(&kernel) + "\n" + &findings(&answers),
+        Format::Text => heading(&kernel) + "\n" + &findings(&answers) + "\n" + &plugins(),
         Format::Json => json(&kernel, &answers),
     };
     let shown = terminal::write_to_stdout(&text);
@@ -85,6 +86,36 @@ fn findings(answers: &[(Capability, Answer)]) -> String {
     text
 }
 
+/// How safe the native part of tapsets is here, found by trying.
+fn plugins() -> String {
+    let sandbox = match Host::new().try_sandbox() {
+        Ok(sandbox) => sandbox,
+        Err(error) => return format!("tapsets' plugins: none is opened: {error}\n"),
+    };
+    let mut text = match sandbox.strength() {
+        Strength::Full => "tapsets' plugins: fully confined\n",
+        Strength::Weak => "tapsets' plugins: confined, though less than is possible\n",
+        Strength::None => "tapsets' plugins: none is opened, since their processes cannot be confined\n",
+    }
+    .to_owned();
+    for (layer, state) in &sandbox.layers {
+        _ = match state {
+            State::On => writeln!(text, "yes  {}", layer.title()),
+            State::Partly(why) => writeln!(text, "part {}: {why}", layer.title()),
+            State::Off(why) => writeln!(text, "no   {}: {why}", layer.title()),
+        };
+    }
+    text
+}
+
+/// The same for programs.
+fn plugins_json() -> serde_json::Value {
+    match Host::new().try_sandbox() {
+        Ok(sandbox) => serde_json::json!({ "strength": sandbox.strength(), "layers": sandbox.layers }),
+        Err(error) => serde_json::json!({ "strength": Strength::None, "why": error.to_string() }),
+    }
+}
+
 /// One object: the kernel, and each question with its answer.
 fn json(kernel: &Kernel, answers: &[(Capability, Answer)]) -> String {
     let each = answers.iter().map(|(asked, answer)| {
@@ -99,6 +130,7 @@ fn json(kernel: &Kernel, answers: &[(Capability, Answer)]) -> String {
         "release": kernel.release().map(Release::as_str).ok(),
         "arch": crate::facts::architecture(kernel),
         "lockdown": lockdown().split(':').next(),
+        "plugins": plugins_json(),
         "capabilities": each.collect::<serde_json::Map<_, _>>(),
     });
     format!("{object}\n")
@@ -140,6 +172,7 @@ fn report(kernel: &Kernel, answers: &[(Capability, Answer)]) -> String {
     for (asked, answer) in answers {
         _ = writeln!(text, "{} = {answer}", asked.name());
     }
+    _ = writeln!(text, "\n[plugins]\n{}", plugins_json());
     _ = writeln!(text, "\n[settings]");
     for file in SETTINGS {
         match std::fs::read_to_string(file) {

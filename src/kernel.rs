@@ -28,14 +28,18 @@ pub(crate) fn named(what: Option<&Path>) -> Result<Kernel, KernelError> {
     })
 }
 
-/// With the folder of what is kept of kernels: the user's cache, as the XDG Base Directory Specification has it. Whoever has no home
-/// keeps nothing.
+/// With the folder of what is kept of kernels.
 fn with_kept(kernel: Kernel) -> Kernel {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    match absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache"))) {
-        Some(cache) => kernel.with_kept(cache.join("systap/kernels")),
+    match cache() {
+        Some(cache) => kernel.with_kept(cache.join("kernels")),
         None => kernel,
     }
+}
+
+/// The user's cache, as the XDG Base Directory Specification has it. Whoever has no home keeps nothing.
+pub(crate) fn cache() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache"))).map(|cache| cache.join("systap"))
 }
 
 /// `systap kernel`

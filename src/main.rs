@@ -13,8 +13,10 @@ mod examples;
 mod explain;
 mod facts;
 mod kernel;
+mod list;
 mod outcome;
 mod output_file;
+mod points;
 mod run;
 mod script;
 mod sink;
@@ -30,6 +32,8 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    // A process that was started for a tapset's plugin does nothing else, and has no rights to.
+    systap_plugin_host::serve_if_child(std::env::args_os());
     let mut words = std::env::args_os();
     if words.next().is_some_and(|program| cli::is_stap(&program)) {
         return stap::stap(words.collect());
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::List(options) => list::list(&options),
         Command::Kernel(options) => kernel::kernel(&options),
         Command::Stap(options) => return stap::stap(options.words),
         Command::Doctor(options) => doctor::doctor(&options),

@@ -44,7 +44,10 @@ pub(crate) fn run(options: &RunOptions) -> Status {
             diagnostics.clear();
         }
         terminal::show(&diagnostics, sources, options.script.format, options.script.color);
-        let (mut placed, artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
+        let (mut placed, mut artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
+        if options.no_fentry {
+            artifact.iter_mut().for_each(Artifact::refuse_function_types);
+        }
         if options.no_global_var_display {
             placed.globals.iter_mut().for_each(|(global, _)| global.print_at_end = false);
         }
@@ -216,6 +219,7 @@ pub(crate) fn explain_stop(stop: &Stop) -> Status {
             terminal::complain(&error.to_string());
             Status::Refused
         }
+        Stop::Load(error) => explain_refusal(error),
         Stop::TooBig(error) => {
             terminal::complain(&format!("{error}\n  help: split the handler"));
             Status::Refused
@@ -229,18 +233,28 @@ pub(crate) fn explain_stop(stop: &Stop) -> Status {
 
 /// Says why the run did not take place, and what can be done about it.
 fn explain_failure(error: &RunError) -> Status {
-    let mut text = error.to_string();
-    for remedy in error.remedies() {
-        text += &format!("\n  help: {remedy}");
+    if let RunError::Load(error) = error {
+        return explain_refusal(error);
     }
-    if error.is_internal() {
-        text += "\n  this is a mistake in systap: please report it with the script";
-    }
-    terminal::complain(&text);
+    complain_with(&error.to_string(), &error.remedies());
     match error {
-        _ if error.is_internal() => Status::Internal,
         RunError::NoSuchProcess { .. } | RunError::Command { .. } => Status::Usage,
         RunError::Output(_) => Status::ScriptError,
         _ => Status::Refused,
     }
+}
+
+/// Says why the kernel did not take a program, and what can be done about it.
+fn explain_refusal(error: &LoadError) -> Status {
+    let mut text = error.to_string();
+    if error.is_internal() {
+        text += "\n  this is a mistake in systap: please report it with the script";
+    }
+    complain_with(&text, &error.remedies());
+    if error.is_internal() { Status::Internal } else { Status::Refused }
+}
+
+fn complain_with(sentence: &str, remedies: &[&str]) {
+    let help: String = remedies.iter().map(|remedy| format!("\n  help: {remedy}")).collect();
+    terminal::complain(&format!("{sentence}{help}"));
 }

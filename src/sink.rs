@@ -143,6 +143,9 @@ impl Sink for Voice<'_> {
             Step::Loaded { maps, programs, took } => {
                 format!("loaded {maps} maps and {programs} programs in {took:.1?}")
             }
+            Step::ByKprobe { points, reason } => {
+                format!("{} by a kprobe, not by type (fentry): {reason}", points.join(", "))
+            }
             Step::Attached { links, took } => format!("attached {links} in {took:.1?}"),
             Step::Started { pid } => format!("started the command, process {pid}"),
             Step::Signalled(signal) => format!("got {signal}"),

@@ -25,10 +25,14 @@ pub(crate) fn object(report: &Report) -> serde_json::Value {
         .iter()
         .map(|probe| {
             let side = if probe.side == Side::Kernel { "kernel" } else { "user" };
-            json!({"point": probe.point, "side": side, "hits": probe.hits, "skipped": probe.skipped})
+            json!({"point": probe.point, "side": side, "hits": probe.hits, "skipped": probe.skipped, "missed": probe.missed})
         })
         .collect();
     let lost: Vec<_> = report.lost.iter().map(|loss| json!({"point": loss.point, "records": loss.records})).collect();
+    let programs = report.programs.iter().map(|program| {
+        json!({"points": program.points, "recursion_misses": program.recursion_misses, "kprobe_misses": program.missed})
+    });
+    let programs: Vec<_> = programs.collect();
     let excess = report.excess.map(|excess| match excess {
         Excess::Skipped => "skipped",
         Excess::Overload { .. } => "overload",
@@ -36,7 +40,7 @@ pub(crate) fn object(report: &Report) -> serde_json::Value {
     json!({
         "type": "end", "reason": word(report.end), "errors": report.errors, "excess": excess,
         "records_lost": report.lost_records(), "hits_missed": report.missed_hits(),
-        "lost": lost, "probes": probes,
+        "lost": lost, "probes": probes, "programs": programs,
     })
 }
 
@@ -105,21 +109,32 @@ pub(crate) fn hits(report: &Report, sources: &Sources) -> String {
 /// The table of `--summary`.
 pub(crate) fn table(report: &Report) -> String {
     let count = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
-    let mut rows = vec![["probe", "side", "hits", "skipped"].map(str::to_owned)];
+    let mut rows = vec![["probe", "side", "hits", "skipped", "missed"].map(str::to_owned)];
     for probe in &report.probes {
         let side = if probe.side == Side::Kernel { "kernel" } else { "user" };
-        rows.push([probe.point.clone(), side.to_owned(), count(probe.hits), probe.skipped.to_string()]);
+        rows.push([
+            probe.point.clone(),
+            side.to_owned(),
+            count(probe.hits),
+            probe.skipped.to_string(),
+            count(probe.missed),
+        ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3)];
+    let widths = [width(0), width(1), width(2), width(3), width(4)];
     let mut text = String::new();
-    for [probe, side, hits, skipped] in &rows {
-        let [first, second, third, fourth] = widths;
-        text += &format!("{probe:first$}  {side:second$}  {hits:>third$}  {skipped:>fourth$}\n");
+    for [probe, side, hits, skipped, missed] in &rows {
+        let [first, second, third, fourth, fifth] = widths;
+        text += &format!("{probe:first$}  {side:second$}  {hits:>third$}  {skipped:>fourth$}  {missed:>fifth$}\n");
     }
-    for program in report.programs.iter().filter(|program| program.recursion_misses > 0) {
-        text +=
-            &format!("{} missed {} hits while it was running\n", program.points.join(", "), program.recursion_misses);
+    for program in &report.programs {
+        let points = program.points.join(", ");
+        if program.recursion_misses > 0 {
+            text += &format!("{points} missed {} hits while it was running\n", program.recursion_misses);
+        }
+        if program.missed > 0 {
+            text += &format!("{points}: the kernel missed {} hits of its kprobes\n", program.missed);
+        }
     }
     let timing = &report.timing;
     text += &format!(

@@ -70,7 +70,7 @@ fn carry_out(request: Request, words: &[OsString]) -> Verdict {
         Subject::Functions => print(&listing::functions(request.verbose[1] > 0)),
         Subject::ProbeTypes => print(&listing::probe_types()),
         Subject::ProbeAliases => print(&listing::aliases(&request)),
-        Subject::Points(_) | Subject::Variables(_) => listing::points(&request),
+        Subject::Points(_) | Subject::Variables(_) => listing::points_of(&request),
         Subject::File(_) | Subject::Example(_) | Subject::Text(_) if background::is_wanted(&request) => {
             background::begin(request, words)
         }

@@ -29,7 +29,7 @@ impl Asked<'_> {
     fn field(&self, of: &str, name: &str) -> Option<bool> {
         let btf = self.0.btf().ok()?;
         let found = btf.find_many(&[(Kind::Struct, of), (Kind::Union, of)]).ok()?;
-        Some(found.into_iter().flatten().any(|id| btf.member(id, name).is_ok()))
+        Some(found.into_iter().flatten().any(|id| matches!(btf.member(id, name), Ok(Some(_)))))
     }
 }
 

@@ -5,11 +5,13 @@
 mod directories;
 mod facts;
 mod packages;
+mod plugin;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use systap_elaborate::{TapsetFile, TapsetPackage, TapsetSource};
+use systap_elaborate::{Given, TapsetFile, TapsetPackage, TapsetSource};
 use systap_kernel::Kernel;
 
 pub(crate) use directories::TapsetDirectories;
@@ -57,6 +59,10 @@ impl TapsetSource for Tapsets {
 
     fn packages(&self) -> &[TapsetPackage] {
         self.packages.described()
+    }
+
+    fn given(&self, package: usize, kernel: &Kernel) -> Given {
+        self.packages.given(package, kernel)
     }
 
     fn refused(&self, file: &TapsetFile, kernel: &Kernel) -> Option<String> {

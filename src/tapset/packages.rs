@@ -8,11 +8,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use systap_elaborate::{TapsetFile, TapsetPackage};
+use systap_elaborate::{Given, TapsetFile, TapsetPackage};
 use systap_kernel::Kernel;
-use systap_registry::{Condition, Constant, Folder, FolderError, Manifest, Stability};
+use systap_registry::{Condition, Folder, FolderError, Stability};
 
 use super::facts::Asked;
+use super::plugin;
+use super::values::Values;
 
 /// No file of a package is longer.
 const LONGEST: u64 = 4 << 20;
@@ -66,19 +68,28 @@ impl Packages {
         self.described.get_or_init(|| self.opened().folders.iter().map(described).collect())
     }
 
-    /// All files of scripts, and for each package what its tables are.
+    /// All files of scripts.
     pub(super) fn scripts(&self) -> Vec<TapsetFile> {
         let mut files = vec![];
         for (number, folder) in self.opened().folders.iter().enumerate() {
             let scripts = folder.scripts.iter().filter(|script| script.name.ends_with(".stp"));
             files.extend(scripts.filter_map(|script| read(&script.path, number)));
-            let tables = tables(&folder.manifest);
-            if !tables.is_empty() {
-                let name = format!("{}: the tables of its manifest", folder.path.display());
-                files.push(TapsetFile { name, text: tables, package: Some(number) });
-            }
         }
         files
+    }
+
+    /// What a package has besides its files: its macros, and its constants and tables, those of its plugin before those of its manifest.
+    pub(super) fn given(&self, package: usize, kernel: &Kernel) -> Given {
+        let Some(folder) = self.opened().folders.get(package) else { return Given::default() };
+        let values = Values::of(&folder.manifest, plugin::answer(folder, kernel).as_ref());
+        let file =
+            |what: &str, text| TapsetFile { name: format!("{}: {what}", folder.path.display()), text, package: None };
+        let own = folder.scripts.iter().filter(|script| script.name.ends_with(".stpm"));
+        let mut macros: Vec<TapsetFile> = own.filter_map(|script| read(&script.path, package)).collect();
+        macros.push(file("constants", values.macros()));
+        let tables = values.functions();
+        let scripts = if tables.is_empty() { vec![] } else { vec![file("tables", tables)] };
+        Given { macros, scripts }
     }
 
     /// What is false on that kernel of the condition that a file is under.
@@ -118,17 +129,10 @@ fn usual_roots() -> Vec<PathBuf> {
 /// A package as the compiler sees it.
 fn described(folder: &Folder) -> TapsetPackage {
     let manifest = &folder.manifest;
-    let mut macros: Vec<TapsetFile> = vec![];
-    for script in folder.scripts.iter().filter(|script| script.name.ends_with(".stpm")) {
-        macros.extend(read(&script.path, 0));
-    }
-    let name = format!("{}: the constants of its manifest", folder.path.display());
-    macros.push(TapsetFile { name, text: constants(manifest), package: None });
     let private = |note: &&systap_registry::AliasNote| note.stability == Stability::Private;
     TapsetPackage {
         title: format!("`{}` {}", manifest.name, manifest.version),
         name: manifest.name.clone(),
-        macros,
         uses: manifest.dependencies.iter().map(|dependency| dependency.name.clone()).collect(),
         private: manifest.aliases.iter().filter(|(_, note)| private(note)).map(|(name, _)| name.clone()).collect(),
         deprecated: manifest
@@ -142,40 +146,4 @@ fn described(folder: &Folder) -> TapsetPackage {
             })
             .collect(),
     }
-}
-
-/// The constants of a manifest as macros: `@NAME`.
-fn constants(manifest: &Manifest) -> String {
-    let value = |constant: &Constant| match constant {
-        Constant::Long(number) => format!("({number})"),
-        Constant::Text(text) => quoted(text),
-    };
-    manifest.constants.iter().map(|(name, constant)| format!("@define {name} %( {} %)\n", value(constant))).collect()
-}
-
-/// The tables of a manifest as functions of the package's own: `NAME(key)`, the empty text for a key that is not there.
-fn tables(manifest: &Manifest) -> String {
-    let mut text = String::new();
-    for (name, rows) in &manifest.tables {
-        text += &format!("private function {name}:string (key:long) {{\n");
-        for (key, value) in rows {
-            text += &format!("    if (key == {key}) return {}\n", quoted(value));
-        }
-        text += "    return \"\"\n}\n";
-    }
-    text
-}
-
-/// A text as the language has it: what is no plain letter is written by its octal number.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => quoted.push(char::from(byte)),
-            other => quoted += &format!("\\{other:03o}"),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

@@ -27,6 +27,9 @@ fn call_named(name: &str) -> Option<fn()> {
         "getpgrp" => || _ = unsafe { libc::syscall(libc::SYS_getpgrp) },
         // SAFETY: the path is a string that ends in NUL; the call fails and changes nothing.
         "chdir-nowhere" => || _ = unsafe { libc::syscall(libc::SYS_chdir, c"/no/such/place".as_ptr()) },
+        // SAFETY: there is no such descriptor, so that nothing is written to the address.
+        "read-bad" => || _ = unsafe { libc::syscall(libc::SYS_read, -7, 0x1000, 5) },
+        "map-far" => map_far,
         // SAFETY: the path is null, which the kernel answers with EFAULT.
         "chdir-null" => || _ = unsafe { libc::syscall(libc::SYS_chdir, std::ptr::null::<u8>()) },
         // SAFETY: there is no such descriptor, so the call fails and changes nothing.
@@ -42,6 +45,20 @@ fn call_named(name: &str) -> Option<fn()> {
         "sched_yield" => || _ = unsafe { libc::syscall(libc::SYS_sched_yield) },
         _ => return None,
     })
+}
+
+/// Maps a page of a file at an offset that nobody else has in mind, page 12345, and gives it back.
+fn map_far() {
+    const PAGE: usize = 4096;
+    let Ok(file) = std::fs::File::open("/proc/self/exe") else { return };
+    // SAFETY: a new mapping at an address of the kernel's choice, which nobody reads.
+    unsafe {
+        let (kind, file) = (libc::MAP_PRIVATE, std::os::fd::AsRawFd::as_raw_fd(&file));
+        let page = libc::mmap(std::ptr::null_mut(), PAGE, libc::PROT_READ, kind, file, 12_345 * PAGE as i64);
+        if page != libc::MAP_FAILED {
+            libc::munmap(page, PAGE);
+        }
+    }
 }
 
 extern "C" fn nothing(_signal: libc::c_int) {}

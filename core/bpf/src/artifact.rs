@@ -15,10 +15,25 @@ pub struct Artifact {
     pub maps: Vec<MapPlan>,
     /// Programs, to be loaded and attached in this order.
     pub programs: Vec<ProgramPlan>,
+    /// Maps that only programs of [`ProgramPlan::instead`] refer to, numbered after [`Artifact::maps`]. Each is made when such a program
+    /// is loaded.
+    pub entries: Vec<MapPlan>,
     /// How to read a record, by the number it starts with.
     pub sites: Vec<Site>,
     /// How many counters of each kind the counter map has; see [`Counters`].
     pub counters: Counters,
+}
+
+impl Artifact {
+    /// Has every kernel refuse to attach to functions by type, so that what is there instead is taken.
+    pub fn refuse_function_types(&mut self) {
+        for plan in &mut self.programs {
+            if let Attach::Function { btf_id, .. } = &mut plan.attach {
+                // No type has this number.
+                *btf_id = 0;
+            }
+        }
+    }
 }
 
 /// A map.
@@ -73,6 +88,8 @@ pub enum MapRole {
     Ring,
     /// The counters, one entry of 8 bytes for each CPU; see [`Counters`].
     Counters,
+    /// The arguments of the calls that a function is in, by the stack pointer at the return: what its return probe finds no more.
+    Entries,
     /// A table that only programs read.
     Table,
     /// What a perf event counts on each CPU, for programs to ask.
@@ -110,6 +127,9 @@ pub struct ProgramPlan {
     pub lines: Vec<(u32, Span)>,
     /// Which kernel-side handlers it runs: indexes into [`systap_ir::placed::Placed::kernel`].
     pub handlers: Vec<usize>,
+    /// What serves the same handlers where the kernel refuses this program or its attachment: all of them, attached in this order, which
+    /// have nothing instead of them. Empty: nothing does.
+    pub instead: Vec<ProgramPlan>,
 }
 
 /// How a program is attached.

@@ -12,8 +12,10 @@ use crate::allocate::allocate;
 use crate::artifact::{Artifact, Attach, Counters, ProgramPlan, Relocation};
 use crate::assembler::{Stack, assemble};
 use crate::code::{Code, Line};
+use crate::emitter::Emitter;
 use crate::error::GenerateError;
 use crate::layout::KernelLayout;
+use crate::lower::called::{self, Called};
 use crate::lower::dispatch::{Program, is_delicate};
 use crate::lower::{Shared, Thrift};
 use crate::maps::Maps;
@@ -27,6 +29,14 @@ const MAY_GOTO_STACK: u32 = 16;
 struct Group {
     attach: Attach,
     handlers: Vec<usize>,
+    /// They ask for registers, so that a function is not attached to by type.
+    registers: bool,
+}
+
+/// The programs of a group, with how each is attached, and those that serve it where the kernel refuses them.
+struct Made {
+    programs: Vec<(Attach, Draft)>,
+    instead: Vec<(Attach, Draft)>,
 }
 
 /// A program before its jumps are settled.
@@ -34,6 +44,41 @@ struct Draft {
     lines: Vec<Line>,
     spill_slots: u32,
     stack: Stack,
+}
+
+/// A program and how many bytes of stack it needs, of how many that there are.
+fn draft(code: Emitter) -> (Draft, u32, u32) {
+    let (lines, registers, stack) = code.finish();
+    let allocated = allocate(lines, registers);
+    let may_goto = allocated.lines.iter().any(|line| matches!(line.code, Code::MayGoto { .. }));
+    let limit = STACK - if may_goto { MAY_GOTO_STACK } else { 0 };
+    let bytes = stack.bytes(allocated.spill_slots);
+    (Draft { lines: allocated.lines, spill_slots: allocated.spill_slots, stack }, bytes, limit)
+}
+
+/// The programs that serve a function's handlers by kprobes; none where that cannot be.
+fn by_kprobes(shared: &mut Shared<'_>, group: &Group, thrift: Thrift) -> Vec<(Attach, Draft)> {
+    let Attach::Function { name, returns, .. } = &group.attach else { return Vec::new() };
+    let Some((mut called, words)) = Called::of(shared.placed, &group.handlers) else { return Vec::new() };
+    let at = |returns| Attach::KernelCode { symbol: name.clone(), offset: 0, returns };
+    let mut programs = Vec::new();
+    if *returns && words > 0 {
+        let entries = shared.maps.entries(words);
+        called.entries = Some(entries);
+        let span = group.handlers.first().map(|index| shared.placed.kernel[*index].span);
+        programs.extend(span.map(|span| (at(false), draft(called::keeper(span, entries, words)))));
+    }
+    for thrift in [thrift, Thrift::Texts, Thrift::Longs] {
+        // What cannot be done this way is left out: it is done by type, or its refusal is told.
+        let typed = shared.options.typed;
+        let Ok(code) = Program::emit(shared, &group.handlers, typed, thrift, Some(called)) else { break };
+        let (made, bytes, limit) = draft(code);
+        if bytes <= limit {
+            programs.push((at(*returns), (made, bytes, limit)));
+            return programs.into_iter().map(|(attach, (draft, ..))| (attach, draft)).collect();
+        }
+    }
+    Vec::new()
 }
 
 /// Generates the probe module of the kernel part of a program.
@@ -94,21 +139,27 @@ fn attempt(
             Attach::Function { .. } => true,
             _ => options.typed,
         };
-        let code = Program::emit(&mut shared, &group.handlers, typed, thrift[number])?;
-        let (lines, registers, stack) = code.finish();
-        let allocated = allocate(lines, registers);
-        let may_goto = allocated.lines.iter().any(|line| matches!(line.code, Code::MayGoto { .. }));
-        let limit = STACK - if may_goto { MAY_GOTO_STACK } else { 0 };
-        let bytes = stack.bytes(allocated.spill_slots);
+        if group.registers {
+            let programs = by_kprobes(&mut shared, group, thrift[number]);
+            if programs.is_empty() {
+                let span = placed.kernel[group.handlers[0]].span;
+                let what = "a register beside the parameters of a function that takes structs".to_owned();
+                return Err(GenerateError::Unsupported { what, span });
+            }
+            drafts.push(Made { programs, instead: Vec::new() });
+            continue;
+        }
+        let (made, bytes, limit) = draft(Program::emit(&mut shared, &group.handlers, typed, thrift[number], None)?);
         if bytes > limit {
             return Ok(Outcome::StackFull(number, bytes, limit));
         }
-        drafts.push(Draft { lines: allocated.lines, spill_slots: allocated.spill_slots, stack });
+        let instead = by_kprobes(&mut shared, group, thrift[number]);
+        drafts.push(Made { programs: vec![(group.attach.clone(), made)], instead });
     }
     finish(shared, groups, &drafts).map(|artifact| Outcome::Done(Box::new(artifact)))
 }
 
-fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Draft]) -> Result<Artifact, GenerateError> {
+fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Made]) -> Result<Artifact, GenerateError> {
     let Shared { placed, options, maps, sites, guarded, .. } = shared;
     let handlers = placed.kernel.len() as u32;
     let counters = Counters {
@@ -116,33 +167,40 @@ fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Draft]) -> Result<Arti
         skipped: if guarded { handlers } else { 0 },
         hits: if options.count_hits { handlers } else { 0 },
     };
-    let mut programs = Vec::new();
-    let mut used = Vec::new();
-    for (group, draft) in groups.iter().zip(drafts) {
+    let plan = |attach: &Attach, group: &Group, draft: &Draft| {
         let assembled = assemble(&draft.lines, &draft.stack, draft.spill_slots, counters, options.version_4)
             .ok_or_else(|| GenerateError::TooLong { point: point(placed, group), instructions: draft.lines.len() })?;
-        for relocation in &assembled.relocations {
-            let at = relocation.map as usize;
-            if used.len() <= at {
-                used.resize(at + 1, false);
-            }
-            used[at] = true;
-        }
-        programs.push(ProgramPlan {
-            name: name(&group.attach),
-            attach: group.attach.clone(),
+        Ok(ProgramPlan {
+            name: name(attach),
+            attach: attach.clone(),
             instructions: assembled.instructions,
             relocations: assembled.relocations,
             lines: assembled.lines,
             handlers: group.handlers.clone(),
-        });
+            instead: Vec::new(),
+        })
+    };
+    let mut programs = Vec::new();
+    for (group, made) in groups.iter().zip(drafts) {
+        let instead = made.instead.iter().map(|(attach, draft)| plan(attach, group, draft));
+        let mut instead: Vec<ProgramPlan> = instead.collect::<Result<_, _>>()?;
+        for (attach, draft) in &made.programs {
+            programs.push(ProgramPlan { instead: std::mem::take(&mut instead), ..plan(attach, group, draft)? });
+        }
     }
-    let (maps, numbers) = maps.finish(&used, counters.sites + counters.skipped + counters.hits);
-    for relocation in programs.iter_mut().flat_map(|program| &mut program.relocations) {
-        let Relocation { map, .. } = relocation;
-        *map = numbers.get(*map as usize).copied().unwrap_or_default();
+    let first = programs.iter().flat_map(|program| &program.relocations).map(|relocation| relocation.map).collect();
+    let used = programs.iter_mut().flat_map(relocations).map(|relocation| relocation.map).collect();
+    let (maps, entries, numbers) = maps.finish(&used, &first, counters.sites + counters.skipped + counters.hits);
+    for relocation in programs.iter_mut().flat_map(relocations) {
+        relocation.map = numbers.get(relocation.map as usize).copied().unwrap_or_default();
     }
-    Ok(Artifact { maps, programs, sites, counters })
+    Ok(Artifact { maps, programs, entries, sites, counters })
+}
+
+/// Where a program, and what may take its place, refer to maps.
+fn relocations(plan: &mut ProgramPlan) -> impl Iterator<Item = &mut Relocation> {
+    let ProgramPlan { relocations, instead, .. } = plan;
+    relocations.iter_mut().chain(instead.iter_mut().flat_map(|plan| &mut plan.relocations))
 }
 
 /// The handlers by attach point, in the order of their first handlers.
@@ -188,13 +246,14 @@ fn group(placed: &Placed, layout: &KernelLayout, options: &Options<'_>) -> Resul
         };
         // System calls come apart from a script's own handlers of their tracepoints: what they are wrapped in differs.
         let kind = |event: &Event| std::mem::discriminant(event);
+        let registers = called::asks_for_registers(placed, index);
         let same = groups.iter_mut().find(|group| {
             let first = group.handlers.first().map(|first| kind(&placed.kernel[*first].event));
-            group.attach == attach && first == Some(kind(&handler.event))
+            group.attach == attach && group.registers == registers && first == Some(kind(&handler.event))
         });
         match same {
             Some(group) => group.handlers.push(index),
-            None => groups.push(Group { attach, handlers: vec![index] }),
+            None => groups.push(Group { attach, handlers: vec![index], registers }),
         }
     }
     Ok(groups)

@@ -2,12 +2,15 @@
 //!
 //! Must never leave out a map of a global that lives in one: the user side reads and writes it too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use systap_ir::placed::{AggregateLayout, Placed, Residence, control};
 use systap_ir::program::{Element, GlobalId, GlobalShape};
 
 use crate::artifact::{MapKind, MapPlan, MapRole};
+
+/// The most calls of a function that are in it at a time for its return probe to know their arguments; of more, the return is missed.
+const MOST_CALLS: u32 = 16_384;
 
 /// The maps while code is generated; sizes of those that grow are settled by [`Maps::finish`].
 pub(crate) struct Maps {
@@ -100,20 +103,39 @@ impl Maps {
         }
     }
 
-    /// The maps that are needed, and the new number of each. `used`: those that programs refer to.
-    pub(crate) fn finish(mut self, used: &[bool], counters: u32) -> (Vec<MapPlan>, Vec<u32>) {
+    /// A map for the arguments of the calls that a function is in, `words` of each.
+    pub(crate) fn entries(&mut self, words: u32) -> u32 {
+        self.add("entries", MapRole::Entries, MapKind::Hash, 8, 8 * words, MOST_CALLS)
+    }
+
+    /// The maps that are needed, then those that only a program in another's place needs, and the new number of each. `used`: those
+    /// that programs refer to; `first`: those that programs do that are not in another's place.
+    pub(crate) fn finish(
+        mut self,
+        used: &HashSet<u32>,
+        first: &HashSet<u32>,
+        counters: u32,
+    ) -> (Vec<MapPlan>, Vec<MapPlan>, Vec<u32>) {
         self.plans[self.counters as usize].entries = counters;
         self.plans[self.frame as usize].value_size = self.frame_bytes.next_multiple_of(8).max(8);
         let mut kept = Vec::new();
+        let mut entries = Vec::new();
         let mut numbers = Vec::new();
-        for (at, plan) in self.plans.into_iter().enumerate() {
-            numbers.push(kept.len() as u32);
+        let stays = |at: u32, plan: &MapPlan| {
             let always = matches!(plan.role, MapRole::Words | MapRole::Global(_));
-            if always || used.get(at).copied().unwrap_or(false) {
-                kept.push(plan);
+            always || used.contains(&at)
+        };
+        let later = |at: u32, plan: &MapPlan| plan.role == MapRole::Entries && !first.contains(&at);
+        let plans = || (0u32..).zip(&self.plans).filter(|(at, plan)| stays(*at, plan));
+        let before = plans().filter(|(at, plan)| !later(*at, plan)).count() as u32;
+        for (at, plan) in (0u32..).zip(&self.plans) {
+            let (list, before) = if later(at, plan) { (&mut entries, before) } else { (&mut kept, 0) };
+            numbers.push(before + list.len() as u32);
+            if stays(at, plan) {
+                list.push(plan.clone());
             }
         }
-        (kept, numbers)
+        (kept, entries, numbers)
     }
 }
 

@@ -18,13 +18,14 @@ fn on_return(returns: bool) -> &'static str {
 pub fn print(artifact: &Artifact) -> String {
     let mut out = String::new();
     let artifact_text = &mut out;
-    for (number, map) in artifact.maps.iter().enumerate() {
+    for (number, map) in artifact.maps.iter().chain(&artifact.entries).enumerate() {
         let role = match map.role {
             MapRole::Words => "words".to_owned(),
             MapRole::Global(global) => format!("global {}", global.0),
             MapRole::Frame => "frame".to_owned(),
             MapRole::Ring => "ring".to_owned(),
             MapRole::Counters => "counters".to_owned(),
+            MapRole::Entries => "entries".to_owned(),
             MapRole::Table => "table".to_owned(),
             MapRole::PerfCounter { kind, config } => format!("perf event {kind}:{config:#x}"),
         };
@@ -36,6 +37,12 @@ pub fn print(artifact: &Artifact) -> String {
     }
     for program in &artifact.programs {
         print_program(artifact, program, &mut out);
+        if !program.instead.is_empty() {
+            let _ = writeln!(out, "or else, where the kernel refuses that:");
+        }
+        for instead in &program.instead {
+            print_program(artifact, instead, &mut out);
+        }
     }
     for (number, site) in artifact.sites.iter().enumerate() {
         let _ = writeln!(out, "site {number}: {}", site_text(site));
@@ -88,7 +95,8 @@ fn print_program(artifact: &Artifact, program: &ProgramPlan, out: &mut String) {
         let relocation = program.relocations.iter().find(|relocation| relocation.at as usize == at);
         let text = match relocation {
             Some(relocation) => {
-                let map = artifact.maps.get(relocation.map as usize).map_or("?", |map| map.name.as_str());
+                let mut maps = artifact.maps.iter().chain(&artifact.entries);
+                let map = maps.nth(relocation.map as usize).map_or("?", |map| map.name.as_str());
                 match relocation.value_offset {
                     Some(offset) => format!("r{} = &{map}[0]+{offset}", insn.dst),
                     None => format!("r{} = map {map}", insn.dst),

@@ -11,7 +11,7 @@ use crate::names::{Names, Owner};
 use crate::scope::{LocalState, Scope, Site};
 use crate::settle;
 use crate::types::{Ty, Types};
-use crate::{Elaborated, Input, Listed};
+use crate::{Elaborated, Input, List, Listed};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use systap_binary::Programs;
@@ -42,7 +42,7 @@ pub(crate) struct Elaboration<'a> {
     /// Guru mode.
     pub(crate) guru: bool,
     /// Somebody lists what points offer.
-    pub(crate) list: bool,
+    pub(crate) list: List,
     pub(crate) listed: Vec<Listed>,
     /// A target variable that is not there is 0.
     pub(crate) skip_badvars: bool,

@@ -49,10 +49,10 @@ use systap_ir::program::{Limits, Program};
 use systap_kernel::Kernel;
 use systap_syntax::ast;
 
-pub use listing::Listed;
+pub use listing::{List, Listed};
 pub use probe::probe_types;
 pub use signatures::{Signature, signatures};
-pub use tapset::{TapsetFile, TapsetPackage, TapsetSource, Tapsets};
+pub use tapset::{Given, TapsetFile, TapsetPackage, TapsetSource, Tapsets};
 
 /// What there is to elaborate.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub struct Input<'a> {
     /// Where their text is; the library's files are added when a script needs them.
     pub sources: &'a mut Sources,
     /// Whether to say what each point offers its handler: [`Elaborated::listed`].
-    pub list: bool,
+    pub list: List,
     /// Where definitions are looked for that the script lacks, besides the library.
     pub tapsets: Option<Tapsets<'a>>,
     /// The kernel that the program is for.
@@ -97,7 +97,7 @@ impl<'a> Input<'a> {
             files,
             args: &[],
             sources,
-            list: false,
+            list: List::Nothing,
             tapsets: None,
             kernel,
             programs,
@@ -133,6 +133,7 @@ pub fn elaborate(input: Input<'_>) -> Elaborated {
     let tapsets = input.tapsets.as_ref().filter(|tapsets| wanted(tapsets)).cloned();
     let input = Input { tapsets, ..input };
     let count = input.tapsets.as_ref().map_or(0, |tapsets| tapsets.source.files().len());
-    let library = library::Library::with_tapsets(count);
+    let packages = input.tapsets.as_ref().map_or(0, |tapsets| tapsets.source.packages().len());
+    let library = library::Library::with_tapsets(count, packages);
     elaboration::run(input, &library)
 }

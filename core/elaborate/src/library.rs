@@ -5,7 +5,7 @@
 
 use crate::elaboration::Elaboration;
 use crate::names::Owner;
-use crate::tapset::Index;
+use crate::tapset::{Given, Index};
 use std::cell::OnceCell;
 use systap_diagnostics::FileId;
 use systap_syntax::ast::{File, Item};
@@ -35,19 +35,33 @@ pub(crate) struct Library {
     tapsets: Vec<OnceCell<(FileId, File)>>,
     /// Which of them has which name.
     index: OnceCell<Index>,
+    /// What packages have besides their files, by number, and that as it was parsed.
+    given: Vec<(OnceCell<Given>, OnceCell<Vec<(FileId, File)>>)>,
 }
 
 impl Default for Library {
     fn default() -> Self {
         let files = [const { OnceCell::new() }; COUNT];
-        Library { files, first: OnceCell::new(), tapsets: vec![], index: OnceCell::new() }
+        Library { files, first: OnceCell::new(), tapsets: vec![], index: OnceCell::new(), given: vec![] }
     }
 }
 
 impl Library {
-    /// Room for that many files of tapsets.
-    pub(crate) fn with_tapsets(count: usize) -> Self {
-        Library { tapsets: vec![OnceCell::new(); count], ..Library::default() }
+    /// Room for that many files of tapsets, and that many packages.
+    pub(crate) fn with_tapsets(count: usize, packages: usize) -> Self {
+        let given = (0..packages).map(|_| Default::default()).collect();
+        Library { tapsets: vec![OnceCell::new(); count], given, ..Library::default() }
+    }
+
+    /// What a package has besides its files; asked for once, whatever the number of rounds.
+    pub(crate) fn given(&self, package: usize, ask: impl FnOnce() -> Given) -> &Given {
+        static NOTHING: Given = Given { macros: vec![], scripts: vec![] };
+        self.given.get(package).map_or(&NOTHING, |(given, _)| given.get_or_init(ask))
+    }
+
+    /// The same, parsed.
+    pub(crate) fn given_files(&self, package: usize, parse: impl FnOnce() -> Vec<(FileId, File)>) -> &[(FileId, File)] {
+        self.given.get(package).map_or(&[], |(_, files)| files.get_or_init(parse))
     }
 
     /// Which file of a tapset has which name; made once, whatever the number of rounds.

@@ -5,24 +5,45 @@
 use crate::elaboration::Elaboration;
 use crate::probe::Point;
 use crate::scope::{EventFacts, OfferedValue, ProbeFacts, SyscallFacts};
-use systap_ir::program::Type;
+use systap_diagnostics::Span;
+use systap_ir::program::{Event, Type};
 use systap_kernel::TypeId;
 
+/// What is said of each point, besides what its handler becomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum List {
+    /// Nothing: nobody lists.
+    #[default]
+    Nothing,
+    /// Its name; no handler is made.
+    Names,
+    /// Its name, what it offers and what fires it.
+    Variables,
+}
+
 /// A resolved point, as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
+    /// The point in the script.
+    pub span: Span,
     /// The point: an alias by its own name, anything else as `pp()` says it.
     pub name: String,
     /// What the handler can read beside globals, `name:type` each; the types are C's for `$` names, the language's for
-    /// others.
+    /// others. None of a list of names.
     pub variables: Vec<String>,
+    /// What fires it; not told in a list of names.
+    pub event: Option<Event>,
 }
 
 impl Elaboration<'_> {
     /// Notes what a handler is about to be elaborated for, if somebody lists.
-    pub(crate) fn list(&mut self, point: &Point<'_>, facts: &ProbeFacts<'_>) {
-        if !self.list || self.names.in_library(point.span) {
+    pub(crate) fn list(&mut self, point: &Point<'_>, facts: &ProbeFacts<'_>, event: &Event) {
+        if self.list == List::Nothing || self.names.in_library(point.span) {
             return;
+        }
+        if self.list == List::Names {
+            let name = point.list_name(&facts.point);
+            return self.listed.push(Listed { span: point.span, name, variables: vec![], event: None });
         }
         let variables = match &facts.event {
             EventFacts::Tracepoint { tracepoint, .. } => {
@@ -39,7 +60,8 @@ impl Elaboration<'_> {
             EventFacts::Values(values) => values.iter().map(|each| self.of_value(each)).collect(),
             EventFacts::Plain | EventFacts::Foreign => vec![],
         };
-        self.listed.push(Listed { name: point.list_name(&facts.point), variables });
+        let event = Some(event.clone());
+        self.listed.push(Listed { span: point.span, name: point.list_name(&facts.point), variables, event });
     }
 
     /// A type in the words of C.

@@ -6,7 +6,7 @@ use crate::build::{self, Load};
 use crate::elaboration::Elaboration;
 use crate::scope::{Registers, Scope};
 use systap_diagnostics::Span;
-use systap_ir::program::{Constant, Expr, ExprKind, Space, Type, Width};
+use systap_ir::program::{Constant, Expr, ExprKind, REGISTERS, Space, Type, Width};
 use systap_kernel::Arch;
 
 /// Words of `struct pt_regs` on x86-64 (arch/x86/include/asm/ptrace.h).
@@ -31,7 +31,8 @@ impl<'a> Elaboration<'a> {
                 let load = Load { offset, width: Width::W8, signed: false, space: Space::Kernel, typed: true };
                 build::load(span, argument(0, true), load)
             }
-            Registers::None | Registers::Arguments => build::long(span, 0),
+            Registers::Arguments => argument(REGISTERS + word, false),
+            Registers::None => build::long(span, 0),
         }
     }
 

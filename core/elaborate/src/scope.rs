@@ -100,7 +100,7 @@ pub(crate) enum Registers {
     Interrupted,
     /// Those with which the program called the kernel, behind the event's first argument.
     SystemCall,
-    /// Nowhere; but the event's arguments are the function's.
+    /// Behind the event's arguments, which are the function's: [`systap_ir::program::REGISTERS`].
     Arguments,
 }
 

@@ -9,7 +9,7 @@ use crate::elaboration::Elaboration;
 use crate::names::Owner;
 use crate::scan::{self, Node};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use systap_diagnostics::{Diagnostic, Severity};
+use systap_diagnostics::{Diagnostic, FileId, Severity};
 use systap_kernel::{Kernel, glob};
 use systap_syntax::ast::{ExprKind, File, ForeachOver, FunctionBody, Item, ProbePoint, StatementKind};
 use systap_syntax::{Macros, ParseOptions, SyntaxKind, parse, parse_macros, tokens};
@@ -24,6 +24,11 @@ pub trait TapsetSource {
         &[]
     }
 
+    /// What a package has besides its files, for that kernel: files of macros and of scripts, for its own files.
+    fn given(&self, _package: usize, _kernel: &Kernel) -> Given {
+        Given::default()
+    }
+
     /// What is false on that kernel of the condition that a file is under.
     fn refused(&self, _file: &TapsetFile, _kernel: &Kernel) -> Option<String> {
         None
@@ -34,6 +39,15 @@ pub trait TapsetSource {
     fn always(&self) -> bool {
         true
     }
+}
+
+/// What a package has besides its files.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Files of macros.
+    pub macros: Vec<TapsetFile>,
+    /// Files of scripts.
+    pub scripts: Vec<TapsetFile>,
 }
 
 /// A file of a tapset.
@@ -54,8 +68,6 @@ pub struct TapsetPackage {
     pub title: String,
     /// Its name.
     pub name: String,
-    /// Files of macros, for its own files.
-    pub macros: Vec<TapsetFile>,
     /// The packages whose names it may use.
     pub uses: Vec<String>,
     /// Aliases that are for its own files.
@@ -286,7 +298,7 @@ impl<'a> Elaboration<'a> {
         self.names.packages = packages.to_vec();
         script.iter().for_each(|file| self.remark_on_aliases(file, packages));
         let mut open: Vec<(&'a File, Option<usize>)> = script.iter().map(|file| (file, None)).collect();
-        let mut taken: HashSet<usize> = HashSet::new();
+        let (mut taken, mut given): (HashSet<usize>, HashSet<usize>) = Default::default();
         while let Some((file, viewer)) = open.pop() {
             for number in index.needed_by(file, viewer, packages) {
                 let (Some(cell), Some(text)) = (self.library.tapset(number), files.get(number)) else { continue };
@@ -310,8 +322,7 @@ impl<'a> Elaboration<'a> {
                     Some(known) => known,
                     None => {
                         let id = self.sources.add(text.name.as_str(), text.text.as_str());
-                        let of_package = text.package.and_then(|package| packages.get(package));
-                        let macros = of_package.map(|package| self.macros_of(package, id, tapsets));
+                        let macros = text.package.map(|package| self.macros_of(package, id, tapsets));
                         let library = macros.as_ref().or(tapsets.parse.library);
                         let parsed = parse(self.sources, id, &ParseOptions { library, ..tapsets.parse.clone() });
                         let mut found = parsed.diagnostics.into_iter();
@@ -331,22 +342,20 @@ impl<'a> Elaboration<'a> {
                 *first = (*first).min(*id);
                 self.take_in(file, text.package.map_or(Owner::Directory, Owner::Package));
                 open.push((file, text.package));
+                if let Some(package) = text.package.filter(|package| given.insert(*package)) {
+                    self.read_given(package, tapsets);
+                }
             }
         }
     }
 
-    /// The macros that a package's file finds: its package's, the library's, and what else all files find.
-    fn macros_of(
-        &mut self,
-        package: &TapsetPackage,
-        file: systap_diagnostics::FileId,
-        tapsets: &Tapsets<'_>,
-    ) -> Macros {
+    /// The macros that a package's file finds: its package's and the library's.
+    fn macros_of(&mut self, package: usize, file: FileId, tapsets: &Tapsets<'_>) -> Macros {
         let mut all = Macros::default();
-        for text in &package.macros {
+        for text in self.library.given(package, || tapsets.source.given(package, self.kernel)).macros.clone() {
             let id = self.sources.add(text.name.as_str(), text.text.as_str());
-            let (found, findings) =
-                parse_macros(self.sources, id, &ParseOptions { library: None, ..tapsets.parse.clone() });
+            let options = ParseOptions { library: None, ..tapsets.parse.clone() };
+            let (found, findings) = parse_macros(self.sources, id, &options);
             all.extend(found);
             findings.into_iter().for_each(|finding| self.report(finding));
         }
@@ -354,6 +363,28 @@ impl<'a> Elaboration<'a> {
         all.extend(found.unwrap_or_default());
         findings.into_iter().for_each(|finding| self.report(finding));
         all
+    }
+
+    /// Takes in what a package has besides its files, once.
+    fn read_given(&mut self, package: usize, tapsets: &Tapsets<'_>) {
+        let library = self.library;
+        let given = library.given(package, || tapsets.source.given(package, self.kernel));
+        let files = library.given_files(package, || {
+            let mut files = vec![];
+            for text in &given.scripts {
+                let id = self.sources.add(text.name.as_str(), text.text.as_str());
+                let options = ParseOptions { library: None, ..tapsets.parse.clone() };
+                let parsed = parse(self.sources, id, &options);
+                parsed.diagnostics.into_iter().for_each(|finding| self.report(finding));
+                files.push((id, parsed.file));
+            }
+            files
+        });
+        for (id, file) in files {
+            let first = self.names.tapsets_from.get_or_insert(*id);
+            *first = (*first).min(*id);
+            self.take_in(file, Owner::Package(package));
+        }
     }
 
     /// What a script's points are told by the packages that have aliases of that name.

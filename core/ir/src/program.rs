@@ -15,7 +15,7 @@ use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
 
 pub use crate::limits::{Limits, Overload};
-pub use event::{Event, Every, SyscallSet};
+pub use event::{Event, Every, REGISTERS, SyscallSet};
 
 /// A whole program.
 #[derive(Clone, Debug, Default)]

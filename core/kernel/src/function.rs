@@ -46,6 +46,20 @@ impl Kernel {
     /// Where the kernel shows no types.
     pub fn functions(&self, pattern: &str) -> Result<Vec<Function>, KernelError> {
         let btf = self.btf()?;
+        self.matching(btf, pattern)?.into_iter().map(|(name, id)| self.of_types(btf, id, name)).collect()
+    }
+
+    /// The same without their prototypes, for whoever only wants the names.
+    ///
+    /// # Errors
+    /// Where the kernel shows no types.
+    pub fn functions_by_name(&self, pattern: &str) -> Result<Vec<Function>, KernelError> {
+        let named = |(name, _): (&str, TypeId)| Function { name: name.to_string(), prototype: None };
+        Ok(self.matching(self.btf()?, pattern)?.into_iter().map(named).collect())
+    }
+
+    /// The functions in BTF whose names match, by name, without those of the kernel's start.
+    fn matching<'b>(&self, btf: &'b Btf, pattern: &str) -> Result<Vec<(&'b str, TypeId)>, KernelError> {
         let names = btf.names(Kind::Func).map_err(|source| self.malformed(source))?;
         let mut matching: Vec<(&str, TypeId)> =
             names.filter(|(_, name)| glob::matches(pattern, name)).map(|(id, name)| (name, id)).collect();
@@ -53,7 +67,7 @@ impl Kernel {
         matching.dedup_by_key(|(name, _)| *name);
         let gone = self.initial_functions();
         matching.retain(|(name, _)| !gone.contains(name));
-        matching.into_iter().map(|(name, id)| self.of_types(btf, id, name)).collect()
+        Ok(matching)
     }
 
     /// Functions of the kernel's start, whose code is no longer there; none if the symbols cannot be read.

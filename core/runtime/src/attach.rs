@@ -13,55 +13,87 @@ use systap_sys::cpu::online_cpus;
 use systap_sys::perf::{PerfEvent, Sampling, Target, UserProbe};
 
 use crate::functions::{Functions, LeftOut};
+use crate::instead::Instead;
 use crate::load::{Loaded, load_as, points_of};
-use crate::refusal::LoadError;
+use crate::refusal::{LoadError, NOT_SUPPORTED};
 
 /// What was attached, and what the kernel did not let be probed.
 #[derive(Debug, Default)]
 pub(crate) struct Attached {
-    /// They detach when they are dropped.
-    pub(crate) links: Vec<Link>,
+    /// They detach when they are dropped. Each with the place of its program in the artifact.
+    pub(crate) links: Vec<(usize, Link)>,
     /// Places in code that were refused while others were taken.
     pub(crate) refused: Vec<LoadError>,
 }
 
-/// Attaches every program, in the artifact's order. A place in code that the kernel refuses is left out, as long as it takes another:
-/// a pattern finds functions that cannot be probed.
-///
-/// # Errors
-/// See [`LoadError`]; what was attached before is detached again.
-pub(crate) fn attach(
-    artifact: &Artifact,
-    placed: &Placed,
-    loaded: &Loaded,
-    left_out: &mut dyn FnMut(LeftOut),
-) -> Result<Attached, LoadError> {
-    let mut attached = Attached::default();
-    let mut taken = 0;
-    for (plan, program) in artifact.programs.iter().zip(&loaded.programs) {
-        let Some(program) = program else { continue };
-        if let Attach::Functions { names, returns } = &plan.attach {
-            let plain = || load_as(ProgramKind::Kprobe, plan, placed, &loaded.maps);
-            let functions = Functions { names, returns: *returns, points: points_of(plan, placed) };
-            functions.attach(program, &plain, &mut attached.links, left_out)?;
-            continue;
-        }
-        let is_code =
-            matches!(plan.attach, Attach::Function { .. } | Attach::KernelCode { .. } | Attach::UserCode { .. });
-        match attach_one(&plan.attach, program, &mut attached.links) {
-            Ok(()) => taken += u32::from(is_code),
-            Err(refused) => match error(refused, plan, placed) {
+/// What is to be attached, and from what.
+pub(crate) struct Attachment<'a> {
+    pub(crate) artifact: &'a Artifact,
+    pub(crate) placed: &'a Placed,
+    pub(crate) loaded: &'a Loaded,
+}
+
+impl Attachment<'_> {
+    /// Attaches every program, in the artifact's order, or what is in its place. A place in code that the kernel refuses is left out, as
+    /// long as it takes another: a pattern finds functions that cannot be probed.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; what was attached before is detached again.
+    pub(crate) fn attach(&self, left_out: &mut dyn FnMut(LeftOut)) -> Result<Attached, LoadError> {
+        let Attachment { artifact, placed, loaded } = self;
+        let mut attached = Attached::default();
+        let mut taken = 0;
+        for (at, (plan, program)) in artifact.programs.iter().zip(&loaded.programs).enumerate() {
+            let mut links = vec![];
+            if let (Attach::Functions { names, returns }, Some(program)) = (&plan.attach, program) {
+                let map = |number: u32| loaded.maps.get(number as usize);
+                let plain = || load_as(ProgramKind::Kprobe, plan, placed, &map);
+                let functions = Functions { names, returns: *returns, points: points_of(plan, placed) };
+                functions.attach(program, &plain, &mut links, left_out)?;
+                attached.links.extend(links.into_iter().map(|link| (at, link)));
+                continue;
+            }
+            let is_code =
+                matches!(plan.attach, Attach::Function { .. } | Attach::KernelCode { .. } | Attach::UserCode { .. });
+            match self.one(at, plan, &mut links) {
+                Ok(()) => taken += u32::from(is_code && !links.is_empty()),
                 // Without the means, the next one fares no better.
-                error if is_code && (taken > 0 || matches!(error, LoadError::Attach { .. })) => {
-                    attached.refused.push(error);
-                }
-                error => return Err(error),
-            },
+                Err(error) if is_code && (taken > 0 || error.is_of_the_place()) => attached.refused.push(error),
+                Err(error) => return Err(error),
+            }
+            attached.links.extend(links.into_iter().map(|link| (at, link)));
+        }
+        match attached.refused.is_empty() || taken > 0 {
+            true => Ok(attached),
+            false => Err(attached.refused.swap_remove(0)),
         }
     }
-    match attached.refused.is_empty() || taken > 0 {
-        true => Ok(attached),
-        false => Err(attached.refused.swap_remove(0)),
+
+    /// Attaches a program, or else what may be in its place; nothing if neither was loaded.
+    fn one(&self, at: usize, plan: &ProgramPlan, links: &mut Vec<Link>) -> Result<(), LoadError> {
+        let Attachment { artifact, placed, loaded } = self;
+        let other = loaded.instead.get(at);
+        if let Some(Some(program)) = loaded.programs.get(at) {
+            let refused = match attach_one(&plan.attach, program, links) {
+                Ok(()) => return Ok(()),
+                Err(refused) => error(refused, plan, placed),
+            };
+            match other {
+                Some(other) if Instead::may_follow(plan, &refused) && !refused.is_of_the_process() => {
+                    links.clear();
+                    other.load(artifact, plan, placed, &loaded.maps, refused)?;
+                }
+                _ => return Err(refused),
+            }
+        }
+        let Some(other) = other else { return Ok(()) };
+        for (plan, program) in plan.instead.iter().zip(other.programs()) {
+            attach_one(&plan.attach, program, links).map_err(|refused| {
+                let second = error(refused, plan, placed);
+                other.neither(plan, placed, &second)
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -75,7 +107,8 @@ fn error(refused: Refused, plan: &ProgramPlan, placed: &Placed) -> LoadError {
         (Refused::By(source), Attach::Tracepoint { name, .. }) if source.errno == libc::ENOENT => {
             LoadError::NoTracepoint { name: name.clone(), points }
         }
-        (Refused::By(source), Attach::Function { .. }) if source.errno == NOT_SUPPORTED => {
+        // Without another way, that the arguments are too many is told as any other.
+        (Refused::By(source), Attach::Function { .. }) if source.errno == NOT_SUPPORTED && plan.instead.is_empty() => {
             LoadError::NoFeature { feature: FUNCTION_TRACING, points }
         }
         (Refused::By(source), Attach::Counter { .. }) if NO_SUCH_COUNTER.contains(&source.errno) => {
@@ -87,9 +120,6 @@ fn error(refused: Refused, plan: &ProgramPlan, placed: &Placed) -> LoadError {
         (Refused::By(source), _) => LoadError::Attach { points, source },
     }
 }
-
-/// The kernel's ENOTSUPP (include/linux/errno.h), which no C library knows.
-const NOT_SUPPORTED: i32 = 524;
 
 /// What a counter that the machine does not have is refused with, as its kind has it.
 const NO_SUCH_COUNTER: [i32; 4] = [libc::ENOENT, libc::EOPNOTSUPP, libc::ENODEV, libc::ENXIO];
@@ -197,7 +227,8 @@ mod tests {
         let programs = offsets.iter().map(|offset| at(*offset)).collect();
         let artifact = Artifact { programs, ..Artifact::default() };
         let placed = Placed::default();
-        attach(&artifact, &placed, &load(&artifact, &placed, &Kernel::running())?, &mut |_| {})
+        let loaded = load(&artifact, &placed, &Kernel::running())?;
+        Attachment { artifact: &artifact, placed: &placed, loaded: &loaded }.attach(&mut |_| {})
     }
 
     #[test]

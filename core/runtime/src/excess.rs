@@ -52,7 +52,7 @@ impl Watchdog {
         if let Some(overload) = self.limits.overload
             && now.saturating_sub(self.since.0) >= overload.interval
         {
-            let infos = loaded.programs.iter().flatten().filter_map(|program| program.info().ok());
+            let infos = loaded.all().filter_map(|(_, program)| program.info().ok());
             let spent: u64 = infos.map(|info| info.run_nanoseconds).sum();
             let (then, before) = std::mem::replace(&mut self.since, (now, spent));
             let excess = overloaded(overload, now - then, spent.saturating_sub(before) / self.cpus);
@@ -62,7 +62,7 @@ impl Watchdog {
         }
         if self.limits.interruptible == 0 && self.limits.skipped != u32::MAX && now >= self.next_count {
             self.next_count = now + PAUSE;
-            let missed = loaded.programs.iter().flatten().filter_map(|program| program.info().ok());
+            let missed = loaded.all().filter_map(|(_, program)| program.info().ok());
             let missed: u64 = missed.map(|info| info.recursion_misses).sum();
             let skipped: u64 = counts().skipped.iter().sum();
             if skipped + missed > u64::from(self.limits.skipped) {

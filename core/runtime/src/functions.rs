@@ -13,7 +13,7 @@ use systap_sys::perf::PerfEvent;
 
 use crate::attach::pmu;
 use crate::capability::links_to_many_functions;
-use crate::refusal::LoadError;
+use crate::refusal::{LoadError, UNTRACEABLE, reason};
 
 /// What is to be attached.
 pub(crate) struct Functions<'a> {
@@ -32,8 +32,6 @@ pub(crate) struct LeftOut {
 
 /// A function with its place among all, which its program asks for.
 type Member<'a> = (u64, &'a str);
-
-const UNTRACEABLE: &str = "the kernel cannot trace it";
 
 impl Functions<'_> {
     /// Attaches `program`, which was loaded for many functions, or what `plain` loads for one at a time.
@@ -67,7 +65,7 @@ impl Functions<'_> {
         }
         if let Some(traceable) = traceable() {
             members.retain(|(_, name)| {
-                traceable.contains(*name) || {
+                traceable.contains(bare(name)) || {
                     told(name, UNTRACEABLE);
                     false
                 }
@@ -79,7 +77,7 @@ impl Functions<'_> {
 
     fn together(&self, program: &Program, members: &[Member<'_>]) -> Result<Link, SysError> {
         let invalid = |_| SysError { what: "attach to functions of the kernel", errno: libc::EINVAL };
-        let names: Result<Vec<CString>, _> = members.iter().map(|(_, name)| CString::new(*name)).collect();
+        let names: Result<Vec<CString>, _> = members.iter().map(|(_, name)| CString::new(bare(name))).collect();
         let cookies: Vec<u64> = members.iter().map(|(place, _)| *place).collect();
         attach_kernel_functions(program, &names.map_err(invalid)?, &cookies, self.returns)
     }
@@ -146,12 +144,9 @@ impl Functions<'_> {
     }
 }
 
-fn reason(error: &SysError) -> String {
-    match error.errno {
-        libc::ESRCH | libc::ENOENT => "the kernel has no such function, or several".to_owned(),
-        libc::EINVAL | libc::EILSEQ | libc::EOPNOTSUPP => UNTRACEABLE.to_owned(),
-        errno => std::io::Error::from_raw_os_error(errno).to_string(),
-    }
+/// The name of a function without its module's, which a kprobe takes before a colon and other attachments do not.
+fn bare(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, name)| name)
 }
 
 /// The functions that can be traced, where the kernel lists them: tracefs' `available_filter_functions`, a name in each line, with the

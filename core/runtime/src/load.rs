@@ -16,6 +16,7 @@ use systap_sys::cpu::online_cpus;
 use systap_sys::perf::PerfEvent;
 use systap_sys::{RingBuffer, SysError, raise_locked_memory_limit};
 
+use crate::instead::Instead;
 use crate::refusal::LoadError;
 
 /// Maps and programs in the kernel, none attached yet.
@@ -25,6 +26,8 @@ pub struct Loaded {
     pub maps: Vec<Map>,
     /// In the order of [`Artifact::programs`]; `None` for one whose function the kernel does not let be probed.
     pub programs: Vec<Option<Program>>,
+    /// In the same order: what is in the place of each, once the kernel has refused it or its attachment.
+    pub(crate) instead: Vec<Instead>,
     /// Why those were refused.
     pub refused: Vec<LoadError>,
     /// The array of words, if the artifact has one.
@@ -37,6 +40,14 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// All programs, each with the place of its plan in the artifact.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, &Program)> {
+        let plans = self.programs.iter().zip(&self.instead).enumerate();
+        plans.flat_map(|(plan, (program, instead))| {
+            program.iter().chain(instead.programs()).map(move |program| (plan, program))
+        })
+    }
+
     /// The map of a global that does not live in the words.
     pub fn map_of(&self, global: GlobalId) -> Option<&Map> {
         let (_, index) = self.globals.iter().find(|(id, _)| *id == global)?;
@@ -93,16 +104,22 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
             count(map, kind, config)?;
         }
     }
-    let (mut programs, mut refused) = (vec![], vec![]);
+    let (mut programs, mut instead, mut refused) = (vec![], vec![], vec![]);
     for plan in &artifact.programs {
+        let other = Instead::default();
         match load_program(plan, placed, &maps) {
             Ok(program) => programs.push(Some(program)),
+            Err(error) if Instead::may_follow(plan, &error) => {
+                programs.push(None);
+                other.load(artifact, plan, placed, &maps, error)?;
+            }
             Err(error) if is_of_its_function(plan, &error) => {
                 programs.push(None);
                 refused.push(error);
             }
             Err(error) => return Err(error),
         }
+        instead.push(other);
     }
     let is_code = |plan: &&ProgramPlan| matches!(plan.attach, Attach::Function { .. });
     if !refused.is_empty() && artifact.programs.iter().filter(is_code).count() == refused.len() {
@@ -110,6 +127,7 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
     }
     Ok(Loaded {
         programs,
+        instead,
         refused,
         words,
         globals: globals.collect(),
@@ -134,7 +152,7 @@ fn filled_in_haste(placed: &Placed) -> HashSet<GlobalId> {
         .collect()
 }
 
-fn make_map(plan: &MapPlan, placed: &Placed, preallocate: bool, limited: bool) -> Result<Map, LoadError> {
+pub(crate) fn make_map(plan: &MapPlan, placed: &Placed, preallocate: bool, limited: bool) -> Result<Map, LoadError> {
     const WHAT: &str = "make BPF maps";
     let hash = matches!(plan.kind, MapKind::Hash | MapKind::PerCpuHash);
     let spec = MapSpec {
@@ -193,7 +211,7 @@ fn purpose(plan: &MapPlan, placed: &Placed) -> String {
         MapRole::Words => "the array of scalars".to_owned(),
         MapRole::Counters => "the array of counters".to_owned(),
         MapRole::PerfCounter { .. } => "the counters of performance events".to_owned(),
-        MapRole::Frame | MapRole::Table => format!("the map `{}`", plan.name),
+        MapRole::Frame | MapRole::Table | MapRole::Entries => format!("the map `{}`", plan.name),
     }
 }
 
@@ -229,7 +247,7 @@ fn fill(map: &Map, contents: &[u8]) -> Result<(), SysError> {
     map.freeze()
 }
 
-fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Program, LoadError> {
+pub(crate) fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Program, LoadError> {
     let kind = match &plan.attach {
         Attach::Tracepoint { btf_id, typed: true, .. } => ProgramKind::TracingRawTracepoint { btf_id: *btf_id },
         Attach::Tracepoint { .. } => ProgramKind::RawTracepoint,
@@ -239,21 +257,21 @@ fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Pro
         Attach::Functions { .. } => ProgramKind::KprobeMulti,
         Attach::KernelCode { .. } | Attach::UserCode { .. } => ProgramKind::Kprobe,
     };
-    load_as(kind, plan, placed, maps)
+    load_as(kind, plan, placed, &|number| maps.get(number as usize))
 }
 
 /// Loads a program as one of that kind.
 ///
 /// # Errors
 /// See [`LoadError`].
-pub(crate) fn load_as(
+pub(crate) fn load_as<'m>(
     kind: ProgramKind,
     plan: &ProgramPlan,
     placed: &Placed,
-    maps: &[Map],
+    map: &dyn Fn(u32) -> Option<&'m Map>,
 ) -> Result<Program, LoadError> {
     const WHAT: &str = "load BPF programs";
-    let instructions = patched(plan, maps)?;
+    let instructions = patched(plan, map)?;
     // The kernel offers the helpers that read its memory to programs under a licence that is compatible with its own.
     let license = c"Dual MIT/GPL";
     let spec = ProgramSpec { kind, instructions: &instructions, name: &plan.name, license, debug: None };
@@ -285,7 +303,7 @@ pub(crate) fn load_as(
 }
 
 /// Whether a refusal is about the function that the program is for, not about the program: the verifier looked at no instruction.
-fn is_of_its_function(plan: &ProgramPlan, error: &LoadError) -> bool {
+pub(crate) fn is_of_its_function(plan: &ProgramPlan, error: &LoadError) -> bool {
     matches!(&plan.attach, Attach::Function { .. })
         && match error {
             LoadError::Verifier { log, .. } => refused_at(log).is_none(),
@@ -305,12 +323,12 @@ const MAP_DESCRIPTOR: u8 = 1;
 const MAP_VALUE: u8 = 2;
 
 /// The instructions as words, with the maps' descriptors in them.
-fn patched(plan: &ProgramPlan, maps: &[Map]) -> Result<Vec<u64>, LoadError> {
+fn patched<'m>(plan: &ProgramPlan, map: &dyn Fn(u32) -> Option<&'m Map>) -> Result<Vec<u64>, LoadError> {
     let malformed = |at| LoadError::Malformed(format!("relocation at instruction {at} of `{}`", plan.name));
     let mut instructions = plan.instructions.clone();
     for relocation in &plan.relocations {
         let at = relocation.at as usize;
-        let map = maps.get(relocation.map as usize).ok_or(malformed(at))?;
+        let map = map(relocation.map).ok_or(malformed(at))?;
         let Some([first, second]) = instructions.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<2>()) else {
             return Err(malformed(at));
         };

@@ -41,6 +41,7 @@ pub(crate) fn program(instructions: Vec<[u8; 8]>, relocations: Vec<Relocation>) 
         relocations,
         lines: vec![(0, span(10)), (1, span(20))],
         handlers: vec![0],
+        instead: vec![],
     }
 }
 
@@ -101,6 +102,7 @@ fn programs_see_the_maps_that_relocations_name() {
         Relocation { at: 9, map: 2, value_offset: None },
     ];
     let artifact = Artifact {
+        entries: vec![],
         maps: vec![table, words, counters],
         programs: vec![program(instructions, relocations)],
         sites: vec![],

@@ -62,7 +62,8 @@ fn play(part: &str) {
         "attached" => {
             let (placed, artifact) = (recorded(), recording(4096));
             let loaded = load(&artifact, &placed, &kernel).unwrap();
-            let _links = attach(&artifact, &placed, &loaded, &mut |_| {}).unwrap();
+            let all = Attachment { artifact: &artifact, placed: &placed, loaded: &loaded };
+            let _links = all.attach(&mut |_| {}).unwrap();
             println!("ready\n{}", loaded.programs[0].as_ref().unwrap().info().unwrap().id);
             std::thread::sleep(Duration::from_secs(30));
             return;

@@ -72,6 +72,7 @@ pub(super) fn recording(ring_bytes: u32) -> Artifact {
     };
     let site = |kind| Site { kind, fields: vec![Field::Long], span: span(7), handler: 0 };
     Artifact {
+        entries: vec![],
         maps: vec![
             map("words", MapRole::Words, MapKind::MappedArray, 128, 1),
             map("ring", MapRole::Ring, MapKind::Ring, 0, ring_bytes),

@@ -105,6 +105,18 @@ pub enum LoadError {
         /// The probe points.
         points: Vec<String>,
     },
+    /// Each way to attach to a function was refused.
+    #[error("cannot probe {}: by type (fentry), {by_type}; by a kprobe, {by_kprobe}", list(points))]
+    NoMechanism {
+        /// The probe points.
+        points: Vec<String>,
+        /// What was against attaching by type.
+        by_type: String,
+        /// What was against a kprobe.
+        by_kprobe: String,
+        /// The kernel lacks both, so that it is the same with every function.
+        everywhere: bool,
+    },
     /// The kernel lets no program write to the memory of processes, as the functions `set_user_*` do.
     #[error("this kernel does not let BPF write to programs' memory, as {} would", list(points))]
     NoWriting {
@@ -112,7 +124,7 @@ pub enum LoadError {
         points: Vec<String>,
     },
     /// A program could not be attached.
-    #[error("cannot attach {}: {source}", list(points))]
+    #[error("cannot attach {}: {}", list(points), told(source))]
     Attach {
         /// The probe points.
         points: Vec<String>,
@@ -152,9 +164,32 @@ impl LoadError {
             Self::NoTracepoint { .. } => {
                 vec!["run the script again: it will be resolved against the kernel as it is now"]
             }
-            Self::NoFeature { .. } => vec!["`systap check --until resolve` checks the script all the same"],
+            Self::NoFeature { .. } | Self::NoMechanism { everywhere: true, .. } => {
+                vec!["`systap check --until resolve` checks the script all the same"]
+            }
             Self::NoWriting { .. } => vec!["a kernel without lockdown, and without a security module against it, does"],
-            Self::Attach { .. } | Self::System(_) => vec![],
+            Self::Attach { .. } | Self::NoMechanism { .. } | Self::System(_) => vec![],
+        }
+    }
+
+    /// Whether it is about the place that was to be probed, so that another place may do.
+    pub(crate) fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::Attach { .. } | Self::NoMechanism { everywhere: false, .. })
+    }
+
+    /// Whether the process has no more descriptors, so that nothing else can be attached either.
+    pub(crate) fn is_of_the_process(&self) -> bool {
+        matches!(self, Self::Attach { source, .. } if matches!(source.errno, libc::EMFILE | libc::ENFILE))
+    }
+
+    /// What was against it, to be read after the points.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::NoFeature { feature, .. } => format!("this kernel has no {feature}"),
+            Self::Attach { source, .. } => reason(source),
+            Self::Unsupported { errno, .. } => std::io::Error::from_raw_os_error(*errno).to_string(),
+            Self::Verifier { log, .. } => verdict(log).to_owned(),
+            other => other.to_string(),
         }
     }
 
@@ -187,6 +222,31 @@ impl LoadError {
 
 /// ENOMEM, which is 12 on every architecture that Linux runs on.
 const ENOMEM: i32 = 12;
+
+/// Why something was not attached to a function, in the kernel's error numbers.
+pub(crate) fn reason(error: &SysError) -> String {
+    match error.errno {
+        libc::ESRCH | libc::ENOENT => "the kernel has no such function, or several".to_owned(),
+        libc::EINVAL | libc::EILSEQ | libc::EOPNOTSUPP => UNTRACEABLE.to_owned(),
+        libc::EADDRNOTAVAIL => "the kernel has several of that name, which only their addresses tell apart".to_owned(),
+        libc::EBUSY => "it is taken by something else that does not share it".to_owned(),
+        NOT_SUPPORTED => "the kernel does not support its arguments".to_owned(),
+        errno => std::io::Error::from_raw_os_error(errno).to_string(),
+    }
+}
+
+/// The same of any place: the kernel's own words, but where they are riddles.
+fn told(error: &SysError) -> String {
+    match error.errno {
+        libc::EADDRNOTAVAIL => reason(error),
+        _ => error.to_string(),
+    }
+}
+
+/// The kernel's ENOTSUPP (include/linux/errno.h), which no C library knows.
+pub(crate) const NOT_SUPPORTED: i32 = 524;
+
+pub(crate) const UNTRACEABLE: &str = "the kernel cannot trace it";
 
 fn list(points: &[String]) -> String {
     match points {

@@ -67,6 +67,9 @@ pub struct ProbeReport {
     pub hits: Option<u64>,
     /// How often it did not: another handler was running on that CPU, or a timer's tick came too late.
     pub skipped: u64,
+    /// How often the kernel was at its point and did not run its program; see [`ProgramReport`]. `None` where a program serves points
+    /// that it tells apart itself, as those of system calls: which of them was missed, nobody knows.
+    pub missed: Option<u64>,
 }
 
 /// Records of one place in the script that were not delivered.
@@ -89,6 +92,9 @@ pub struct ProgramReport {
     pub points: Vec<String>,
     /// How often the kernel did not run it, because it was running on that CPU already.
     pub recursion_misses: u64,
+    /// How often its kprobes were hit and not served, as the kernel counts them (Linux 6.7): within another kprobe's handler, or with too
+    /// many calls in the function for its return to be told.
+    pub missed: u64,
 }
 
 /// How long the steps of a run took.
@@ -140,7 +146,7 @@ impl Report {
     pub fn missed_hits(&self) -> u64 {
         let kernel = self.probes.iter().filter(|probe| probe.side == Side::Kernel);
         let skipped: u64 = kernel.map(|probe| probe.skipped).sum();
-        skipped + self.programs.iter().map(|program| program.recursion_misses).sum::<u64>()
+        skipped + self.programs.iter().map(|program| program.recursion_misses + program.missed).sum::<u64>()
     }
 
     /// Whether the run failed, so that the exit status must say so: an error ended it, or the command that it was for

@@ -15,7 +15,7 @@ use systap_sys::clock;
 use systap_sys::event::{Signal, SignalFd};
 use systap_sys::{RingBuffer, SysError};
 
-use crate::attach::{Attached, attach};
+use crate::attach::{Attached, Attachment};
 use crate::error::RunError;
 use crate::excess::Watchdog;
 use crate::functions::LeftOut;
@@ -66,7 +66,7 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     let loaded = plan.artifact.map(|artifact| load(artifact, plan.placed, plan.kernel)).transpose()?;
     if let Some(loaded) = &loaded {
         timing.load = start.elapsed();
-        let (maps, programs) = (loaded.maps.len(), loaded.programs.iter().flatten().count());
+        let (maps, programs) = (loaded.maps.len(), loaded.all().count());
         output.trace(&Step::Loaded { maps, programs, took: timing.load });
     }
     set_control_words(loaded.as_ref().and_then(|loaded| loaded.words.as_ref()), target)?;
@@ -141,7 +141,7 @@ fn serve_all(
     let Attached { links, refused } = match (plan.artifact, loaded) {
         (Some(artifact), Some(loaded)) => {
             let output = &mut session.world.output;
-            attach(artifact, plan.placed, loaded, &mut |LeftOut { point, name, reason }| {
+            Attachment { artifact, placed: plan.placed, loaded }.attach(&mut |LeftOut { point, name, reason }| {
                 output.warning(&Notice::LeftOut { point, name, reason });
             })?
         }
@@ -149,6 +149,14 @@ fn serve_all(
     };
     for refused in loaded.iter().flat_map(|loaded| &loaded.refused).chain(&refused) {
         session.world.output.warning(&Notice::NotProbed { reason: refused.to_string() });
+    }
+    if let (Some(artifact), Some(loaded)) = (plan.artifact, loaded) {
+        for (of, instead) in artifact.programs.iter().zip(&loaded.instead) {
+            if let Some(refused) = instead.refused() {
+                let (points, reason) = (points_of(of, plan.placed), refused.reason());
+                session.world.output.trace(&Step::ByKprobe { points, reason });
+            }
+        }
     }
     timing.attach = attaching.elapsed();
     timing.armed = start.elapsed();
@@ -169,6 +177,12 @@ fn serve_all(
     session.stop_kernel_side();
     let detaching = Instant::now();
     let any = !links.is_empty();
+    session.missed = vec![0; plan.artifact.map_or(0, |artifact| artifact.programs.len())];
+    for (at, link) in &links {
+        if let (Some(count), Some(missed)) = (session.missed.get_mut(*at), link.missed()) {
+            *count += missed;
+        }
+    }
     drop(links);
     if any {
         session.world.output.trace(&Step::Detached { took: detaching.elapsed() });
@@ -241,32 +255,43 @@ fn account(
         let (span, point) = session.place_of(site)?;
         Some(SiteLoss { span, point: point.to_owned(), records: *records })
     });
-    let kernel_side = plan.placed.kernel.iter().enumerate().map(|(index, handler)| ProbeReport {
-        point: handler.point.clone(),
-        span: handler.span,
-        side: Side::Kernel,
-        hits: counts.hits.get(index).copied(),
-        skipped: counts.skipped.get(index).copied().unwrap_or(0),
-    });
     let user_side = plan.placed.user.iter().enumerate().map(|(index, handler)| ProbeReport {
         point: handler.point.clone(),
         span: handler.span,
         side: Side::User,
         hits: session.hits.get(index).copied(),
         skipped: session.skipped.get(index).copied().unwrap_or(0),
+        missed: None,
     });
     let programs = plan.artifact.into_iter().flat_map(|artifact| &artifact.programs);
-    let programs = programs.zip(loaded.into_iter().flat_map(|loaded| &loaded.programs)).map(|(of, program)| {
-        let info = program.as_ref().and_then(|program| program.info().ok());
-        let recursion_misses = info.map_or(0, |info| info.recursion_misses);
-        ProgramReport { name: of.name.clone(), points: points_of(of, plan.placed), recursion_misses }
+    let programs = programs.enumerate().map(|(at, of)| {
+        let its = loaded.into_iter().flat_map(|loaded| loaded.all()).filter(|(plan, _)| *plan == at);
+        let infos = its.filter_map(|(_, program)| program.info().ok());
+        let recursion_misses = infos.map(|info| info.recursion_misses).sum();
+        let missed = session.missed.get(at).copied().unwrap_or(0);
+        ProgramReport { name: of.name.clone(), points: points_of(of, plan.placed), recursion_misses, missed }
+    });
+    let programs: Vec<ProgramReport> = programs.collect();
+    let missed = |index: usize, event: &Event| {
+        let plans = plan.artifact.map_or(&[][..], |artifact| &artifact.programs);
+        let its = plans.iter().zip(&programs).find(|(plan, _)| plan.handlers.contains(&index));
+        let told_apart = matches!(event, Event::SyscallEntry(_) | Event::SyscallReturn(_));
+        its.filter(|_| !told_apart).map(|(_, program)| program.recursion_misses + program.missed)
+    };
+    let kernel_side = plan.placed.kernel.iter().enumerate().map(|(index, handler)| ProbeReport {
+        point: handler.point.clone(),
+        span: handler.span,
+        side: Side::Kernel,
+        hits: counts.hits.get(index).copied(),
+        skipped: counts.skipped.get(index).copied().unwrap_or(0),
+        missed: missed(index, &handler.event),
     });
     Report {
         end,
         target: None,
         probes: kernel_side.chain(user_side).collect(),
         lost: lost.collect(),
-        programs: programs.collect(),
+        programs,
         excess: session.excess,
         errors: session.faults.total(),
         arrays_full: session.faults.arrays_full(),

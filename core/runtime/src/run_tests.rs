@@ -48,6 +48,7 @@ impl Sink for Collected {
     fn trace(&mut self, step: &Step) {
         self.steps.push(match step {
             Step::Loaded { .. } => "loaded",
+            Step::ByKprobe { .. } => "by a kprobe",
             Step::Attached { .. } => "attached",
             Step::Started { .. } => "started",
             Step::Signalled(_) => "signalled",

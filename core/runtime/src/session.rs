@@ -38,6 +38,8 @@ pub(crate) struct Session<'a> {
     pub(crate) hits: Vec<u64>,
     /// How many ticks of each user-side handler came too late.
     pub(crate) skipped: Vec<u64>,
+    /// By program: hits that the kernel did not bring to it, as it says of the program's attachments.
+    pub(crate) missed: Vec<u64>,
     /// Records without the form of their site.
     pub(crate) malformed: u64,
     /// Records that came after the run was given up.
@@ -76,6 +78,7 @@ impl<'a> Session<'a> {
             faults: Faults::new(globals, placed.limits),
             hits: vec![0; placed.user.len()],
             skipped: vec![0; placed.user.len()],
+            missed: vec![],
             malformed: 0,
             abandoned: 0,
             ended_late: false,

@@ -136,6 +136,13 @@ pub enum Step {
         /// How long that took.
         took: Duration,
     },
+    /// A function is attached to by a kprobe, since the kernel refused to do it by type.
+    ByKprobe {
+        /// The probe points.
+        points: Vec<String>,
+        /// Why.
+        reason: String,
+    },
     /// Programs were attached; from now on probes are hit.
     Attached {
         /// How many attachments: a program on a clock has one for each CPU.

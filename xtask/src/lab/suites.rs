@@ -20,6 +20,7 @@ const SUITES: &[(&str, &str, &str)] = &[
     ("systap-runtime", "live", ""),
     ("systap", "live_attachments", ""),
     ("systap", "live_functions", ""),
+    ("systap", "live_mechanisms", ""),
     ("systap", "live_counts", ""),
     ("systap", "live_entries", ""),
     ("systap", "live_programs", ""),

@@ -9,6 +9,7 @@ use systap_ir::intrinsic::Intrinsic;
 use systap_ir::placed::{KernelHandler, control};
 use systap_ir::program::{AggregateFn, BinaryOp, Event, SyscallSet};
 
+use super::called::Called;
 use super::{Lower, ProgramFacts, Shared, Thrift};
 use crate::code::{Code, Counter, Label, Mem, Reg, Src};
 use crate::emitter::{Arg, Emitter, Index, after};
@@ -44,7 +45,7 @@ pub(crate) fn is_delicate(shared: &mut Shared<'_>, index: usize, thrift: Thrift)
     }
     let mut em = Emitter::new(handler.span);
     let end = em.label();
-    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, task: None, thrift };
+    let facts = ProgramFacts { typed: false, context: Reg::R1, pid_tgid: None, task: None, thrift, called: None };
     Ok(Lower::new(shared, &mut em, facts, index, end)?.uses_frame())
 }
 
@@ -69,17 +70,24 @@ impl<'a, 's> Program<'a, 's> {
         group: &[usize],
         typed: bool,
         thrift: Thrift,
+        called: Option<Called>,
     ) -> Result<Emitter, GenerateError> {
         let placed = shared.placed;
         let span = group.first().map_or(Span::new(systap_diagnostics::FileId(0), 0, 0), |at| placed.kernel[*at].span);
         let mut em = Emitter::new(span);
         let context = em.fresh(Arg::Reg(Reg::R1));
         let leave = em.label();
-        let facts = ProgramFacts { typed, context, pid_tgid: None, task: None, thrift };
+        let facts = ProgramFacts { typed, context, pid_tgid: None, task: None, thrift, called };
         let mut program = Program { shared, em, facts, leave, late: false };
         program.before(group);
+        if let Some(called) = &mut program.facts.called {
+            called.find(&mut program.em, context, leave);
+        }
         program.handlers(group)?;
         program.em.place(program.leave);
+        if let Some(called) = called {
+            called.forget(&mut program.em, context);
+        }
         program.em.mov(Reg::R0, Arg::Imm(0));
         program.em.push(Code::Exit);
         Ok(program.em)

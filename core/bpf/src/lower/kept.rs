@@ -5,6 +5,17 @@
 use systap_ir::graph::{Body, Op, Value};
 use systap_ir::program::Type;
 
+/// What is kept off the stack, in the frame, where the stack turned out to be too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Thrift {
+    /// Nothing that fits.
+    None,
+    /// Texts and keys.
+    Texts,
+    /// Numbers too, but for those that are used up at once.
+    Longs,
+}
+
 /// A long that is used only by so many instructions after its own stays in a register.
 const NEAR: usize = 3;
 

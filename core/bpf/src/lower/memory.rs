@@ -30,6 +30,10 @@ pub(super) fn takes_pointers(op: &Op) -> bool {
 impl Lower<'_, '_> {
     pub(super) fn argument(&mut self, result: Option<Value>, index: u32, pointer: bool) -> Result<(), GenerateError> {
         let Some(result) = result else { return Ok(()) };
+        if let Some(called) = self.facts.called {
+            self.called_argument(called, result, index);
+            return Ok(());
+        }
         let loaded = self.em.load(Size::B8, Mem::Base(self.facts.context, (8 * index) as i16));
         let syscall = matches!(self.handler.event, Event::SyscallEntry(_) | Event::SyscallReturn(_));
         if pointer && self.facts.typed && syscall && index == 0 && !self.arithmetic[result.0 as usize] {

@@ -6,6 +6,7 @@
 
 mod aggregates;
 mod arithmetic;
+pub(crate) mod called;
 mod caught;
 mod compose;
 mod context;
@@ -34,6 +35,7 @@ use systap_ir::placed::{KernelHandler, Placed};
 use systap_ir::program::{GlobalId, Type, Width};
 use systap_ir::rounds::Loops;
 
+pub(crate) use self::kept::Thrift;
 use crate::artifact::{Fault, Field, Site, SiteKind};
 use crate::code::{Label, Mem, Reg, Src, StackObject};
 use crate::emitter::{Arg, Emitter, after};
@@ -71,17 +73,8 @@ pub(crate) struct ProgramFacts {
     pub(crate) task: Option<Reg>,
     /// What to keep off the stack.
     pub(crate) thrift: Thrift,
-}
-
-/// What is kept off the stack, in the frame, where the stack turned out to be too small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Thrift {
-    /// Nothing that fits.
-    None,
-    /// Texts and keys.
-    Texts,
-    /// Numbers too, but for those that are used up at once.
-    Longs,
+    /// The arguments are a function's, and the context is registers.
+    pub(crate) called: Option<called::Called>,
 }
 
 /// What is known of a value.

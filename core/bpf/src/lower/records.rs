@@ -21,6 +21,10 @@ const DEEPEST: u32 = 127;
 /// Frames at the top of a tracepoint's stack that are not the kernel's work: the program's own, and the one that runs it
 /// (`bpf_trace_run*`). The low byte of `bpf_get_stack`'s flags (`BPF_F_SKIP_FIELD_MASK`) leaves them out.
 const OWN_FRAMES: i64 = 2;
+/// The same where a function is entered by type: the program's own, and the trampoline's that runs it. At the return there is also the
+/// function's, which is done.
+const ENTRY_FRAMES: i64 = 2;
+const RETURN_FRAMES: i64 = 3;
 /// The program's stack instead of the kernel's (`BPF_F_USER_STACK` of `bpf_get_stack`).
 const USER_STACK: i64 = 1 << 8;
 /// Bytes of each string that an argument of a system call points to, NUL included.
@@ -232,6 +236,10 @@ impl Lower<'_, '_> {
         let own = match self.handler.event {
             _ if user => USER_STACK,
             Event::Tracepoint { .. } | Event::SyscallEntry(_) | Event::SyscallReturn(_) => OWN_FRAMES,
+            Event::KernelFunction { returns, .. } if self.facts.called.is_none() => match returns {
+                false => ENTRY_FRAMES,
+                true => RETURN_FRAMES,
+            },
             _ => 0,
         };
         let most = self.stack_bytes();

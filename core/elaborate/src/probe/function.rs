@@ -8,7 +8,9 @@ use super::{
     Point, Resolution, Resolved, argument_span, bad_argument, kernel_refuses, number, string, text_of, unknown,
 };
 use crate::elaboration::Elaboration;
+use crate::listing::List;
 use crate::scope::{EventFacts, FunctionFacts};
+use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::Event;
 use systap_kernel::{Function, Kind, Param, glob};
@@ -92,7 +94,11 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
         if pattern.file.is_some() {
             return Err(no_lines(component, "what is in a source file"));
         }
-        this.kernel.functions(&pattern.name).map_err(|error| kernel_refuses(argument_span(component), &error))?
+        let found = match this.list {
+            List::Names => this.kernel.functions_by_name(&pattern.name),
+            _ => this.kernel.functions(&pattern.name),
+        };
+        found.map_err(|error| kernel_refuses(argument_span(component), &error))?
     } else {
         let found = this.kernel.function(&pattern.name);
         found.map_err(|error| kernel_refuses(argument_span(component), &error))?.into_iter().collect()
@@ -132,7 +138,8 @@ fn entry_or_return(point: &Point<'_>, function: Function) -> Resolved {
         return Resolved::plain(text, event);
     };
     let words = prototype.params.len() as u32;
-    let event = Event::KernelFunction { name: function.name, btf_id: prototype.id.0, words, returns };
+    let structs = prototype.params.iter().any(|param| param.name.is_empty());
+    let event = Event::KernelFunction { name: function.name, btf_id: prototype.id.0, words, structs, returns };
     let returned = prototype.returns.filter(|_| returns).map(|ty| Param { name: "return".into(), ty });
     let facts = EventFacts::Function(FunctionFacts { params: prototype.params, returned });
     Resolved { facts, ..Resolved::plain(text, event) }
@@ -162,9 +169,12 @@ fn of_module<'a>(
         return Err(unknown("unknown-module", at, message, module, known));
     }
     let code = of_it.iter().filter(|symbol| matches!(symbol.letter, 't' | 'T' | 'w' | 'W'));
+    let mut seen = HashSet::new();
     let found: Vec<Resolved> = code
         .clone()
         .filter(|symbol| glob::matches(&pattern.name, symbol.name))
+        .filter(|symbol| !glob::is_pattern(&pattern.name) || is_a_function(symbol.name, &pattern.name))
+        .filter(|symbol| seen.insert((symbol.module, symbol.name)))
         .map(|symbol| {
             let event = Event::KernelCode {
                 symbol: format!("{}:{}", symbol.module.unwrap_or_default(), symbol.name),
@@ -180,6 +190,13 @@ fn of_module<'a>(
         return Err(unknown("unknown-function", argument_span(component), message, &pattern.name, known));
     }
     Ok(found)
+}
+
+/// Whether a symbol of code is what a pattern over functions means: not what the compiler put before a function (`__pfx_`, `__cfi_`), nor,
+/// unless the pattern has a dot, the parts and copies that it made of one (`.cold`, `.constprop.0`).
+fn is_a_function(name: &str, pattern: &str) -> bool {
+    !["__pfx_", "__cfi_"].iter().any(|prefix| name.starts_with(prefix))
+        && (!name.contains('.') || pattern.contains('.'))
 }
 
 fn no_such_function(this: &Elaboration<'_>, at: &Component, name: &str, exported: bool) -> Box<Diagnostic> {

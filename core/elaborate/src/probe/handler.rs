@@ -4,6 +4,7 @@ use super::{Point, Resolved};
 use crate::autocast::Body;
 use crate::build;
 use crate::elaboration::{Elaboration, ProbeState};
+use crate::listing::List;
 use crate::scope::{EventFacts, ProbeFacts, Registers, Scope, Site};
 use crate::types::Ty;
 use std::rc::Rc;
@@ -26,7 +27,10 @@ impl<'a> Elaboration<'a> {
             assigned: point.words().assigned,
             written: crate::scan::words([point.body]).assigned,
         };
-        self.list(point, &facts);
+        self.list(point, &facts, &event);
+        if self.list == List::Names {
+            return;
+        }
         let condition = self.condition(point, filter);
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)), Body::Handler(self.probes.len()));
         let mut body = self.settable(&mut scope, point.span);
@@ -56,7 +60,7 @@ impl<'a> Elaboration<'a> {
         let may = self.names.in_script(point.body.span) && point.conditions.is_empty();
         // Others read a counter, whatever its own handler does.
         let may = may && !point.has("counter");
-        may && !self.list && !self.unoptimized && own.all(is_empty)
+        may && self.list == List::Nothing && !self.unoptimized && own.all(is_empty)
     }
 
     /// Locals for the target variables that the handler may set.

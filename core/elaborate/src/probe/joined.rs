@@ -10,6 +10,7 @@ use systap_ir::program::Event;
 use super::{Point, Resolved, text_of};
 use crate::check::function_of;
 use crate::elaboration::Elaboration;
+use crate::listing::List;
 use crate::scope::Members;
 
 /// The most that are joined: their names are in one table.
@@ -19,7 +20,7 @@ impl<'a> Elaboration<'a> {
     /// The same, with entries of functions joined, and returns, where that makes no difference.
     pub(super) fn join(&mut self, point: &Point<'a>, resolved: Vec<Resolved>) -> Vec<Resolved> {
         let functions = resolved.iter().filter(|one| function(one).is_some()).count();
-        if functions < 2 || self.list || self.asks_for_variables(point.blocks().collect()) {
+        if functions < 2 || self.list != List::Nothing || self.asks_for_variables(point.blocks().collect()) {
             return resolved;
         }
         let (functions, mut rest): (Vec<_>, Vec<_>) = resolved.into_iter().partition(|one| function(one).is_some());
@@ -39,6 +40,10 @@ impl<'a> Elaboration<'a> {
 fn function(resolved: &Resolved) -> Option<&str> {
     match &resolved.event {
         Event::KernelFunction { name, .. } if resolved.filter.is_none() && !resolved.exits => Some(name),
+        // A module's, which the symbols tell: `module:function`.
+        Event::KernelCode { symbol, offset: 0, .. } if symbol.contains(':') && resolved.filter.is_none() => {
+            Some(symbol)
+        }
         _ => None,
     }
 }

@@ -291,6 +291,10 @@ fn text_of(components: &[Component]) -> String {
         let name = &component.name.text;
         match component.arg.as_ref().map(|arg| &arg.value) {
             None => name.clone(),
+            // An address of the kernel's.
+            Some(Literal::Number(number @ ..0)) if ["statement", "function", "data"].contains(&name.as_str()) => {
+                format!("{name}({number:#x})")
+            }
             Some(Literal::Number(number)) => format!("{name}({number})"),
             Some(Literal::String(text)) => format!("{name}(\"{}\")", String::from_utf8_lossy(text)),
         }

@@ -52,6 +52,8 @@ pub enum Event {
         btf_id: u32,
         /// How many words its arguments take.
         words: u32,
+        /// Some of them are structs, which are passed as a whole.
+        structs: bool,
         /// On return rather than on entry.
         returns: bool,
     },
@@ -106,6 +108,10 @@ pub enum Event {
     /// Return from a system call. Argument 0 is a `struct pt_regs *`, argument 1 the returned value.
     SyscallReturn(SyscallSet),
 }
+
+/// Of [`Event::KernelFunction`]: argument `REGISTERS + i` is word `i` of `struct pt_regs`, which is there only where the function is
+/// attached to by a kprobe: a handler that asks for one is.
+pub const REGISTERS: u32 = 64;
 
 /// How often a counter fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,6 +27,7 @@ fn begin_comes_before_attachment_and_end_after_the_last_record() {
         .map(|(written, step)| {
             let name = match step {
                 Step::Loaded { .. } => "loaded",
+                Step::ByKprobe { .. } => "by a kprobe",
                 Step::Attached { .. } => "attached",
                 Step::Started { .. } => "started",
                 Step::Signalled(_) => "signalled",

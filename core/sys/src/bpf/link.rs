@@ -5,7 +5,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use super::{Command, Program, ProgramKind, address_of, attr, call};
+use super::{Command, Program, ProgramKind, address_of, address_of_mut, attr, call};
 use crate::SysError;
 use crate::error::last_errno;
 use crate::mount::owned;
@@ -15,16 +15,51 @@ use crate::mount::owned;
 #[derive(Debug)]
 pub struct Link {
     // Closed in this order: the link, then what it is a link to.
-    _link: Option<OwnedFd>,
+    link: Option<OwnedFd>,
     event: Option<OwnedFd>,
 }
 
 impl Link {
+    /// How many hits the kernel did not bring to the program, as far as it counts them (Linux 6.7): a kprobe's within the handler of
+    /// another, and returns of functions with too many calls in them. `None` where it does not say.
+    pub fn missed(&self) -> Option<u64> {
+        let link = self.link.as_ref()?;
+        let mut info = [0u64; LINK_INFO_WORDS];
+        let mut attr = attr::ObjectInfo {
+            bpf_fd: link.as_raw_fd().cast_unsigned(),
+            info_len: size_of_val(&info) as u32,
+            info: address_of_mut(&mut info),
+        };
+        // SAFETY: the kernel reads and writes at most info_len bytes at info, which is a live array of that size; the addresses of
+        // buffers within it are null, so nothing else is written.
+        unsafe { call(Command::ObjectInfo, &mut attr) }.ok()?;
+        // `struct bpf_link_info`: the kind is its first half word, that of a perf event its fifth.
+        let half = |word: u64| word as u32;
+        let at = match (half(info[0]), half(info[2])) {
+            (LINK_FUNCTIONS, _) => FUNCTIONS_MISSED,
+            (LINK_PERF_EVENT, PERF_KPROBE | PERF_KRETPROBE) => KPROBE_MISSED,
+            _ => return None,
+        };
+        let told = attr.info_len as usize / size_of::<u64>();
+        info.get(at).copied().filter(|_| at < told)
+    }
+
     /// Whether this is a perf event's, not a tracepoint's.
     pub fn is_perf_event(&self) -> bool {
         self.event.is_some()
     }
 }
+
+/// Room for `struct bpf_link_info` of include/uapi/linux/bpf.h, in words of 8 bytes.
+const LINK_INFO_WORDS: usize = 12;
+/// BPF_LINK_TYPE_PERF_EVENT, BPF_LINK_TYPE_KPROBE_MULTI; BPF_PERF_EVENT_KPROBE, BPF_PERF_EVENT_KRETPROBE.
+const LINK_PERF_EVENT: u32 = 7;
+const LINK_FUNCTIONS: u32 = 8;
+const PERF_KPROBE: u32 = 3;
+const PERF_KRETPROBE: u32 = 4;
+/// The words of `kprobe_multi.missed` and `perf_event.kprobe.missed`.
+const FUNCTIONS_MISSED: usize = 4;
+const KPROBE_MISSED: usize = 6;
 
 /// Attaches a program to a tracepoint: by `name` for raw tracepoint programs, without one for those that were loaded
 /// with a BTF id (typed tracepoints, function entry and return).
@@ -45,7 +80,7 @@ pub fn attach_raw_tracepoint(program: &Program, name: Option<&str>) -> Result<Li
     };
     // SAFETY: the kernel reads the name up to its NUL unless it is null; the string lives to the end of this call.
     let fd = unsafe { call(Command::RawTracepointOpen, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
-    Ok(Link { _link: Some(owned(fd, WHAT)?), event: None })
+    Ok(Link { link: Some(owned(fd, WHAT)?), event: None })
 }
 
 /// Attaches a program of [`ProgramKind::KprobeMulti`] or [`ProgramKind::KprobeSession`] to the entry of each function, or to its
@@ -84,7 +119,7 @@ pub fn attach_kernel_functions(
     // SAFETY: the kernel reads `count` addresses of NUL-terminated names, and as many cookies unless that address is null; names,
     // strings and cookies live to the end of this call.
     let fd = unsafe { call(Command::LinkCreate, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
-    Ok(Link { _link: Some(owned(fd, WHAT)?), event: None })
+    Ok(Link { link: Some(owned(fd, WHAT)?), event: None })
 }
 
 /// Many places of one program or library, for [`attach_places`].
@@ -134,7 +169,7 @@ pub fn attach_places(program: &Program, places: &Places<'_>) -> Result<Link, Sys
     // SAFETY: the kernel reads the NUL-terminated path and `count` numbers of each list whose address is not null; all of them are
     // borrowed to the end of this call.
     let fd = unsafe { call(Command::LinkCreate, &mut attr) }.map_err(|errno| SysError::new(WHAT, errno))?;
-    Ok(Link { _link: Some(owned(fd, WHAT)?), event: None })
+    Ok(Link { link: Some(owned(fd, WHAT)?), event: None })
 }
 
 /// BPF_PERF_EVENT of `enum bpf_attach_type`.
@@ -164,7 +199,7 @@ pub(crate) fn attach_perf_event(event: OwnedFd, program: &Program, cookie: u64) 
         Err(errno) => return Err(SysError::new(WHAT, errno)),
     };
     control(&event, PERF_EVENT_IOC_ENABLE, 0).map_err(|errno| SysError::new("start a perf event", errno))?;
-    Ok(Link { _link: link, event: Some(event) })
+    Ok(Link { link, event: Some(event) })
 }
 
 fn control(event: &OwnedFd, request: libc::Ioctl, argument: RawFd) -> Result<(), i32> {
