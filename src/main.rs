@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
         Command::List(options) => list::list(&options),
+        Command::Tapset(options) => tapset::command::tapset(&options),
         Command::Kernel(options) => kernel::kernel(&options),
         Command::Stap(options) => return stap::stap(options.words),
         Command::Doctor(options) => doctor::doctor(&options),

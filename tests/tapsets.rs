@@ -2,11 +2,13 @@
 //!
 //! Must never depend on what packages the machine has: each test makes its own.
 
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 mod systap;
 
 use snapbox::{assert_data_eq, str};
 use std::path::Path;
-use systap::{Outcome, run};
+use systap::{Outcome, can_trace, run};
 
 const MANIFEST: &str = "manifest = 1\nsummary = \"s\"\nlicense = \"MIT\"\nversion = \"1.2.0\"\n";
 
@@ -209,4 +211,66 @@ fn a_package_that_is_none_is_told_only_to_who_asks() {
     package(root.path(), "broken", "[nonsense]\n", &[]);
     package(root.path(), "good", "", &[("a.stp", "probe good.start = begin {}\n"), ("b.stp", "probe good.bad = {")]);
     with(root.path(), "probe good.start { println(1) exit() }").exits(0).prints("1\n");
+}
+
+/// Runs the tests of a tapset of this project, those that this kernel can run.
+fn own_tests(name: &str) {
+    if !can_trace() {
+        return eprintln!("skipped: only root can trace");
+    }
+    let outcome = run(["tapset", "test", name]);
+    for line in outcome.text().lines().filter(|line| line.contains("skipped: ")) {
+        eprintln!("skipped: {name}: {line}");
+    }
+    outcome.exits(0);
+    assert!(outcome.text().contains(" 0 failed"), "{}", outcome.all());
+}
+
+/// One after another: each looks at what all of the machine does.
+#[test]
+fn the_tests_of_vm_sched_and_net_pass() {
+    ["vm", "sched", "net"].into_iter().for_each(own_tests);
+}
+
+#[test]
+fn a_test_that_fails_fails_and_one_that_cannot_run_is_skipped() {
+    if !can_trace() {
+        return eprintln!("skipped: only root can trace");
+    }
+    let root = tempfile::tempdir().unwrap();
+    package(
+        root.path(),
+        "one",
+        "",
+        &[("a.stp", "// Starts.\nprobe one.start = begin { v = 1 }\nprobe one.other = end {}\n")],
+    );
+    let tests = root.path().join("one/tests");
+    std::fs::create_dir(&tests).unwrap();
+    for (name, script, out) in [
+        ("good", "// alias: one.start\nprobe one.start { println(v) exit() }", "1\n"),
+        ("bad", "probe one.start { println(v) exit() }", "2\n"),
+        ("far", "// alias: one.other\n// needs: kernel >= \"99\"\nprobe one.other { }", ""),
+        ("with", "// run: echo heard\nprobe one.start { println(v) }", "1\nheard\n"),
+    ] {
+        std::fs::write(tests.join(name).with_extension("stp"), script).unwrap();
+        std::fs::write(tests.join(name).with_extension("out"), out).unwrap();
+    }
+    let folder = root.path().join("one");
+    let outcome = run(["tapset", "test", folder.to_str().unwrap()]);
+    outcome.exits(1);
+    let said = outcome.text();
+    for line in [
+        "good ... ok\n",
+        "bad ... FAILED\n  expected:\n    2\n  printed:\n    1\n",
+        "far ... skipped: this kernel lacks kernel >= \"99\"\n",
+        "with ... ok\n",
+        "2 passed, 1 failed, 1 skipped; 1 of 2 aliases seen\n",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    let outcome = run(["tapset", "check", folder.to_str().unwrap()]);
+    outcome.exits(0);
+    assert!(outcome.text().contains("2 of 2 hold\nwithout a comment: one.other\n"), "{}", outcome.all());
+    let outcome = run(["tapset", "info", "vmm"]);
+    outcome.exits(1).complains(&["no tapset `vmm` is found here; did you mean `vm`?"]);
 }

@@ -124,7 +124,8 @@ mod tests {
             std::fs::write(root.path().join(name), name).expect("and files");
         }
         let tapset = TapsetDirectories::new(vec![root.path().to_owned(), root.path().to_owned()], "6.18.5", "x86_64");
-        let texts: Vec<&str> = tapset.scripts().iter().map(|file| file.text.as_str()).collect();
+        let scripts = tapset.scripts();
+        let texts: Vec<&str> = scripts.iter().map(|file| file.text.as_str()).collect();
         assert_eq!(texts, ["x86_64/c.stp", "a.stp", "b.stp"]);
         assert_eq!(tapset.macros().len(), 1);
         assert!(tapset.has(&root.path().join("a.stp")) && !tapset.has(&root.path().join("read.me")));

@@ -2,10 +2,13 @@
 //!
 //! Must never read what nobody asks for, nor fail a run for a file that nobody needs.
 
+mod check;
+pub(crate) mod command;
 mod directories;
 mod facts;
 mod packages;
 mod plugin;
+mod testing;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -34,11 +37,6 @@ impl Tapsets {
     /// Whether somebody named directories.
     pub(crate) fn has_directories(&self) -> bool {
         !self.directories.is_empty()
-    }
-
-    /// The packages.
-    pub(crate) fn packages(&self) -> &Packages {
-        &self.packages
     }
 
     /// The macros of the directories' files.

@@ -52,7 +52,7 @@ use systap_syntax::ast;
 pub use listing::{List, Listed};
 pub use probe::probe_types;
 pub use signatures::{Signature, signatures};
-pub use tapset::{Given, TapsetFile, TapsetPackage, TapsetSource, Tapsets};
+pub use tapset::{Declaration, Declares, Given, TapsetFile, TapsetPackage, TapsetSource, Tapsets, declarations};
 
 /// What there is to elaborate.
 #[derive(Debug)]

@@ -121,37 +121,16 @@ impl Index {
 
     fn add(&mut self, number: usize, text: &str) {
         let packed = self.packages.get(number).is_some_and(Option::is_some);
-        // What kind of declaration the next word belongs to; a `global` has several.
-        let mut declares = None;
-        let mut private = false;
-        let mut alias: Vec<&str> = vec![];
-        let mut depth = 0_usize;
-        for (kind, token) in tokens(text).filter(|(kind, _)| !kind.is_trivia()) {
-            match kind {
-                SyntaxKind::LeftBrace => (depth, declares) = (depth + 1, None),
-                SyntaxKind::RightBrace => depth = depth.saturating_sub(1),
-                SyntaxKind::PrivateKw => private = packed,
-                SyntaxKind::FunctionKw | SyntaxKind::GlobalKw | SyntaxKind::ProbeKw => {
-                    // The variables of a package are its own.
-                    private |= packed && kind == SyntaxKind::GlobalKw;
-                    declares = Some(kind);
-                    alias.clear();
-                }
-                SyntaxKind::Equals | SyntaxKind::PlusEquals if declares == Some(SyntaxKind::ProbeKw) => {
-                    self.aliases.push((alias.drain(..).map(str::to_owned).collect(), number));
-                }
-                _ if declares == Some(SyntaxKind::ProbeKw) && is_word(kind) => alias.push(token),
-                _ if declares.is_some() && is_word(kind) => {
-                    let places = self.words.entry(token.to_owned()).or_default();
-                    if places.last().is_none_or(|last| last.file != number) {
-                        places.push(Place { file: number, private });
-                    }
-                    if declares == Some(SyntaxKind::FunctionKw) {
-                        (declares, private) = (None, false);
-                    }
-                }
-                _ if declares == Some(SyntaxKind::ProbeKw) => private = false,
-                _ => {}
+        for declared in declarations(text) {
+            if declared.kind == Declares::Alias {
+                self.aliases.push((declared.name.split('.').map(str::to_owned).collect(), number));
+                continue;
+            }
+            // The variables of a package are its own.
+            let private = packed && (declared.private || declared.kind == Declares::Global);
+            let places = self.words.entry(declared.name).or_default();
+            if places.last().is_none_or(|last| last.file != number) {
+                places.push(Place { file: number, private });
             }
         }
     }
@@ -186,6 +165,76 @@ impl Index {
 pub(crate) fn uses(packages: &[TapsetPackage], viewer: Option<usize>, of: usize) -> bool {
     let Some(viewer) = viewer.and_then(|viewer| packages.get(viewer)) else { return viewer.is_none() };
     packages.get(of).is_some_and(|package| viewer.uses.contains(&package.name))
+}
+
+/// What a declaration is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declares {
+    /// A probe alias.
+    Alias,
+    /// A function.
+    Function,
+    /// A global variable.
+    Global,
+}
+
+/// A declaration in a file, as far as it can be told without parsing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    /// What of.
+    pub kind: Declares,
+    /// The name; an alias' words with dots.
+    pub name: String,
+    /// Whether it is said to be private.
+    pub private: bool,
+    /// Where the declaration begins, in bytes from the file's start: at `private`, `function`, `global` or `probe`.
+    pub at: usize,
+}
+
+/// What a file declares, in order. A branch that the preprocessor will drop counts too.
+pub fn declarations(text: &str) -> Vec<Declaration> {
+    let mut found = vec![];
+    // What kind of declaration the next word belongs to; a `global` has several.
+    let mut declares = None;
+    let mut private = None;
+    let (mut at, mut begins) = (0, 0);
+    let mut alias: Vec<&str> = vec![];
+    let mut of = |kind, name: String, private: Option<usize>, at| {
+        found.push(Declaration { kind, name, private: private.is_some(), at: private.unwrap_or(at) });
+    };
+    let mut after_dot = false;
+    for (kind, token) in tokens(text) {
+        let here = at;
+        at += token.len();
+        if kind.is_trivia() {
+            continue;
+        }
+        // `kernel.function`: what follows a dot declares nothing.
+        let word_of_point = std::mem::replace(&mut after_dot, kind == SyntaxKind::Dot);
+        match kind {
+            _ if word_of_point && declares == Some(SyntaxKind::ProbeKw) && is_word(kind) => alias.push(token),
+            SyntaxKind::LeftBrace | SyntaxKind::RightBrace => (declares, private) = (None, None),
+            SyntaxKind::PrivateKw => private = Some(here),
+            SyntaxKind::FunctionKw | SyntaxKind::GlobalKw | SyntaxKind::ProbeKw => {
+                (declares, begins) = (Some(kind), here);
+                alias.clear();
+            }
+            SyntaxKind::Equals | SyntaxKind::PlusEquals if declares == Some(SyntaxKind::ProbeKw) => {
+                of(Declares::Alias, alias.join("."), None, begins);
+                alias.clear();
+            }
+            _ if declares == Some(SyntaxKind::ProbeKw) && is_word(kind) => alias.push(token),
+            _ if declares == Some(SyntaxKind::FunctionKw) && is_word(kind) => {
+                of(Declares::Function, token.to_owned(), private, begins);
+                (declares, private) = (None, None);
+            }
+            _ if declares == Some(SyntaxKind::GlobalKw) && is_word(kind) => {
+                of(Declares::Global, token.to_owned(), private, begins);
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Whether a token can be a part of a name.

@@ -1,0 +1,185 @@
+//! `systap tapset check` and `matrix`: what of a tapset holds on which kernel, and what a tapset owes.
+//!
+//! Must never load or attach anything, so that it can be asked of kernels that do not run.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use systap_diagnostics::Sources;
+use systap_elaborate::{Declares, List};
+use systap_kernel::Kernel;
+use systap_registry::Folder;
+
+use super::command::{Offered, offered};
+use super::plugin::{self, Outcome};
+use super::testing;
+use crate::cli::ScriptOptions;
+use crate::compile::Settings;
+use crate::outcome::Status;
+use crate::{kernel, points, terminal};
+
+/// A kernel, and what to call it in a table.
+struct Column {
+    name: String,
+    kernel: Kernel,
+}
+
+fn columns(named: &[PathBuf]) -> Result<Vec<Column>, String> {
+    let named: Vec<Option<&PathBuf>> = if named.is_empty() { vec![None] } else { named.iter().map(Some).collect() };
+    let open = |what: Option<&PathBuf>| {
+        let kernel = kernel::named(what.map(PathBuf::as_path)).map_err(|error| error.to_string())?;
+        let name = match (kernel.release(), what) {
+            (Ok(release), _) => release.to_string(),
+            (Err(_), Some(what)) => what.display().to_string(),
+            (Err(_), None) => "this kernel".to_owned(),
+        };
+        Ok(Column { name, kernel })
+    };
+    named.into_iter().map(open).collect()
+}
+
+/// What of a tapset holds on a kernel: for each thing that it offers, how many points it stands for, or why there is none.
+fn holds(
+    folder: &Folder,
+    all: &[Offered],
+    kernel: &Kernel,
+    more: &[PathBuf],
+) -> Result<Vec<Result<usize, String>>, String> {
+    let mut roots = vec![folder.path.clone()];
+    roots.extend(more.iter().cloned());
+    let script = ScriptOptions { tapsets: roots, ..ScriptOptions::default() };
+    let mut settings = Settings::new(&script, vec![], kernel)?;
+    let mut found = vec![];
+    for offered in all {
+        let mut sources = Sources::default();
+        let (pattern, more) = match offered.kind {
+            Declares::Alias => (offered.name.clone(), vec![]),
+            _ => ("begin".to_owned(), vec![call(offered)?]),
+        };
+        let asked = points::find(&pattern, List::Variables, &mut settings, kernel, &mut sources, &more)
+            .ok_or("systap failed at it")?;
+        found.push(match asked.errors.first() {
+            Some(error) if offered.kind == Declares::Function || asked.found.is_empty() => Err(sentence(error)),
+            _ => Ok(asked.found.values().map(|point| point.events.len()).sum()),
+        });
+    }
+    Ok(found)
+}
+
+/// A probe that calls a function, with a value of each parameter's type.
+fn call(offered: &Offered) -> Result<String, String> {
+    let text = std::fs::read(&offered.file).map_err(|error| format!("{}: {error}", offered.file.display()))?;
+    let text = systap_syntax::foreign::decode(text);
+    let mut sources = Sources::default();
+    let file = sources.add("script", text.as_str());
+    let options = systap_syntax::ParseOptions { warn_unused_args: false, ..systap_syntax::ParseOptions::default() };
+    // Macros and conditions are not known here; what is around a declaration does not change its head.
+    let parsed = systap_syntax::parse(&mut sources, file, &options);
+    let function = parsed.file.items.iter().find_map(|item| match item {
+        systap_syntax::ast::Item::Function(function) if function.name.text == offered.name => Some(function),
+        _ => None,
+    });
+    let args: Vec<&str> = function.map_or(vec![], |function| {
+        let text_wanted =
+            |ty: &Option<systap_syntax::ast::TypeName>| matches!(ty, Some(ty) if format!("{ty:?}").contains("String"));
+        function.params.iter().map(|(_, ty)| if text_wanted(ty) { "\"\"" } else { "0" }).collect()
+    });
+    Ok(format!("probe begin {{ {}({}) }}", offered.name, args.join(", ")))
+}
+
+/// An error in a line: what is said, and why.
+fn sentence(error: &systap_diagnostics::Diagnostic) -> String {
+    match error.notes.first() {
+        Some(note) => format!("{} ({note})", error.message),
+        None => error.message.clone(),
+    }
+}
+
+/// Checks a tapset: everything that it offers on every kernel, a test for each alias, a word on each thing.
+pub(super) fn check(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> Result<Status, String> {
+    let all = offered(folder)?;
+    let mut text = String::new();
+    let mut wrong = 0;
+    let aliases: Vec<&Offered> = all.iter().filter(|offered| offered.kind == Declares::Alias).collect();
+    for column in columns(kernels)? {
+        let holds = holds(folder, &all, &column.kernel, more)?;
+        let good = holds.iter().filter(|held| held.is_ok()).count();
+        text += &format!("{}: {good} of {} hold\n", column.name, all.len());
+        match folder.manifest.plugin.as_ref().map(|plugin| plugin::ask(folder, plugin, &column.kernel)) {
+            None => {}
+            Some(Outcome::Answered(asked)) => {
+                let (constants, tables) = (asked.answer.constants.len(), asked.answer.tables.len());
+                text += &format!("  its plugin gives {constants} constants and {tables} tables\n");
+            }
+            Some(Outcome::Absent) => text += "  its plugin is not built for this machine\n",
+            Some(Outcome::Failed(why)) => {
+                wrong += 1;
+                text += &format!("  its plugin does not answer: {why}\n");
+            }
+        }
+        for (offered, held) in all.iter().zip(&holds) {
+            if let Err(why) = held {
+                wrong += 1;
+                text += &format!("  {}: {why}\n", offered.name);
+            }
+        }
+        column.kernel.keep();
+    }
+    let tested: BTreeSet<String> = testing::tested_aliases(folder)?;
+    let owed = |title: &str, names: Vec<&str>, text: &mut String| {
+        if !names.is_empty() {
+            *text += &format!("{title}: {}\n", names.join(", "));
+        }
+    };
+    let untested = aliases.iter().filter(|alias| !tested.contains(&alias.name)).map(|alias| alias.name.as_str());
+    owed("without a test", untested.collect(), &mut text);
+    let silent = all.iter().filter(|offered| offered.comment.is_empty()).map(|offered| offered.name.as_str());
+    owed("without a comment", silent.collect(), &mut text);
+    let known = |name: &&String| all.iter().any(|offered| offered.name == **name);
+    let strange = folder.manifest.aliases.keys().filter(|name| !known(name) && !is_private(folder, name));
+    let strange: Vec<&str> = strange.map(String::as_str).collect();
+    wrong += strange.len();
+    owed("noted in the manifest, and not there", strange, &mut text);
+    let shown = terminal::write_to_stdout(&text);
+    Ok(if wrong > 0 { Status::ScriptError } else { shown })
+}
+
+fn is_private(folder: &Folder, alias: &str) -> bool {
+    folder.manifest.aliases.get(alias).is_some_and(|note| note.stability == systap_registry::Stability::Private)
+}
+
+/// Shows which alias is there on which kernel, and of those that are not, why.
+pub(super) fn matrix(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> Result<Status, String> {
+    let all: Vec<Offered> = offered(folder)?.into_iter().filter(|offered| offered.kind == Declares::Alias).collect();
+    let columns = columns(kernels)?;
+    let mut held = vec![];
+    for column in &columns {
+        held.push(holds(folder, &all, &column.kernel, more)?);
+        column.kernel.keep();
+    }
+    let width = all.iter().map(|offered| offered.name.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for (nth, column) in columns.iter().enumerate() {
+        text += &format!("{:width$}  {}{}\n", "", "| ".repeat(nth), column.name);
+    }
+    let mut reasons: Vec<String> = vec![];
+    for (nth, offered) in all.iter().enumerate() {
+        text += &format!("{:width$}  ", offered.name);
+        for (column, held) in columns.iter().zip(&held) {
+            text += match &held[nth] {
+                Ok(_) => "+ ",
+                Err(why) => {
+                    reasons.push(format!("{} on {}: {why}\n", offered.name, column.name));
+                    "- "
+                }
+            };
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    if !reasons.is_empty() {
+        text.push('\n');
+        text.extend(reasons);
+    }
+    Ok(terminal::write_to_stdout(&text))
+}

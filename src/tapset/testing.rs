@@ -1,0 +1,157 @@
+//! `systap tapset test`: a tapset's own tests, on the running kernel.
+//!
+//! A test is a script in `tests/` with what it prints beside it, under the same name with the ending `.out`. The comments at its start
+//! say what it is of (`// alias: NAME, ...`), what runs meanwhile (`// run: COMMAND`) and what the kernel must have (`// needs:
+//! CONDITION`, as in a manifest). Must never take a test that cannot run for one that has passed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use systap_elaborate::Declares;
+use systap_registry::{Condition, Folder, Script};
+
+use super::command::offered;
+use super::facts::Asked;
+use crate::outcome::Status;
+use crate::{kernel, terminal};
+
+/// How long a test may take, in seconds.
+const LONGEST: u32 = 20;
+
+/// What a test says of itself.
+#[derive(Debug, Default)]
+struct Header {
+    aliases: Vec<String>,
+    run: Option<String>,
+    needs: Option<String>,
+}
+
+impl Header {
+    fn of(text: &str) -> Header {
+        let mut header = Header::default();
+        for line in text.lines().map_while(|line| line.trim_start().strip_prefix("//")) {
+            let Some((key, value)) = line.trim().split_once(": ") else { continue };
+            match key {
+                "alias" => header.aliases.extend(value.split(',').map(|name| name.trim().to_owned())),
+                "run" => header.run = Some(value.to_owned()),
+                "needs" => header.needs = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        header
+    }
+}
+
+fn header(test: &Script) -> Result<Header, String> {
+    let text = std::fs::read_to_string(&test.path).map_err(|error| format!("{}: {error}", test.path.display()))?;
+    Ok(Header::of(&text))
+}
+
+/// The aliases that have a test.
+pub(super) fn tested_aliases(folder: &Folder) -> Result<BTreeSet<String>, String> {
+    let mut found = BTreeSet::new();
+    for test in folder.tests().map_err(|error| error.to_string())? {
+        found.extend(header(&test)?.aliases);
+    }
+    Ok(found)
+}
+
+/// How a test ended.
+enum Ended {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+/// Runs the tests whose names have one of the words.
+pub(super) fn test(folder: &Folder, words: &[String], more: &[PathBuf]) -> Result<Status, String> {
+    let kernel = kernel::running();
+    let asked = Asked(&kernel);
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    for test in folder.tests().map_err(|error| error.to_string())? {
+        let name = test.name.trim_end_matches(".stp");
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let header = header(&test)?;
+        let condition: Option<Condition> = match &header.needs {
+            Some(text) => Some(text.parse().map_err(|error| format!("{}: {error}", test.path.display()))?),
+            None => None,
+        };
+        let ended = match condition.and_then(|condition| condition.fails_on(&asked)) {
+            Some(part) => Ended::Skipped(format!("this kernel lacks {part}")),
+            None => run(folder, &test, &header, more)?,
+        };
+        let line = match ended {
+            Ended::Passed => {
+                passed += 1;
+                seen.extend(header.aliases);
+                format!("{name} ... ok\n")
+            }
+            Ended::Failed(why) => {
+                failed += 1;
+                format!("{name} ... FAILED\n{why}")
+            }
+            Ended::Skipped(why) => {
+                skipped += 1;
+                format!("{name} ... skipped: {why}\n")
+            }
+        };
+        terminal::write_to_stdout(&line);
+    }
+    let aliases: Vec<String> = offered(folder)?
+        .into_iter()
+        .filter(|offered| offered.kind == Declares::Alias)
+        .map(|offered| offered.name)
+        .collect();
+    let covered = aliases.iter().filter(|alias| seen.contains(*alias)).count();
+    let total = aliases.len();
+    let line = format!("{passed} passed, {failed} failed, {skipped} skipped; {covered} of {total} aliases seen\n");
+    terminal::write_to_stdout(&line);
+    Ok(if failed > 0 { Status::ScriptError } else { Status::Done })
+}
+
+fn run(folder: &Folder, test: &Script, header: &Header, more: &[PathBuf]) -> Result<Ended, String> {
+    let expected = test.path.with_extension("out");
+    let expected = std::fs::read_to_string(&expected).map_err(|error| format!("{}: {error}", expected.display()))?;
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["run", "-q", "-T", &LONGEST.to_string(), "-I"]).arg(&folder.path);
+    for root in more {
+        command.arg("-I").arg(root);
+    }
+    if let Some(line) = &header.run {
+        command.arg("-c").arg(line);
+    }
+    let output = command.arg(&test.path).env("PATH", path()).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("systap cannot be started: {error}"))?;
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.code() == Some(3) || is_of_the_kernel(&complained) {
+        let why = complained.lines().next().unwrap_or("this kernel refuses it").to_owned();
+        return Ok(Ended::Skipped(why));
+    }
+    if said == expected && output.status.success() {
+        return Ok(Ended::Passed);
+    }
+    let mut why = String::new();
+    for (title, text) in [("expected", expected.as_str()), ("printed", &*said), ("complained", &*complained)] {
+        why += &format!("  {title}:\n");
+        why.extend(text.lines().map(|line| format!("    {line}\n")));
+    }
+    Ok(Ended::Failed(format!("{why}  {}\n", output.status)))
+}
+
+/// Whether what systap complained of is what a kernel of this kind does not have.
+fn is_of_the_kernel(complained: &str) -> bool {
+    complained.contains("error[alias-not-here]")
+}
+
+/// Where the programs of tests are looked for: beside this one too, where a checkout's own are.
+fn path() -> std::ffi::OsString {
+    let own = std::env::current_exe().ok();
+    let beside = own.as_deref().and_then(Path::parent).map(|folder| vec![folder.to_owned(), folder.join("examples")]);
+    let usual = std::env::var_os("PATH").unwrap_or_default();
+    let all = beside.into_iter().flatten().chain(std::env::split_paths(&usual));
+    std::env::join_paths(all).unwrap_or(usual)
+}
