@@ -15,15 +15,16 @@ const MANIFEST: &str = "manifest = 1\nsummary = \"s\"\nlicense = \"MIT\"\nversio
 /// Writes a package: its manifest behind the usual lines, and its scripts.
 fn package(root: &Path, name: &str, more: &str, scripts: &[(&str, &str)]) {
     let folder = root.join(name);
-    std::fs::create_dir_all(folder.join("scripts")).unwrap();
-    std::fs::write(folder.join("tapset.toml"), format!("[tapset]\nname = \"{name}\"\n{MANIFEST}{more}")).unwrap();
+    std::fs::create_dir_all(folder.join("scripts")).expect("a folder can be made");
+    std::fs::write(folder.join("tapset.toml"), format!("[tapset]\nname = \"{name}\"\n{MANIFEST}{more}"))
+        .expect("and written to");
     for (file, text) in scripts {
-        std::fs::write(folder.join("scripts").join(file), text).unwrap();
+        std::fs::write(folder.join("scripts").join(file), text).expect("and again");
     }
 }
 
 fn with(root: &Path, script: &str) -> Outcome {
-    run(["run", "-I", root.to_str().unwrap(), "-T", "5", "-e", script])
+    run(["run", "-I", root.to_str().expect("its name is text"), "-T", "5", "-e", script])
 }
 
 fn refused(root: &Path, script: &str) -> String {

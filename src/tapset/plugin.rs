@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use systap_kernel::Kernel;
-use systap_plugin_host::{Answer, Asked, Digest, Fact, Host, PluginError, Request, gather};
+use systap_plugin_host::{Answer, Asked, Digest, Fact, Host, Request, gather};
 use systap_registry::{Folder, Plugin};
 
 /// What became of asking.
@@ -60,7 +60,6 @@ pub(crate) fn ask(folder: &Folder, plugin: &Plugin, kernel: &Kernel) -> Outcome 
     };
     match host.ask(&request) {
         Ok(asked) => Outcome::Answered(asked),
-        Err(error @ PluginError::Declined { .. }) => failed(&error),
         Err(error) => failed(&error),
     }
 }

@@ -36,7 +36,14 @@ pub(crate) struct Library {
     /// Which of them has which name.
     index: OnceCell<Index>,
     /// What packages have besides their files, by number, and that as it was parsed.
-    given: Vec<(OnceCell<Given>, OnceCell<Vec<(FileId, File)>>)>,
+    given: Vec<Besides>,
+}
+
+/// What a package has besides its files, and that as it was parsed.
+#[derive(Debug, Default)]
+struct Besides {
+    given: OnceCell<Given>,
+    files: OnceCell<Vec<(FileId, File)>>,
 }
 
 impl Default for Library {
@@ -49,19 +56,19 @@ impl Default for Library {
 impl Library {
     /// Room for that many files of tapsets, and that many packages.
     pub(crate) fn with_tapsets(count: usize, packages: usize) -> Self {
-        let given = (0..packages).map(|_| Default::default()).collect();
+        let given = (0..packages).map(|_| Besides::default()).collect();
         Library { tapsets: vec![OnceCell::new(); count], given, ..Library::default() }
     }
 
     /// What a package has besides its files; asked for once, whatever the number of rounds.
     pub(crate) fn given(&self, package: usize, ask: impl FnOnce() -> Given) -> &Given {
         static NOTHING: Given = Given { macros: vec![], scripts: vec![] };
-        self.given.get(package).map_or(&NOTHING, |(given, _)| given.get_or_init(ask))
+        self.given.get(package).map_or(&NOTHING, |besides| besides.given.get_or_init(ask))
     }
 
     /// The same, parsed.
     pub(crate) fn given_files(&self, package: usize, parse: impl FnOnce() -> Vec<(FileId, File)>) -> &[(FileId, File)] {
-        self.given.get(package).map_or(&[], |(_, files)| files.get_or_init(parse))
+        self.given.get(package).map_or(&[], |besides| besides.files.get_or_init(parse))
     }
 
     /// Which file of a tapset has which name; made once, whatever the number of rounds.
