@@ -103,8 +103,11 @@ impl Kernel {
         let btf = Btf::from_bytes(btf).map_err(|source| KernelError::Btf { file: file.clone(), source });
         let release = Release::parse(release).map_err(KernelError::from);
         let kernel = Kernel::recorded(file, Arch::HOST, release, Record::Given);
-        let events = events.map(|events| Fact::from(Ok(Events::Recorded(events.into_iter().collect()))));
-        Kernel { btf: Fact::from(btf), events: events.unwrap_or_default(), ..kernel }
+        let kernel = Kernel { btf: Fact::from(btf), ..kernel };
+        match events {
+            Some(events) => kernel.with_events(events),
+            None => kernel,
+        }
     }
 
     /// The same kernel, which uses what [`Kernel::keep`] has kept in that folder.
@@ -137,6 +140,21 @@ impl Kernel {
     /// The same kernel with this configuration.
     fn with_config(self, config: Result<Config, KernelError>) -> Kernel {
         Kernel { config: Fact::from(config), ..self }
+    }
+
+    /// The same kernel as of this release.
+    fn with_release(self, release: Result<Release, KernelError>) -> Kernel {
+        Kernel { release: Fact::from(release), ..self }
+    }
+
+    /// The same kernel with these symbols.
+    fn with_known_symbols(self, symbols: Symbols) -> Kernel {
+        Kernel { symbols: Fact::from(Ok(symbols)), ..self }
+    }
+
+    /// The same kernel with these events, as (subsystem, event).
+    fn with_events(self, events: Vec<(String, String)>) -> Kernel {
+        Kernel { events: Fact::from(Ok(Events::Recorded(events.into_iter().collect()))), ..self }
     }
 
     /// The same kernel with these types.

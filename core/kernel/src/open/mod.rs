@@ -8,6 +8,7 @@ mod events;
 mod image;
 mod kallsyms;
 mod package;
+mod pieces;
 mod raw;
 #[cfg(test)]
 mod tests;

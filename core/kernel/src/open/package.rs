@@ -89,7 +89,7 @@ fn up_to(entry: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The kernel of an unpacked package, or of a folder that holds a boot image.
+/// The kernel of an unpacked package, of a folder that holds a boot image, or of one that holds its types.
 pub(super) fn folder(folder: &Path) -> Result<Kernel, KernelError> {
     let boot = folder.join("boot");
     let modules = ["lib/modules", "usr/lib/modules"].map(|at| folder.join(at));
@@ -116,7 +116,11 @@ pub(super) fn folder(folder: &Path) -> Result<Kernel, KernelError> {
             None => kernel,
         });
     }
-    Err(KernelError::not_a_kernel(folder, "there is no kernel in this folder (boot/vmlinuz-*, vmlinuz-*)"))
+    if let Some(kernel) = super::pieces::folder(folder)? {
+        return Ok(kernel);
+    }
+    let said = "there is no kernel in this folder (boot/vmlinuz-*, vmlinuz-*), nor the types of one (vmlinux.btf)";
+    Err(KernelError::not_a_kernel(folder, said))
 }
 
 fn shown(path: &Path) -> String {
@@ -124,7 +128,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// The files of a folder with a name that is accepted, sorted.
-fn named(folder: &Path, accept: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+pub(super) fn named(folder: &Path, accept: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
         .filter(|entry| accept(&entry.file_name().to_string_lossy()))
