@@ -1,4 +1,4 @@
-//! Damaged scripts in quantity: `cargo xtask fuzz [N]`.
+//! Damaged scripts, and damaged facts of kernels, in quantity: `cargo xtask fuzz [N]`.
 
 use crate::{Outcome, run};
 
@@ -11,6 +11,9 @@ pub(crate) fn fuzz(args: &[String]) -> Outcome {
     if rounds.parse::<u64>().is_err() {
         return Err(format!("`{rounds}` is no number of inputs"));
     }
-    let command = ["test", "--profile", "fuzz", "-p", "systap-syntax", "--test", "fuzz", "--", "--show-output"];
-    run("cargo", &command, &[("SYSTAP_FUZZ", rounds)])
+    for of in ["systap-syntax", "systap-kernel"] {
+        let command = ["test", "--profile", "fuzz", "-p", of, "--test", "fuzz", "--", "--show-output"];
+        run("cargo", &command, &[("SYSTAP_FUZZ", rounds)])?;
+    }
+    Ok(())
 }
