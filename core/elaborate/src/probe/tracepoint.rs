@@ -5,7 +5,8 @@ use crate::elaboration::Elaboration;
 use crate::scope::EventFacts;
 use systap_diagnostics::Diagnostic;
 use systap_ir::program::Event;
-use systap_kernel::{KernelError, Tracepoint, glob};
+use systap_kernel::btf::Type;
+use systap_kernel::{Btf, KernelError, Tracepoint, TypeId, glob};
 use systap_syntax::ast::ComponentArg;
 
 /// `kernel.trace` and `kernel.tracepoint`, which differ in how SystemTap finds the arguments only.
@@ -26,7 +27,7 @@ pub(super) fn resolve<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Reso
         return Err(not_found(this, arg, subsystem, name));
     }
     let subsystem = subsystem.filter(|subsystem| !glob::is_pattern(subsystem));
-    Ok(found.into_iter().map(|tracepoint| resolved(word, tracepoint, subsystem)).collect())
+    Ok(found.into_iter().map(|tracepoint| resolved(this, word, tracepoint, subsystem)).collect())
 }
 
 /// The tracepoint of that name. Names are unique in a kernel, so where the subsystem cannot be looked up (that takes root)
@@ -57,14 +58,29 @@ fn exact(
     Ok(found.into_iter().collect())
 }
 
-fn resolved(word: &str, tracepoint: Tracepoint, subsystem: Option<&str>) -> Resolved {
+/// Whether a program that knows the arguments' types can be attached to the tracepoint and read all of them. Such a program may read
+/// numbers, and pointers to structs, to numbers and to `void`; Linux 6.1 and 6.12 refuse one to `const void`, and any to a pointer.
+fn can_be_typed(btf: &Btf, tracepoint: &Tracepoint) -> bool {
+    tracepoint.params.iter().all(|param| {
+        let type_of = |id: TypeId| btf.resolve(id).and_then(|id| btf.get(id));
+        let Ok(Type::Ptr(pointee)) = type_of(param.ty) else { return true };
+        pointee == TypeId::VOID
+            || matches!(
+                type_of(pointee),
+                Ok(Type::Struct { .. } | Type::Union { .. } | Type::Int { .. } | Type::Fwd { .. })
+            )
+    })
+}
+
+fn resolved(this: &Elaboration<'_>, word: &str, tracepoint: Tracepoint, subsystem: Option<&str>) -> Resolved {
     let point = match subsystem {
         Some(subsystem) => format!("kernel.{word}(\"{subsystem}:{}\")", tracepoint.name),
         None => format!("kernel.{word}(\"{}\")", tracepoint.name),
     };
+    let typed = this.kernel.btf().is_ok_and(|btf| can_be_typed(btf, &tracepoint));
     let event = Event::Tracepoint {
         name: tracepoint.name.clone(),
-        btf_id: tracepoint.btf_typedef_id,
+        btf_id: if typed { tracepoint.btf_typedef_id } else { 0 },
         arguments: tracepoint.params.len() as u32,
     };
     let subsystem = subsystem.map(str::to_string);
