@@ -77,6 +77,17 @@ fn a_package_sees_another_only_if_it_says_so() {
     );
     package(root.path(), "without", "", &[("a.stp", "probe without.start = begin { v = base_value() }\n")]);
     with(root.path(), "probe with.start { println(v) exit() }").exits(0).prints("42\n");
+    package(root.path(), "later", "[dependencies]\nbase = \"^9\"\n", &[("a.stp", "probe later.start = begin {}\n")]);
+    package(root.path(), "gone", "[dependencies]\nnowhere = \"1\"\n", &[("a.stp", "probe gone.start = begin {}\n")]);
+    package(root.path(), "other", "[kernel]\narch = [\"s390x\"]\n", &[("a.stp", "probe other.start = begin {}\n")]);
+    for (name, said) in [
+        ("later", "the tapset `later` 1.2.0 needs the tapset `base` ^9, and what is found is 1.2.0"),
+        ("gone", "the tapset `gone` 1.2.0 needs the tapset `nowhere` ^1, which is not found here"),
+        ("other", "the tapset `other` 1.2.0 has it only for kernels where arch == \"s390x\""),
+    ] {
+        let refused = refused(root.path(), &format!("probe {name}.start {{ exit() }}"));
+        assert!(refused.contains(said), "{refused}");
+    }
     let refused = refused(root.path(), "probe without.start { println(v) exit() }");
     assert!(refused.contains("there is no function `base_value`"), "{refused}");
 }

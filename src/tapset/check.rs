@@ -9,6 +9,7 @@ use systap_diagnostics::Sources;
 use systap_elaborate::{Declares, List};
 use systap_kernel::Kernel;
 use systap_registry::Folder;
+use systap_syntax::ast::TypeName;
 
 use super::command::{Offered, offered};
 use super::plugin::{self, Outcome};
@@ -80,9 +81,8 @@ fn call(offered: &Offered) -> Result<String, String> {
         _ => None,
     });
     let args: Vec<&str> = function.map_or(vec![], |function| {
-        let text_wanted =
-            |ty: &Option<systap_syntax::ast::TypeName>| matches!(ty, Some(ty) if format!("{ty:?}").contains("String"));
-        function.params.iter().map(|(_, ty)| if text_wanted(ty) { "\"\"" } else { "0" }).collect()
+        let value = |ty: &Option<TypeName>| if *ty == Some(TypeName::String) { "\"\"" } else { "0" };
+        function.params.iter().map(|(_, ty)| value(ty)).collect()
     });
     Ok(format!("probe begin {{ {}({}) }}", offered.name, args.join(", ")))
 }

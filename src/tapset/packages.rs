@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use systap_elaborate::{Given, TapsetFile, TapsetPackage};
 use systap_kernel::Kernel;
-use systap_registry::{Condition, Folder, FolderError, Stability};
+use systap_registry::{Condition, Dependency, Folder, FolderError, Stability};
 
 use super::facts::Asked;
 use super::plugin;
@@ -65,7 +65,10 @@ impl Packages {
     }
 
     pub(super) fn described(&self) -> &[TapsetPackage] {
-        self.described.get_or_init(|| self.opened().folders.iter().map(described).collect())
+        self.described.get_or_init(|| {
+            let folders = &self.opened().folders;
+            folders.iter().map(|folder| described(folder, folders)).collect()
+        })
     }
 
     /// All files of scripts.
@@ -84,7 +87,10 @@ impl Packages {
         let values = Values::of(&folder.manifest, plugin::answer(folder, kernel).as_ref());
         let file =
             |what: &str, text| TapsetFile { name: format!("{}: {what}", folder.path.display()), text, package: None };
-        let own = folder.scripts.iter().filter(|script| script.name.ends_with(".stpm"));
+        let holds = |name: &str| {
+            folder.manifest.conditions.get(name).is_none_or(|when| when.fails_on(&Asked(kernel)).is_none())
+        };
+        let own = folder.scripts.iter().filter(|script| script.name.ends_with(".stpm") && holds(&script.name));
         let mut macros: Vec<TapsetFile> = own.filter_map(|script| read(&script.path, package)).collect();
         macros.push(file("constants", values.macros()));
         let tables = values.functions();
@@ -95,6 +101,11 @@ impl Packages {
     /// What is false on that kernel of the condition that a file is under.
     pub(super) fn refused(&self, file: &TapsetFile, kernel: &Kernel) -> Option<String> {
         let folder = self.opened().folders.get(file.package?)?;
+        let machines = &folder.manifest.kernel.arch;
+        if !machines.is_empty() && !machines.contains(&kernel.arch().to_string()) {
+            let named: Vec<String> = machines.iter().map(|machine| format!("arch == \"{machine}\"")).collect();
+            return Some(named.join(" or "));
+        }
         condition(folder, &file.name)?.fails_on(&Asked(kernel))
     }
 }
@@ -127,13 +138,19 @@ fn usual_roots() -> Vec<PathBuf> {
 }
 
 /// A package as the compiler sees it.
-fn described(folder: &Folder) -> TapsetPackage {
+fn described(folder: &Folder, all: &[Folder]) -> TapsetPackage {
     let manifest = &folder.manifest;
+    let lacks = |on: &Dependency| match all.iter().find(|other| other.manifest.name == on.name) {
+        Some(found) if on.versions.matches(&found.manifest.version) => None,
+        Some(found) => Some(format!("`{}` {}, and what is found is {}", on.name, on.versions, found.manifest.version)),
+        None => Some(format!("`{}` {}, which is not found here", on.name, on.versions)),
+    };
     let private = |note: &&systap_registry::AliasNote| note.stability == Stability::Private;
     TapsetPackage {
         title: format!("`{}` {}", manifest.name, manifest.version),
         name: manifest.name.clone(),
         uses: manifest.dependencies.iter().map(|dependency| dependency.name.clone()).collect(),
+        lacks: manifest.dependencies.iter().filter_map(lacks).collect(),
         private: manifest.aliases.iter().filter(|(_, note)| private(note)).map(|(name, _)| name.clone()).collect(),
         deprecated: manifest
             .aliases

@@ -76,13 +76,11 @@ pub(super) fn test(folder: &Folder, words: &[String], more: &[PathBuf]) -> Resul
             continue;
         }
         let header = header(&test)?;
-        let condition: Option<Condition> = match &header.needs {
-            Some(text) => Some(text.parse().map_err(|error| format!("{}: {error}", test.path.display()))?),
-            None => None,
-        };
-        let ended = match condition.and_then(|condition| condition.fails_on(&asked)) {
-            Some(part) => Ended::Skipped(format!("this kernel lacks {part}")),
-            None => run(folder, &test, &header, more)?,
+        let needs: Result<Option<Condition>, _> = header.needs.as_deref().map(str::parse).transpose();
+        let ended = match needs.map(|needs| needs.and_then(|condition| condition.fails_on(&asked))) {
+            Err(error) => Ended::Failed(format!("  what it needs makes no sense: {error}\n")),
+            Ok(Some(part)) => Ended::Skipped(format!("this kernel lacks {part}")),
+            Ok(None) => run(folder, &test, &header, more).unwrap_or_else(|error| Ended::Failed(format!("  {error}\n"))),
         };
         let line = match ended {
             Ended::Passed => {

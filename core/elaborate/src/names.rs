@@ -80,8 +80,8 @@ pub(crate) struct Names<'a> {
     owners: Vec<Owner>,
     /// The packages of tapsets.
     pub(crate) packages: Vec<TapsetPackage>,
-    /// What is not there since a condition of a package's file does not hold, and why.
-    pub(crate) refused: HashMap<String, String>,
+    /// What is not there since a condition of a package's file does not hold: the package and the condition, for each such file.
+    pub(crate) refused: HashMap<String, Vec<(String, String)>>,
     /// The file whose names are looked up.
     here: Origin,
 }
@@ -230,6 +230,15 @@ impl<'a> Names<'a> {
         declared
             .iter()
             .filter(move |declared| declared.origin == here || !declared.function.private && self.sees(declared.origin))
+    }
+
+    /// Why what has that name is not there, if a package has it for other kernels.
+    pub(crate) fn why_refused(&self, name: &str) -> Option<String> {
+        let units = self.refused.get(name)?;
+        let (title, _) = units.first()?;
+        let parts: Vec<&str> = units.iter().map(|(_, part)| part.as_str()).collect();
+        let parts = parts.join(", or where ");
+        Some(format!("the tapset {title} has it only for kernels where {parts}, which is not so on this one"))
     }
 
     /// Whether an alias is for the files of its package only.

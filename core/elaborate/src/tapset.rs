@@ -70,6 +70,8 @@ pub struct TapsetPackage {
     pub name: String,
     /// The packages whose names it may use.
     pub uses: Vec<String>,
+    /// What it uses and does not find: a name and what is wrong with it, each.
+    pub lacks: Vec<String>,
     /// Aliases that are for its own files.
     pub private: HashSet<String>,
     /// What is to be said to who uses an alias.
@@ -356,14 +358,14 @@ impl<'a> Elaboration<'a> {
                 }
                 if let Some(part) = tapsets.source.refused(text, self.kernel) {
                     let title = text.package.and_then(|package| packages.get(package)).map_or("", |of| &of.title);
-                    let why =
-                        format!("the tapset {title} has it only for kernels where {part}, which is not so on this one");
                     let aliases =
                         index.aliases.iter().filter(|(_, file)| *file == number).map(|(name, _)| name.join("."));
                     let functions =
                         index.words.iter().filter(|(_, places)| places.iter().any(|place| place.file == number));
                     let names = aliases.chain(functions.map(|(name, _)| name.clone()));
-                    names.for_each(|name| _ = self.names.refused.entry(name).or_insert_with(|| why.clone()));
+                    names.for_each(|name| {
+                        self.names.refused.entry(name).or_default().push((title.to_owned(), part.clone()));
+                    });
                     continue;
                 }
                 let (id, file) = match cell.get() {
@@ -392,6 +394,11 @@ impl<'a> Elaboration<'a> {
                 self.take_in(file, text.package.map_or(Owner::Directory, Owner::Package));
                 open.push((file, text.package));
                 if let Some(package) = text.package.filter(|package| given.insert(*package)) {
+                    for lacking in packages.get(package).into_iter().flat_map(|package| &package.lacks) {
+                        let title = packages.get(package).map_or("", |of| of.title.as_str());
+                        let said = format!("the tapset {title} needs the tapset {lacking}");
+                        self.report(Diagnostic::error_without_place("missing-dependency", said));
+                    }
                     self.read_given(package, tapsets);
                 }
             }
@@ -438,8 +445,9 @@ impl<'a> Elaboration<'a> {
 
     /// What a script's points are told by the packages that have aliases of that name.
     fn remark_on_aliases(&mut self, script: &File, packages: &[TapsetPackage]) {
+        let mut seen = HashSet::new();
         for point in points(script) {
-            let Some(name) = plain_name(point) else { continue };
+            let Some(name) = plain_name(point).filter(|name| seen.insert(name.clone())) else { continue };
             for package in packages {
                 if let Some(said) = package.deprecated.get(&name) {
                     let finding =

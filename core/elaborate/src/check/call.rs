@@ -96,7 +96,7 @@ impl<'a> Elaboration<'a> {
         if arities.is_empty() {
             let finding =
                 Diagnostic::error("unknown-function", function.span, format!("there is no function `{name}`"));
-            if let Some(why) = self.names.refused.get(name) {
+            if let Some(why) = self.names.why_refused(name) {
                 return self.report(finding.with_note(why));
             }
             if let Some(instead) = crate::dropped::instead_of(name) {

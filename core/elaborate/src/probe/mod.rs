@@ -263,7 +263,7 @@ impl<'a> Elaboration<'a> {
         if let Some(title) = self.names.keeps_to_itself(&name) {
             let said = format!("the alias `{name}` is for the scripts of the tapset {title} only");
             finding = Diagnostic::error("private-alias", point.span, said);
-        } else if let Some(why) = self.names.refused.get(&name) {
+        } else if let Some(why) = self.names.why_refused(&name) {
             let said = format!("the alias `{name}` has no probe point on this kernel");
             finding = Diagnostic::error("alias-not-here", point.span, said).with_note(why);
         } else if finding.code == "unknown-probe-point" && finding.label.is_empty() {
