@@ -33,9 +33,10 @@ pub(crate) fn aliases(request: &Request) -> String {
         lines.extend(["", ".return"].map(|suffix| format!("syscall.{}{suffix}", call.name)));
     }
     let roots = startup::tapset_directories().into_iter().chain(request.tapsets.clone()).collect();
-    for file in tapsets(roots, &kernel).files() {
+    let tapsets = tapsets(roots, &kernel);
+    for file in tapsets.files() {
         let mut sources = Sources::default();
-        let id = sources.add(file.name.as_str(), file.text.as_str());
+        let id = sources.add(file.name.as_str(), tapsets.text(file));
         let options = ParseOptions { privileged: true, ..ParseOptions::default() };
         for item in systap_syntax::parse(&mut sources, id, &options).file.items {
             let Item::Alias(alias) = item else { continue };

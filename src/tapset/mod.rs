@@ -6,6 +6,7 @@ mod check;
 pub(crate) mod command;
 mod directories;
 mod facts;
+mod index;
 mod packages;
 mod plugin;
 mod testing;
@@ -14,7 +15,7 @@ mod values;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use systap_elaborate::{Given, TapsetFile, TapsetPackage, TapsetSource};
+use systap_elaborate::{Declaration, Given, TapsetFile, TapsetPackage, TapsetSource};
 use systap_kernel::Kernel;
 
 pub(crate) use directories::TapsetDirectories;
@@ -53,6 +54,20 @@ impl Tapsets {
 impl TapsetSource for Tapsets {
     fn files(&self) -> &[TapsetFile] {
         self.files.get_or_init(|| [self.directories.scripts(), self.packages.scripts()].concat())
+    }
+
+    fn text(&self, file: &TapsetFile) -> String {
+        match file.package {
+            Some(_) => packages::read(Path::new(&file.name)).unwrap_or_default(),
+            None => file.text.clone(),
+        }
+    }
+
+    fn declared(&self, file: &TapsetFile) -> Vec<Declaration> {
+        match file.package {
+            Some(_) => self.packages.declared(file),
+            None => systap_elaborate::declarations(&file.text),
+        }
     }
 
     fn packages(&self) -> &[TapsetPackage] {

@@ -4,17 +4,17 @@
 //! Of two packages of one name the first is taken, in that order. Must never read a package's scripts before a script names
 //! something that is not built in.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use systap_elaborate::{Given, TapsetFile, TapsetPackage};
+use systap_elaborate::{Declaration, Given, TapsetFile, TapsetPackage};
 use systap_kernel::Kernel;
 use systap_registry::{Condition, Dependency, Folder, FolderError, Stability};
 
 use super::facts::Asked;
-use super::plugin;
 use super::values::Values;
+use super::{index, plugin};
 
 /// No file of a package is longer.
 const LONGEST: u64 = 4 << 20;
@@ -26,6 +26,7 @@ pub(crate) struct Packages {
     named: Vec<PathBuf>,
     opened: OnceLock<Opened>,
     described: OnceLock<Vec<TapsetPackage>>,
+    declared: OnceLock<BTreeMap<PathBuf, Vec<Declaration>>>,
 }
 
 /// What was found.
@@ -71,12 +72,16 @@ impl Packages {
         })
     }
 
-    /// All files of scripts.
+    /// All files of scripts, without their texts.
     pub(super) fn scripts(&self) -> Vec<TapsetFile> {
         let mut files = vec![];
         for (number, folder) in self.opened().folders.iter().enumerate() {
             let scripts = folder.scripts.iter().filter(|script| script.name.ends_with(".stp"));
-            files.extend(scripts.filter_map(|script| read(&script.path, number)));
+            files.extend(scripts.map(|script| TapsetFile {
+                name: script.path.display().to_string(),
+                text: String::new(),
+                package: Some(number),
+            }));
         }
         files
     }
@@ -91,11 +96,24 @@ impl Packages {
             folder.manifest.conditions.get(name).is_none_or(|when| when.fails_on(&Asked(kernel)).is_none())
         };
         let own = folder.scripts.iter().filter(|script| script.name.ends_with(".stpm") && holds(&script.name));
-        let mut macros: Vec<TapsetFile> = own.filter_map(|script| read(&script.path, package)).collect();
+        let mut macros: Vec<TapsetFile> = vec![];
+        macros.extend(own.filter_map(|script| Some(file(&script.name, read(&script.path)?))));
         macros.push(file("constants", values.macros()));
         let tables = values.functions();
         let scripts = if tables.is_empty() { vec![] } else { vec![file("tables", tables)] };
         Given { macros, scripts }
+    }
+
+    /// What a file of a package declares.
+    pub(super) fn declared(&self, file: &TapsetFile) -> Vec<Declaration> {
+        let declared = self.declared.get_or_init(|| {
+            let folders = self.opened().folders.iter();
+            let scripts = folders.flat_map(|folder| &folder.scripts).map(|script| script.path.clone());
+            let scripts: Vec<PathBuf> =
+                scripts.filter(|path| path.extension().is_some_and(|end| end == "stp")).collect();
+            index::declared(&scripts, crate::kernel::cache().as_deref())
+        });
+        declared.get(Path::new(&file.name)).cloned().unwrap_or_default()
     }
 
     /// What is false on that kernel of the condition that a file is under.
@@ -116,12 +134,12 @@ fn condition<'f>(folder: &'f Folder, path: &str) -> Option<&'f Condition> {
     folder.manifest.conditions.get(name)
 }
 
-fn read(path: &Path, package: usize) -> Option<TapsetFile> {
+/// A script's text.
+pub(super) fn read(path: &Path) -> Option<String> {
     if path.metadata().ok()?.len() > LONGEST {
         return None;
     }
-    let text = systap_syntax::foreign::decode(std::fs::read(path).ok()?);
-    Some(TapsetFile { name: path.display().to_string(), text, package: Some(package) })
+    Some(systap_syntax::foreign::decode(std::fs::read(path).ok()?))
 }
 
 /// Where packages usually are.

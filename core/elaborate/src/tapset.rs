@@ -8,6 +8,7 @@
 use crate::elaboration::Elaboration;
 use crate::names::Owner;
 use crate::scan::{self, Node};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use systap_diagnostics::{Diagnostic, FileId, Severity};
 use systap_kernel::{Kernel, glob};
@@ -18,6 +19,16 @@ use systap_syntax::{Macros, ParseOptions, SyntaxKind, parse, parse_macros, token
 pub trait TapsetSource {
     /// All files, in the order in which they are searched.
     fn files(&self) -> &[TapsetFile];
+
+    /// The text of a file, which need not be read before somebody asks.
+    fn text(&self, file: &TapsetFile) -> String {
+        file.text.clone()
+    }
+
+    /// What a file declares.
+    fn declared(&self, file: &TapsetFile) -> Vec<Declaration> {
+        declarations(&self.text(file))
+    }
 
     /// The packages that the files are of.
     fn packages(&self) -> &[TapsetPackage] {
@@ -55,7 +66,7 @@ pub struct Given {
 pub struct TapsetFile {
     /// What messages call it.
     pub name: String,
-    /// All of it.
+    /// All of it, unless its source is to be asked for that: [`TapsetSource::text`].
     pub text: String,
     /// The package that it is of, by number.
     pub package: Option<usize>,
@@ -113,17 +124,18 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    fn of(files: &[TapsetFile]) -> Self {
+    fn of(source: &dyn TapsetSource) -> Self {
+        let files = source.files();
         let mut index = Index { packages: files.iter().map(|file| file.package).collect(), ..Index::default() };
         for (number, file) in files.iter().enumerate() {
-            index.add(number, &file.text);
+            index.add(number, source.declared(file));
         }
         index
     }
 
-    fn add(&mut self, number: usize, text: &str) {
+    fn add(&mut self, number: usize, declared: Vec<Declaration>) {
         let packed = self.packages.get(number).is_some_and(Option::is_some);
-        for declared in declarations(text) {
+        for declared in declared {
             if declared.kind == Declares::Alias {
                 self.aliases.push((declared.name.split('.').map(str::to_owned).collect(), number));
                 continue;
@@ -170,7 +182,7 @@ pub(crate) fn uses(packages: &[TapsetPackage], viewer: Option<usize>, of: usize)
 }
 
 /// What a declaration is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Declares {
     /// A probe alias.
     Alias,
@@ -181,7 +193,7 @@ pub enum Declares {
 }
 
 /// A declaration in a file, as far as it can be told without parsing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declaration {
     /// What of.
     pub kind: Declares,
@@ -345,7 +357,7 @@ impl<'a> Elaboration<'a> {
     /// Takes in the tapset files that the script needs, and those that these need.
     pub(crate) fn read_tapsets(&mut self, tapsets: &Tapsets<'_>, script: &'a [File]) {
         let (files, packages) = (tapsets.source.files(), tapsets.source.packages());
-        let index = self.library.index(|| Index::of(files));
+        let index = self.library.index(|| Index::of(tapsets.source));
         self.names.packages = packages.to_vec();
         script.iter().for_each(|file| self.remark_on_aliases(file, packages));
         let mut open: Vec<(&'a File, Option<usize>)> = script.iter().map(|file| (file, None)).collect();
@@ -372,7 +384,7 @@ impl<'a> Elaboration<'a> {
                     // An earlier round has parsed it.
                     Some(known) => known,
                     None => {
-                        let id = self.sources.add(text.name.as_str(), text.text.as_str());
+                        let id = self.sources.add(text.name.as_str(), tapsets.source.text(text));
                         let macros = text.package.map(|package| self.macros_of(package, id, tapsets));
                         let library = macros.as_ref().or(tapsets.parse.library);
                         let parsed = parse(self.sources, id, &ParseOptions { library, ..tapsets.parse.clone() });
@@ -475,7 +487,13 @@ mod tests {
             file("b", "global table, count%[5]\nprivate global secret = 1"),
             file("c", "probe net.sent = kernel.trace(\"x\") { len = 1 }, { later = 2 }\nprobe net.got += begin {}"),
         ];
-        let index = Index::of(&files);
+        struct Given([TapsetFile; 3]);
+        impl TapsetSource for Given {
+            fn files(&self) -> &[TapsetFile] {
+                &self.0
+            }
+        }
+        let index = Index::of(&Given(files));
         let needed = |script: &str| {
             let mut sources = Sources::default();
             let id = sources.add("t", script);
