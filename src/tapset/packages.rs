@@ -168,6 +168,7 @@ fn described(folder: &Folder, all: &[Folder]) -> TapsetPackage {
         title: format!("`{}` {}", manifest.name, manifest.version),
         name: manifest.name.clone(),
         uses: manifest.dependencies.iter().map(|dependency| dependency.name.clone()).collect(),
+        has_macros: folder.scripts.iter().any(|script| script.name.ends_with(".stpm")),
         lacks: manifest.dependencies.iter().filter_map(lacks).collect(),
         private: manifest.aliases.iter().filter(|(_, note)| private(note)).map(|(name, _)| name.clone()).collect(),
         deprecated: manifest

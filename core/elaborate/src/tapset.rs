@@ -81,6 +81,8 @@ pub struct TapsetPackage {
     pub name: String,
     /// The packages whose names it may use.
     pub uses: Vec<String>,
+    /// Whether it has macros of its own, beside its constants.
+    pub has_macros: bool,
     /// What it uses and does not find: a name and what is wrong with it, each.
     pub lacks: Vec<String>,
     /// Aliases that are for its own files.
@@ -281,20 +283,29 @@ fn points(file: &File) -> impl Iterator<Item = &ProbePoint> {
 /// Whether a script names a point or calls a function that is not built in.
 pub(crate) fn are_asked_for(script: &[File]) -> bool {
     let own: HashSet<&str> = script.iter().flat_map(|file| &file.items).filter_map(own_function).collect();
-    let known =
-        |name: &str| own.contains(name) || crate::builtin::names().chain(crate::library::names()).any(|of| of == name);
-    let mut unknown = false;
-    for file in script {
-        unknown |= points(file).any(|point| !crate::probe::is_of_a_family(point));
-        each_node(file, |node| {
-            if let Node::Expr(expr) = node
-                && let ExprKind::Call { function, .. } = &expr.kind
-            {
-                unknown |= !known(&function.text) && !crate::check::output_names().contains(&function.text.as_str());
-            }
-        });
-    }
-    unknown
+    script.iter().any(|file| {
+        points(file).any(|point| !crate::probe::is_of_a_family(point))
+            || calls(file).any(|name| !own.contains(name) && !is_built_in(name))
+    })
+}
+
+/// Whether the language or its library has a function of that name.
+fn is_built_in(name: &str) -> bool {
+    crate::check::output_names().contains(&name)
+        || crate::builtin::names().chain(crate::library::names()).any(|known| known == name)
+}
+
+/// The functions that a file calls.
+fn calls(file: &File) -> impl Iterator<Item = &str> {
+    let mut names: HashSet<&str> = HashSet::new();
+    each_node(file, |node| {
+        if let Node::Expr(expr) = node
+            && let ExprKind::Call { function, .. } = &expr.kind
+        {
+            names.insert(&function.text);
+        }
+    });
+    names.into_iter()
 }
 
 fn own_function(item: &Item) -> Option<&str> {
@@ -361,7 +372,7 @@ impl<'a> Elaboration<'a> {
         self.names.packages = packages.to_vec();
         script.iter().for_each(|file| self.remark_on_aliases(file, packages));
         let mut open: Vec<(&'a File, Option<usize>)> = script.iter().map(|file| (file, None)).collect();
-        let (mut taken, mut given): (HashSet<usize>, HashSet<usize>) = Default::default();
+        let (mut taken, mut taken_of, mut given): (HashSet<usize>, HashSet<usize>, HashSet<usize>) = Default::default();
         while let Some((file, viewer)) = open.pop() {
             for number in index.needed_by(file, viewer, packages) {
                 let (Some(cell), Some(text)) = (self.library.tapset(number), files.get(number)) else { continue };
@@ -405,12 +416,17 @@ impl<'a> Elaboration<'a> {
                 *first = (*first).min(*id);
                 self.take_in(file, text.package.map_or(Owner::Directory, Owner::Package));
                 open.push((file, text.package));
-                if let Some(package) = text.package.filter(|package| given.insert(*package)) {
+                if let Some(package) = text.package.filter(|package| taken_of.insert(*package)) {
                     for lacking in packages.get(package).into_iter().flat_map(|package| &package.lacks) {
                         let title = packages.get(package).map_or("", |of| of.title.as_str());
                         let said = format!("the tapset {title} needs the tapset {lacking}");
                         self.report(Diagnostic::error_without_place("missing-dependency", said));
                     }
+                }
+                // A function that nobody has may be one of the package's tables.
+                let unknown = || calls(file).any(|name| !is_built_in(name) && !index.words.contains_key(name));
+                if let Some(package) = text.package.filter(|package| !given.contains(package) && unknown()) {
+                    given.insert(package);
                     self.read_given(package, tapsets);
                 }
             }
@@ -420,6 +436,16 @@ impl<'a> Elaboration<'a> {
     /// The macros that a package's file finds: its package's and the library's.
     fn macros_of(&mut self, package: usize, file: FileId, tapsets: &Tapsets<'_>) -> Macros {
         let mut all = Macros::default();
+        // The operators that begin with `@` are in small letters, and so are the library's macros: a package that is asked for its
+        // values may have to start a process for that.
+        let text = &self.sources.file(file).text;
+        let asks = text.split('@').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '_'));
+        let has_own = tapsets.source.packages().get(package).is_some_and(|package| package.has_macros);
+        if !asks && !has_own {
+            let (found, findings) = crate::macros(self.sources, file);
+            findings.into_iter().for_each(|finding| self.report(finding));
+            return found.unwrap_or_default();
+        }
         for text in self.library.given(package, || tapsets.source.given(package, self.kernel)).macros.clone() {
             let id = self.sources.add(text.name.as_str(), text.text.as_str());
             let options = ParseOptions { library: None, ..tapsets.parse.clone() };

@@ -3,7 +3,7 @@
 //! A [`Request`] names a library by its bytes' hash, the script units that it may choose among, and what it is told of the kernel. The
 //! program starts itself anew ([`serve_if_child`] takes over at the start of `main`), the new process gives up all rights
 //! ([`sandbox`]), opens the library, asks it once, and writes one frame with a digest that nothing else could have made. What arrives
-//! is checked like any input ([`validate`]) and kept under the hash of library, ABI, units and facts, so that the next run starts no process.
+//! is checked like any input (`validate`) and kept under the hash of library, ABI, units and facts, so that the next run starts no process.
 //!
 //! It must never open a library in the process that traces, never give the other process a descriptor that it does not need, never take
 //! an exit status for an answer, and never print.
