@@ -209,7 +209,8 @@ fn arguments_of_a_typed_tracepoint() {
         let event = Event::Tracepoint { name: "sched_switch".into(), btf_id: point.btf_typedef_id, arguments: 4 };
         let mut live = Live::load(&program(vec![], vec![graph.handler(event)]), &options(typed));
         let links = live.attach();
-        for _ in 0..5 {
+        // More than are asked for: what counts is what each says, and a busy machine may not switch at each sleep.
+        for _ in 0..50 {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         drop(links);
