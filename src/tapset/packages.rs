@@ -1,5 +1,5 @@
-//! Packages of tapsets: those under the directories that a run names, under the project's own `systap.toml`, under the user's and the
-//! system's data, and in a checkout of systap itself.
+//! Packages of tapsets: those under the directories that a run names, under the user's and the system's data, and in a checkout of
+//! systap itself.
 //!
 //! Of two packages of one name the first is taken, in that order. Must never read a package's scripts before a script names
 //! something that is not built in.
