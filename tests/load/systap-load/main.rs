@@ -4,6 +4,7 @@
 //! name. It never changes anything that outlives it.
 
 mod memory;
+mod network;
 mod scheduling;
 
 use std::process::ExitCode;
@@ -13,7 +14,8 @@ fn main() -> ExitCode {
     let (Some(what), Some(Ok(count))) = (args.get(1), args.get(2).map(|text| text.parse::<usize>())) else {
         return ExitCode::from(2);
     };
-    match memory::load(what, count).or_else(|| scheduling::load(what, count)) {
+    let done = memory::load(what, count).or_else(|| scheduling::load(what, count));
+    match done.or_else(|| network::load(what, count)) {
         Some(true) => ExitCode::SUCCESS,
         Some(false) => ExitCode::FAILURE,
         None => ExitCode::from(2),
