@@ -17,14 +17,20 @@
 //! # Ok::<(), systap_registry::ConditionError>(())
 //! ```
 
+pub mod access;
 mod folder;
+pub mod index;
 mod manifest;
+pub mod package;
+pub mod resolve;
 mod search;
+pub mod store;
+pub mod trust;
 mod when;
 
 pub use folder::{Folder, FolderError, Script};
 pub use manifest::{
-    AliasNote, Constant, Dependency, Deprecation, KernelNote, Manifest, ManifestError, Plugin, Stability, is_name,
+    AliasNote, Constant, Dependency, Deprecation, KernelNote, Manifest, ManifestError, Plugin, Stability, Tested, is_name,
 };
 pub use search::find;
 pub use when::{Condition, ConditionError, Feature, KernelFacts};

@@ -2,7 +2,7 @@
 //!
 //! Must never take a key that it does not know: it is a mistake, or of a later format, and both are to be told.
 
-use crate::when::Condition;
+use crate::when::{Condition, ConditionError, KernelFacts};
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -46,10 +46,55 @@ pub struct Manifest {
 /// On which kernels a tapset was tested: advice, since distributions carry features back.
 #[derive(Debug, Clone, Default)]
 pub struct KernelNote {
-    /// Releases of upstream, as text: `>=5.15, <7.0`.
-    pub tested: Option<String>,
+    /// What a kernel must have for the tapset to be of any use.
+    pub needs: Option<Condition>,
+    /// Releases of upstream: `>=5.15, <7.0`.
+    pub tested: Option<Tested>,
     /// Architectures, as `uname -m` has them; none: any.
     pub arch: Vec<String>,
+}
+
+/// A text that names no releases.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no releases: `>=5.15, <7.0` does")]
+pub struct TestedError(String);
+
+/// Releases of upstream that a tapset was tested on.
+#[derive(Debug, Clone)]
+pub struct Tested {
+    text: String,
+    condition: Condition,
+}
+
+impl Tested {
+    /// Takes apart `>=5.15, <7.0`.
+    ///
+    /// # Errors
+    /// Where a part is not a relation and the numbers of a release.
+    pub fn parse(text: &str) -> Result<Tested, TestedError> {
+        let part = |part: &str| {
+            let part = part.trim();
+            let (relation, release) = part.split_at(part.find(|c: char| c.is_ascii_digit())?);
+            let relation = relation.trim();
+            let is_release = release.split('.').all(|number| number.parse::<u32>().is_ok());
+            let condition = format!("kernel {} \"{release}\"", if matches!(relation, "" | "=") { "==" } else { relation });
+            is_release.then_some(condition)
+        };
+        let parts: Option<Vec<String>> = text.split(',').map(part).collect();
+        let condition = parts.and_then(|parts| parts.join(" and ").parse().ok());
+        let condition = condition.ok_or_else(|| TestedError(text.to_owned()))?;
+        Ok(Tested { text: text.to_owned(), condition })
+    }
+
+    /// Whether a kernel's release is among them.
+    pub fn has(&self, kernel: &dyn KernelFacts) -> bool {
+        self.condition.fails_on(kernel).is_none()
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
 }
 
 /// Another tapset that this one uses.
@@ -180,6 +225,7 @@ struct WrittenTapset {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenKernel {
+    needs: Option<toml::Spanned<String>>,
     tested: Option<toml::Spanned<String>>,
     #[serde(default)]
     arch: Vec<String>,
@@ -279,6 +325,12 @@ impl Manifest {
             }
             tables.insert(name, numbers);
         }
+        let condition = |text: toml::Spanned<String>| {
+            text.get_ref().parse().map_err(|error: ConditionError| wrong(Some(text.span()), error.to_string()))
+        };
+        let tested = |text: toml::Spanned<String>| {
+            Tested::parse(text.get_ref()).map_err(|error| wrong(Some(text.span()), error.to_string()))
+        };
         Ok(Manifest {
             name: tapset.name.into_inner(),
             version: tapset.version,
@@ -287,7 +339,8 @@ impl Manifest {
             authors: tapset.authors,
             repository: tapset.repository,
             kernel: KernelNote {
-                tested: written.kernel.tested.map(toml::Spanned::into_inner),
+                needs: written.kernel.needs.map(condition).transpose()?,
+                tested: written.kernel.tested.map(tested).transpose()?,
                 arch: written.kernel.arch,
             },
             dependencies: written
@@ -356,6 +409,8 @@ mod tests {
             "[tables.t]\nx = \"y\"\n",
             "[dependencies]\ntask = \"one\"\n",
             "[plugin]\nlibrary = \"l\"\n",
+            "[kernel]\ntested = \">=six\"\n",
+            "[kernel]\nneeds = 'function(x)'\n",
         ]
         .map(|more| parsed(more).unwrap_err())
         .to_vec();

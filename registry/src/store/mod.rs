@@ -1,0 +1,195 @@
+//! The tapsets that are installed: versions in folders that never change, and which of them are in use.
+//!
+//! `store/NAME/VERSION/` has a version; `generations/N/` has a link to one version a tapset, and `installed` is a link to the
+//! generation in use. Whatever is installed or removed makes a new generation and switches by one rename. Must never change what a
+//! generation has, nor a version that is there.
+
+mod lock;
+mod receipt;
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Serialize};
+
+use crate::package::Contents;
+
+pub use lock::{Lock, LockError, Locked};
+pub use receipt::{Amiss, Receipt};
+
+/// Where what is installed is known by one path, below the store's root.
+const IN_USE: &str = "installed";
+/// What a generation says of itself.
+const REQUESTS: &str = "requests.json";
+/// How many former generations stay.
+const FORMER: usize = 3;
+
+/// Why something cannot be installed or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", .path.display())]
+pub struct StoreError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
+    move |source| StoreError { path: path.into(), source }
+}
+
+/// A tapset that was asked for, not one that another needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// The versions that were asked for.
+    pub versions: VersionReq,
+    /// The registry that it was taken from, and is to be taken from.
+    pub registry: String,
+}
+
+/// A store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// A store that nobody else changes meanwhile.
+#[derive(Debug)]
+pub struct Changing<'s> {
+    store: &'s Store,
+    _lock: File,
+}
+
+impl Store {
+    /// The store in a folder, which need not be there.
+    pub fn at(root: &Path) -> Store {
+        Store { root: root.to_owned() }
+    }
+
+    /// Where scripts find what is installed.
+    pub fn in_use(&self) -> PathBuf {
+        self.root.join(IN_USE)
+    }
+
+    /// Where a version is, or would be.
+    pub fn version(&self, name: &str, version: &Version) -> PathBuf {
+        self.root.join("store").join(name).join(version.to_string())
+    }
+
+    /// What is known of a version that is here, in use or not.
+    pub fn receipt(&self, name: &str, version: &Version) -> Option<Receipt> {
+        Receipt::read(&self.version(name, version))
+    }
+
+    /// The versions in use, by name.
+    pub fn installed(&self) -> BTreeMap<String, Receipt> {
+        let mut found = BTreeMap::new();
+        for entry in self.in_use().read_dir().into_iter().flatten().flatten() {
+            if let Some(receipt) = Receipt::read(&entry.path()) {
+                found.insert(receipt.name.clone(), receipt);
+            }
+        }
+        found
+    }
+
+    /// What was asked for, by name.
+    pub fn requested(&self) -> BTreeMap<String, Requested> {
+        let text = std::fs::read(self.in_use().join(REQUESTS)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Begins a change; `waiting` is called if somebody else is at one, and then it waits.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn change(&self, waiting: impl FnOnce()) -> Result<Changing<'_>, StoreError> {
+        std::fs::create_dir_all(&self.root).map_err(at(&self.root))?;
+        let path = self.root.join("lock");
+        let lock = File::create(&path).map_err(at(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                waiting();
+                lock.lock().map_err(at(&path))?;
+            }
+            Err(TryLockError::Error(error)) => return Err(at(&path)(error)),
+        }
+        Ok(Changing { store: self, _lock: lock })
+    }
+}
+
+impl Changing<'_> {
+    /// Puts a version into the store, whole or not at all; not yet into use.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn add(&self, contents: &Contents, receipt: &Receipt) -> Result<(), StoreError> {
+        let place = self.store.version(&receipt.name, &receipt.version);
+        let folder = place.parent().unwrap_or(&self.store.root);
+        std::fs::create_dir_all(folder).map_err(at(folder))?;
+        let fresh = tempfile::Builder::new().prefix(".new-").tempdir_in(folder).map_err(at(folder))?;
+        contents.write_to(fresh.path()).map_err(at(fresh.path()))?;
+        receipt.write(fresh.path()).map_err(at(fresh.path()))?;
+        if place.exists() {
+            // Not what it was: somebody has changed it, or its registry says that it is another now.
+            let old = tempfile::Builder::new().prefix(".old-").tempdir_in(folder).map_err(at(folder))?;
+            std::fs::rename(&place, old.path().join("version")).map_err(at(&place))?;
+        }
+        std::fs::rename(fresh.keep(), &place).map_err(at(&place))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+    }
+
+    /// Makes these versions those in use, all at once.
+    ///
+    /// # Errors
+    /// Where that cannot be written; then those before are.
+    pub fn switch(
+        &self,
+        versions: &BTreeMap<String, Version>,
+        requested: &BTreeMap<String, Requested>,
+    ) -> Result<(), StoreError> {
+        let root = &self.store.root;
+        let generations = root.join("generations");
+        std::fs::create_dir_all(&generations).map_err(at(&generations))?;
+        let number = 1 + numbers(&generations).last().copied().unwrap_or(0);
+        let folder = generations.join(number.to_string());
+        // What a killed process has left under this number is not in use.
+        _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).map_err(at(&folder))?;
+        for (name, version) in versions {
+            let link = folder.join(name);
+            symlink(format!("../../store/{name}/{version}"), &link).map_err(at(&link))?;
+        }
+        let path = folder.join(REQUESTS);
+        let text = serde_json::to_vec_pretty(requested).map_err(|error| at(&path)(error.into()))?;
+        let mut file = File::create_new(&path).map_err(at(&path))?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(at(&path))?;
+        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(at(&folder))?;
+        let (fresh, in_use) = (root.join(".installed"), self.store.in_use());
+        _ = std::fs::remove_file(&fresh);
+        symlink(format!("generations/{number}"), &fresh).map_err(at(&fresh))?;
+        std::fs::rename(&fresh, &in_use).map_err(at(&in_use))?;
+        File::open(root).and_then(|root| root.sync_all()).map_err(at(root))?;
+        let all = numbers(&generations);
+        for old in all.iter().rev().skip(1 + FORMER) {
+            // What cannot be taken away does no harm.
+            _ = std::fs::remove_dir_all(generations.join(old.to_string()));
+        }
+        Ok(())
+    }
+}
+
+/// The generations, in order.
+fn numbers(folder: &Path) -> Vec<u64> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let mut numbers: Vec<u64> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[cfg(test)]
+mod tests;

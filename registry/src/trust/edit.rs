@@ -1,0 +1,504 @@
+//! A registry in a folder, as its operator and its publishers change it.
+//!
+//! What is published goes in this order: the package, the line of the index, the bins, then the metadata, and of that `timestamp.json`
+//! last, by a rename. Everything before that is new files or grown ones, which nobody reads who has the old timestamp. So a publisher
+//! that is killed leaves the old state or the new. Must never change what a signed state says.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::rand::SystemRandom;
+use jiff::Timestamp;
+use semver::Version;
+use sha2::{Digest, Sha256};
+use tough::TargetName;
+use tough::editor::signed::SignedRole;
+use tough::key_source::KeySource;
+use tough::schema::{
+    Hashes, KeyHolder, Metafile, Role, RoleKeys, RoleType, Root, Signed, Snapshot, Target, Targets,
+    Timestamp as TimestampRole,
+};
+
+use super::keys::Key;
+use super::said::{TrustError, sentence};
+use super::seen::{DESCRIPTION, Description, Registry, Settings, package_file};
+use crate::access::{Patience, Place};
+use crate::index::{Bin, Entry, Named, Pinned, Yank, bin_of, hex, pack, targets_of};
+
+/// The version of TUF's specification that the metadata follows.
+const SPECIFICATION: &str = "1.0.0";
+
+/// How many former states stay readable, for those who have begun to read one.
+const FORMER_STATES: u64 = 10;
+
+/// Why a registry cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// There is something at its place.
+    #[error("{} is there already, and is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    /// More keys must sign than there are.
+    #[error("{threshold} keys must sign the root, and {keys} are given")]
+    Threshold {
+        /// How many must.
+        threshold: u64,
+        /// How many there are.
+        keys: usize,
+    },
+    /// It cannot be written or signed.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+}
+
+/// Why a registry cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// It is no registry, or not as it was signed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The version is there.
+    #[error("`{name}` {version} is published already, and what is published does not change: raise the version")]
+    Published {
+        /// The tapset.
+        name: String,
+        /// The version.
+        version: Version,
+    },
+    /// The version is not there.
+    #[error("`{name}` {version} is not published here")]
+    NotPublished {
+        /// The tapset.
+        name: String,
+        /// The version.
+        version: Version,
+    },
+    /// It cannot be signed.
+    #[error("it cannot be signed: {0}")]
+    Sign(String),
+}
+
+/// What a new registry is to be like.
+#[derive(Debug)]
+pub struct Initial<'k> {
+    /// What it calls itself.
+    pub name: String,
+    /// The keys that may change keys.
+    pub root: &'k [Key],
+    /// How many of them must sign.
+    pub threshold: u64,
+    /// The keys that publish.
+    pub publishing: &'k [Key],
+    /// Whose keys are whose, by id.
+    pub owners: BTreeMap<String, String>,
+    /// For how many days what is signed is good.
+    pub days: u64,
+}
+
+/// A version to publish.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// What the index is to say; its hash and size are those of the package.
+    pub entry: Entry,
+    /// The tracepoints that its scripts probe.
+    pub tracepoints: Vec<String>,
+    /// The package.
+    pub packed: Vec<u8>,
+}
+
+/// A registry that is being changed. Others that want to wait.
+#[derive(Debug)]
+pub struct Editor {
+    folder: PathBuf,
+    registry: Registry,
+    root: Root,
+    _lock: File,
+}
+
+/// What becomes of the targets: new bytes by name.
+type Changes = BTreeMap<String, Vec<u8>>;
+
+impl Editor {
+    /// Makes a registry in a folder that is empty or not there.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn init(folder: &Path, initial: &Initial<'_>) -> Result<(), InitError> {
+        if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(InitError::NotEmpty(folder.into()));
+        }
+        if initial.threshold == 0 || initial.threshold > initial.root.len() as u64 {
+            return Err(InitError::Threshold { threshold: initial.threshold, keys: initial.root.len() });
+        }
+        for name in ["metadata", "targets", "index", "packages"] {
+            let path = folder.join(name);
+            std::fs::create_dir_all(&path).map_err(|source| EditError::File { path, source })?;
+        }
+        let mut root = Root {
+            spec_version: SPECIFICATION.to_owned(),
+            consistent_snapshot: true,
+            version: NonZeroU64::MIN,
+            expires: after(initial.days),
+            keys: HashMap::new(),
+            roles: HashMap::new(),
+            _extra: HashMap::new(),
+        };
+        set_role(&mut root, RoleType::Root, initial.root, initial.threshold)?;
+        for role in [RoleType::Targets, RoleType::Snapshot, RoleType::Timestamp] {
+            set_role(&mut root, role, initial.publishing, 1)?;
+        }
+        let signed = sign(root.clone(), &root, initial.root)?;
+        let path = folder.join("metadata/1.root.json");
+        write(&path, signed.buffer())?;
+        let description = Description { name: initial.name.clone(), owners: initial.owners.clone() };
+        let bytes = serde_json::to_vec(&description).map_err(|error| EditError::Sign(error.to_string()))?;
+        let changes = Changes::from([(DESCRIPTION.to_owned(), bytes)]);
+        let targets = Targets::new(SPECIFICATION.to_owned(), NonZeroU64::MIN, after(initial.days));
+        commit(folder, &[&root], targets, [1, 1], &changes, initial.publishing, initial.days)?;
+        Ok(())
+    }
+
+    /// Opens a registry to change it; waits for others who do.
+    ///
+    /// # Errors
+    /// Where there is none, or it is not as it was signed.
+    pub fn open(folder: &Path, name: &str) -> Result<Editor, EditError> {
+        let path = folder.join("metadata/1.root.json");
+        let root = std::fs::read(&path).map_err(|source| EditError::File { path: path.clone(), source })?;
+        let path = folder.join(".lock");
+        let failed = |source| EditError::File { path: path.clone(), source };
+        let lock = File::create(&path).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let registry = Registry::open(Settings {
+            name: name.to_owned(),
+            place: Place::Folder(folder.to_owned()),
+            root,
+            seen: None,
+            kept: None,
+            offline: false,
+            // Who signs anew need not have done so in time.
+            allow_expired: true,
+            patience: Patience::default(),
+        })?;
+        let root = registry.repository().root().signed.clone();
+        Ok(Editor { folder: folder.to_owned(), registry, root, _lock: lock })
+    }
+
+    /// The registry as it is.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Publishes versions, all or none.
+    ///
+    /// # Errors
+    /// Where one is there already, or it cannot be written or signed.
+    pub fn publish(self, publications: &[Publication], keys: &[Key], days: u64) -> Result<(), EditError> {
+        let mut lines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for Publication { entry, packed, .. } in publications {
+            if self.registry.tapset(&entry.name)?.is_some_and(|tapset| tapset.entry(&entry.version).is_some()) {
+                return Err(EditError::Published { name: entry.name.clone(), version: entry.version.clone() });
+            }
+            // What is there of a version that no index names is of a publisher that was killed.
+            write(&self.folder.join(package_file(&entry.name, &entry.version)), packed)?;
+            lines.entry(&entry.name).or_default().push(entry.line());
+        }
+        let mut named = BTreeMap::new();
+        for Publication { entry, tracepoints, .. } in publications {
+            named.insert(entry.name.clone(), Named::of(entry, tracepoints.clone()));
+        }
+        let changes = self.grow(&lines, &named)?;
+        self.commit(&changes, keys, days)
+    }
+
+    /// Says of a version that it is not to be taken anew, or that it is again.
+    ///
+    /// # Errors
+    /// Where it is not there, or it cannot be written or signed.
+    pub fn yank(self, name: &str, yank: Yank, keys: &[Key], days: u64) -> Result<(), EditError> {
+        let tapset = self.registry.tapset(name)?.unwrap_or_default();
+        if tapset.entry(&yank.version).is_none() {
+            return Err(EditError::NotPublished { name: name.to_owned(), version: yank.version });
+        }
+        let lines = BTreeMap::from([(name, vec![yank.line()])]);
+        let changes = self.grow(&lines, &BTreeMap::new())?;
+        self.commit(&changes, keys, days)
+    }
+
+    /// Signs what is there anew, so that it stays good.
+    ///
+    /// # Errors
+    /// Where it cannot be written or signed.
+    pub fn refresh(self, keys: &[Key], days: u64) -> Result<(), EditError> {
+        self.commit(&Changes::new(), keys, days)
+    }
+
+    /// Changes which keys sign: `publishing`, and `root` with its threshold, where they are given. `old` must have enough of the keys
+    /// that sign the root now.
+    ///
+    /// # Errors
+    /// Where the root cannot be signed by both the old keys and the new.
+    pub fn rotate(
+        mut self,
+        old: &[Key],
+        root: Option<(&[Key], u64)>,
+        publishing: &[Key],
+        owners: BTreeMap<String, String>,
+        days: u64,
+    ) -> Result<(), EditError> {
+        let former = self.root.clone();
+        self.root.version = former.version.saturating_add(1);
+        self.root.expires = after(days);
+        if let Some((keys, threshold)) = root {
+            set_role(&mut self.root, RoleType::Root, keys, threshold)?;
+        }
+        for role in [RoleType::Targets, RoleType::Snapshot, RoleType::Timestamp] {
+            set_role(&mut self.root, role, publishing, 1)?;
+        }
+        let used: Vec<_> = self.root.roles.values().flat_map(|keys| keys.keyids.clone()).collect();
+        self.root.keys.retain(|id, _| used.contains(id));
+        let all: Vec<Key> = old.iter().chain(root.map_or(&[][..], |(keys, _)| keys)).cloned().collect();
+        let new = sign(self.root.clone(), &self.root, &all)?;
+        let by_old = sign(self.root.clone(), &former, &all)?;
+        let good = |by: &Root, signed: &Signed<Root>| by.verify_role(signed).is_ok();
+        let signed = new.add_old_signatures(by_old.signed().signatures.clone());
+        let signed = signed.map_err(|error| EditError::Sign(sentence(&error)))?;
+        if !good(&former, signed.signed()) {
+            return Err(EditError::Sign("the keys that sign the root now are not all given (--root-key)".to_owned()));
+        }
+        if !good(&self.root, signed.signed()) {
+            return Err(EditError::Sign("the keys that are to sign the root are not all given (--new-root-key)".to_owned()));
+        }
+        let mut description = self.registry.description()?;
+        description.owners.extend(owners);
+        let bytes = serde_json::to_vec(&description).map_err(|error| EditError::Sign(error.to_string()))?;
+        let changes = Changes::from([(DESCRIPTION.to_owned(), bytes)]);
+        // Signed by the keys of both roots, so that it is believed before the new root is there and after.
+        let both: Vec<Key> = all.iter().chain(publishing).cloned().collect();
+        let path = self.folder.join(format!("metadata/{}.root.json", self.root.version));
+        self.commit_by(&[&former, &self.root], &changes, &both, days)?;
+        write(&path, signed.buffer())
+    }
+
+    /// Adds lines to indexes; gives what becomes of the bins.
+    fn grow(
+        &self,
+        lines: &BTreeMap<&str, Vec<String>>,
+        named: &BTreeMap<String, Named>,
+    ) -> Result<Changes, EditError> {
+        let mut bins: BTreeMap<String, Bin> = BTreeMap::new();
+        for (name, lines) in lines {
+            let bin = bin_of(name);
+            let entry = match bins.entry(bin.clone()) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(Bin::clone(&*self.registry.bin(&bin)?)),
+            };
+            let path = self.folder.join(format!("index/{name}.json"));
+            let failed = |source| EditError::File { path: path.clone(), source };
+            let mut bytes = match (entry.tapsets.get(*name), std::fs::read(&path)) {
+                (None, _) => vec![],
+                (Some(pinned), Ok(bytes)) => pinned.part(&bytes).map(<[u8]>::to_vec).ok_or_else(|| {
+                    TrustError::NotSigned { registry: self.registry.name().to_owned(), file: format!("index/{name}.json") }
+                })?,
+                (Some(_), Err(error)) => return Err(failed(error)),
+            };
+            let signed = bytes.len() as u64;
+            bytes.extend(lines.concat().as_bytes());
+            // It grows in its place: the part that is signed is never without its bytes, not even for a moment.
+            let mut file = File::options().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+            file.set_len(signed).map_err(failed)?;
+            io::Seek::seek(&mut file, io::SeekFrom::Start(signed)).map_err(failed)?;
+            file.write_all(&bytes[signed as usize..]).and_then(|()| file.sync_all()).map_err(failed)?;
+            entry.tapsets.insert((*name).to_owned(), Pinned::of(&bytes));
+        }
+        let mut changes = Changes::new();
+        for (bin, contents) in bins {
+            let [index, names] = targets_of(&bin);
+            let bytes = serde_json::to_vec(&contents).map_err(|error| EditError::Sign(error.to_string()))?;
+            changes.insert(index, bytes);
+            let old = self.registry.names(&bin)?;
+            let mut all: BTreeMap<String, String> = BTreeMap::new();
+            for line in old.lines() {
+                let name = line.split('\t').next().unwrap_or_default();
+                all.insert(name.to_owned(), format!("{line}\n"));
+            }
+            for (name, named) in named.iter().filter(|(name, _)| bin_of(name) == bin) {
+                // What is found is what the newest version offers; an older series goes on without being found.
+                let known = all.get(name).and_then(|line| Named::parse(line));
+                let newest = known.and_then(|known| known.version.parse::<Version>().ok());
+                if newest.is_none_or(|newest| named.version.parse::<Version>().is_ok_and(|version| version > newest)) {
+                    all.insert(name.clone(), named.line());
+                }
+            }
+            let lines: String = all.into_values().collect();
+            changes.insert(names, pack(&lines).map_err(|error| EditError::Sign(error.to_string()))?);
+        }
+        Ok(changes)
+    }
+
+    fn commit(self, changes: &Changes, keys: &[Key], days: u64) -> Result<(), EditError> {
+        self.commit_by(&[&self.root], changes, keys, days)
+    }
+
+    fn commit_by(&self, roots: &[&Root], changes: &Changes, keys: &[Key], days: u64) -> Result<(), EditError> {
+        let repository = self.registry.repository();
+        let mut targets = repository.targets().signed.clone();
+        targets.version = targets.version.saturating_add(1);
+        targets.expires = after(days);
+        let versions = [repository.snapshot().signed.version, repository.timestamp().signed.version];
+        let versions = versions.map(|version| version.get() + 1);
+        commit(&self.folder, roots, targets, versions, changes, keys, days)?;
+        self.sweep()
+    }
+
+    /// Takes away files of states that are long over.
+    fn sweep(&self) -> Result<(), EditError> {
+        // This registry is the state before; the states before that which are to stay are found by their targets.
+        let current = self.registry.repository().targets().signed.version.get() + 1;
+        let oldest = current.saturating_sub(FORMER_STATES);
+        let folder = self.folder.join("metadata");
+        let mut needed = std::collections::BTreeSet::new();
+        for version in oldest..=current {
+            let Ok(bytes) = std::fs::read(folder.join(format!("{version}.targets.json"))) else { continue };
+            let Ok(signed) = serde_json::from_slice::<Signed<Targets>>(&bytes) else { continue };
+            let files = signed.signed.targets.iter();
+            needed.extend(files.map(|(name, target)| format!("{}.{}", hex(&target.hashes.sha256), name.resolved())));
+        }
+        let age = |name: &str| -> Option<u64> {
+            let (version, role) = name.split_once('.')?;
+            matches!(role, "targets.json" | "snapshot.json").then(|| version.parse().ok())?
+        };
+        let remove = |folder: &Path, is_over: &dyn Fn(&str) -> bool| {
+            for entry in folder.read_dir().into_iter().flatten().flatten() {
+                if entry.file_name().to_str().is_some_and(is_over) {
+                    // What cannot be taken away does no harm.
+                    _ = std::fs::remove_file(entry.path());
+                }
+            }
+        };
+        remove(&folder, &|name| age(name).is_some_and(|version| version < oldest));
+        remove(&self.folder.join("targets"), &|name| !name.starts_with('.') && !needed.contains(name));
+        Ok(())
+    }
+}
+
+/// Writes what a new state needs, and then makes it the state.
+fn commit(
+    folder: &Path,
+    roots: &[&Root],
+    mut targets: Targets,
+    [snapshot_version, timestamp_version]: [u64; 2],
+    changes: &Changes,
+    keys: &[Key],
+    days: u64,
+) -> Result<(), EditError> {
+    for (name, bytes) in changes {
+        let hash = Sha256::digest(bytes);
+        write(&folder.join(format!("targets/{}.{name}", hex(&hash))), bytes)?;
+        let hashes = Hashes { sha256: hash.to_vec().into(), _extra: HashMap::new() };
+        let target =
+            Target { length: bytes.len() as u64, hashes, custom: HashMap::new(), _extra: HashMap::new() };
+        let name = TargetName::new(name).map_err(|error| EditError::Sign(sentence(&error)))?;
+        targets.targets.insert(name, target);
+    }
+    let version = |number| NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN);
+    let metadata = |name: String| folder.join("metadata").join(name);
+    let targets = sign_by(targets, roots, keys)?;
+    write(&metadata(targets.signed().signed.filename(true)), targets.buffer())?;
+    let mut snapshot = Snapshot::new(SPECIFICATION.to_owned(), version(snapshot_version), after(days));
+    snapshot.meta.insert("targets.json".to_owned(), metafile(&targets));
+    let snapshot = sign_by(snapshot, roots, keys)?;
+    write(&metadata(snapshot.signed().signed.filename(true)), snapshot.buffer())?;
+    let mut timestamp = TimestampRole::new(SPECIFICATION.to_owned(), version(timestamp_version), after(days));
+    timestamp.meta.insert("snapshot.json".to_owned(), metafile(&snapshot));
+    let timestamp = sign_by(timestamp, roots, keys)?;
+    write(&metadata(timestamp.signed().signed.filename(true)), timestamp.buffer())
+}
+
+fn metafile<T: Role>(signed: &SignedRole<T>) -> Metafile {
+    let hashes = Hashes { sha256: signed.sha256().to_vec().into(), _extra: HashMap::new() };
+    Metafile {
+        length: Some(*signed.length()),
+        hashes: Some(hashes),
+        version: signed.signed().signed.version(),
+        _extra: HashMap::new(),
+    }
+}
+
+/// Signs a role by those of the keys that may.
+fn sign<T: Role + serde::Serialize>(role: T, root: &Root, keys: &[Key]) -> Result<SignedRole<T>, EditError> {
+    let failed = |error: &dyn std::fmt::Display| EditError::Sign(error.to_string());
+    let sources: Vec<Box<dyn KeySource>> = keys.iter().map(|key| Box::new(key.clone()) as Box<dyn KeySource>).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| failed(&error))?;
+    let holder = KeyHolder::Root(root.clone());
+    let signed = runtime.block_on(SignedRole::new(role, &holder, &sources, &SystemRandom::new()));
+    signed.map_err(|error| match error {
+        tough::error::Error::SigningKeysNotFound { role } => {
+            EditError::Sign(format!("none of the keys that are given may sign the {role} of this registry, or too few"))
+        }
+        tough::error::Error::KeysNotFoundInRoot { .. } => {
+            EditError::Sign("none of the keys that are given is one of this registry's".to_owned())
+        }
+        other => EditError::Sign(sentence(&other)),
+    })
+}
+
+/// Signs a role for each of some roots. The last must be able to believe it; the keys of the others may be lost.
+fn sign_by<T: Role + serde::Serialize + Clone>(
+    role: T,
+    roots: &[&Root],
+    keys: &[Key],
+) -> Result<SignedRole<T>, EditError> {
+    let Some((last, others)) = roots.split_last() else {
+        return Err(EditError::Sign("there is no root".to_owned()));
+    };
+    others.iter().try_fold(sign(role.clone(), last, keys)?, |signed, root| {
+        let Ok(also) = sign(role.clone(), root, keys) else { return Ok(signed) };
+        let more = also.signed().signatures.clone();
+        signed.add_old_signatures(more).map_err(|error| EditError::Sign(sentence(&error)))
+    })
+}
+
+fn set_role(root: &mut Root, role: RoleType, keys: &[Key], threshold: u64) -> Result<(), EditError> {
+    let mut ids = vec![];
+    for key in keys {
+        let bad = || EditError::Sign(format!("the key {} makes no sense", key.id()));
+        let public = key.tuf().ok_or_else(bad)?;
+        let id = public.key_id().map_err(|_| bad())?;
+        root.keys.insert(id.clone(), public);
+        ids.push(id);
+    }
+    let threshold = NonZeroU64::new(threshold).unwrap_or(NonZeroU64::MIN);
+    root.roles.insert(role, RoleKeys { keyids: ids, threshold, _extra: HashMap::new() });
+    Ok(())
+}
+
+/// In so many days, to the second.
+fn after(days: u64) -> Timestamp {
+    let now = Timestamp::now().as_second();
+    let seconds = i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(86_400);
+    Timestamp::from_second(now.saturating_add(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// Writes a file, whole or not at all, and has it on the disk before it returns.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), EditError> {
+    let failed = |source| EditError::File { path: path.into(), source };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(readable).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}

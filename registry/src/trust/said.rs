@@ -1,0 +1,101 @@
+//! What is wrong with a registry's metadata, in sentences that a person can act on.
+
+use tough::error::Error;
+
+use crate::access::FetchError;
+use crate::index::{IndexError, NamesError};
+use crate::package::UnpackError;
+
+/// Why a registry is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file cannot be got.
+    #[error("the registry `{registry}`: {error}")]
+    Fetch {
+        /// The registry.
+        registry: String,
+        /// Why.
+        error: FetchError,
+    },
+    /// What it shows is not what its keys have signed, or not anew for too long.
+    #[error("the registry `{registry}` is not believed: {why}")]
+    Metadata {
+        /// The registry.
+        registry: String,
+        /// Why.
+        why: String,
+    },
+    /// A file is not what was signed.
+    #[error("the registry `{registry}` is not believed: {file} is not what was signed")]
+    NotSigned {
+        /// The registry.
+        registry: String,
+        /// The file.
+        file: String,
+    },
+    /// An index.
+    #[error("the registry `{registry}`: {error}")]
+    Index {
+        /// The registry.
+        registry: String,
+        /// What is wrong with it.
+        error: IndexError,
+    },
+    /// Names.
+    #[error("the registry `{registry}`: {error}")]
+    Names {
+        /// The registry.
+        registry: String,
+        /// What is wrong with them.
+        error: NamesError,
+    },
+    /// A package.
+    #[error("`{name}` of the registry `{registry}`: {error}")]
+    Package {
+        /// The registry.
+        registry: String,
+        /// The tapset and its version.
+        name: String,
+        /// What is wrong with it.
+        error: UnpackError,
+    },
+    /// What was seen of registries cannot be kept.
+    #[error("what was seen of the registry `{registry}` cannot be kept in {}: {source}", .path.display())]
+    State {
+        /// The registry.
+        registry: String,
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What `tough` says, for people.
+pub(super) fn sentence(error: &Error) -> String {
+    match error {
+        Error::ExpiredMetadata { role, .. } => format!(
+            "its {role} has not been signed anew in time, so that what it has now may be held back \
+             (--allow-expired takes it as it is)"
+        ),
+        Error::OlderMetadata { role, current_version, new_version, .. } => format!(
+            "its {role} is version {new_version}, and version {current_version} was seen before: somebody shows an old state"
+        ),
+        Error::OlderSnapshotInTimestamp { .. } | Error::SnapshotRoleRollback { .. } => {
+            "it was newer when it was seen before: somebody shows an old state".to_owned()
+        }
+        Error::VerifyMetadata { role, .. } => format!("its {role} is not signed by the keys that may"),
+        Error::VerifyTrustedMetadata { .. } | Error::ParseTrustedMetadata { .. } => {
+            "the root that was given for it is none, or is damaged".to_owned()
+        }
+        Error::HashMismatch { context, .. } => format!("{context} does not have the hash that was signed"),
+        Error::VersionMismatch { role, .. } => format!("its {role} is not the version that was signed"),
+        Error::MaxSizeExceeded { max_size, .. } => format!("it sends more than the {max_size} bytes that a file may have"),
+        Error::ParseMetadata { role, source, .. } => format!("its {role} makes no sense: {source}"),
+        Error::SystemTimeSteppedBackward { sys_time, latest_known_time, .. } => format!(
+            "this machine's clock says {sys_time}, and it has said {latest_known_time} before: set it, since what has \
+             expired is told by it"
+        ),
+        other => other.to_string(),
+    }
+}
