@@ -1,15 +1,20 @@
-//! Makes the table of pages about errors: each `docs/errors/CODE.md` as a pair of code and text.
+//! Makes the table of pages about errors and about changes of tapsets: each `docs/errors/CODE.md` and `docs/changes/NAME.md` as a pair
+//! of name and text.
 
 use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("docs/errors");
-    println!("cargo::rerun-if-changed={}", folder.display());
-    let mut pages: Vec<_> = fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
+    let mut pages = vec![];
+    for folder in ["docs/errors", "docs/changes"] {
+        let folder = Path::new(&root).join(folder);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        pages.extend(fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path())));
+    }
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
-    pages.sort();
+    pages.sort_by_key(|page| page.file_stem().map(std::ffi::OsStr::to_owned));
     let mut table = String::from("&[\n");
     for page in pages {
         let code = page.file_stem().unwrap_or_default().to_string_lossy();

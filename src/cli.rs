@@ -7,6 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::output_file::Rotation;
 
+mod registry;
+mod tapset;
+
+pub(crate) use registry::*;
+pub(crate) use tapset::*;
+
 /// Runs SystemTap-language scripts against the running kernel.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -25,8 +31,10 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// Show the probe points that match a pattern, aliases included, such as 'kernel.function("vfs_*")'; all forms without one
     List(ListOptions),
-    /// Tapsets: which there are, what they have, on which kernels it holds, and their tests
+    /// Tapsets: find, install and keep them; and make, check, test and publish them
     Tapset(TapsetOptions),
+    /// Registries of tapsets: know them, make them, serve them
+    Registry(RegistryOptions),
     /// Save or show the facts of a kernel, which scripts can be checked against elsewhere
     Kernel(KernelOptions),
     /// SystemTap's own command line: `systap stap -p2 FILE`; a link called `stap` does the same
@@ -72,61 +80,6 @@ pub(crate) struct ListOptions {
     /// As in a script, with `*` for what may be anything
     #[arg(value_name = "PATTERN")]
     pub(crate) patterns: Vec<String>,
-}
-
-/// `systap tapset`
-#[derive(Args, Debug)]
-pub(crate) struct TapsetOptions {
-    /// Look there for tapsets too; can be repeated
-    #[arg(short = 'I', value_name = "DIR", global = true)]
-    pub(crate) tapsets: Vec<PathBuf>,
-    #[command(subcommand)]
-    pub(crate) verb: TapsetVerb,
-}
-
-/// What to do with tapsets.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TapsetVerb {
-    /// Which tapsets scripts find, and where
-    List,
-    /// What a tapset has: aliases and functions, with what is said of them
-    Info(NamedTapset),
-    /// Resolve every alias and call every function of a tapset on kernels, and say what is amiss with the tapset
-    Check(TapsetKernels),
-    /// Which alias is there on which kernel
-    Matrix(TapsetKernels),
-    /// Run a tapset's tests on this kernel
-    Test(TapsetTests),
-}
-
-/// `systap tapset info`
-#[derive(Args, Debug)]
-pub(crate) struct NamedTapset {
-    /// A name, or a tapset's folder
-    #[arg(value_name = "TAPSET")]
-    pub(crate) tapset: String,
-}
-
-/// `systap tapset check` and `matrix`
-#[derive(Args, Debug)]
-pub(crate) struct TapsetKernels {
-    /// A kernel, instead of the running one: saved facts, a package of Debian, a vmlinuz, a vmlinux, BTF, a release; can be repeated
-    #[arg(long = "kernel", value_name = "WHAT")]
-    pub(crate) kernels: Vec<PathBuf>,
-    /// A name, or a tapset's folder
-    #[arg(value_name = "TAPSET")]
-    pub(crate) tapset: String,
-}
-
-/// `systap tapset test`
-#[derive(Args, Debug)]
-pub(crate) struct TapsetTests {
-    /// A name, or a tapset's folder
-    #[arg(value_name = "TAPSET")]
-    pub(crate) tapset: String,
-    /// Only tests whose name has one of these words
-    #[arg(value_name = "WORD")]
-    pub(crate) words: Vec<String>,
 }
 
 /// `systap kernel`

@@ -2,13 +2,14 @@
 //!
 //! Must never fall back on the running kernel where another was named.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use systap_kernel::{Effort, Kernel, KernelError, Release};
 
 use crate::cli::{KernelOptions, KernelVerb, SaveOptions, ShowOptions};
 use crate::outcome::Status;
 use crate::terminal;
+use crate::xdg::cache;
 
 /// The running kernel, with what earlier runs have kept of it.
 pub(crate) fn running() -> Kernel {
@@ -34,12 +35,6 @@ fn with_kept(kernel: Kernel) -> Kernel {
         Some(cache) => kernel.with_kept(cache.join("kernels")),
         None => kernel,
     }
-}
-
-/// The user's cache, as the XDG Base Directory Specification has it. Whoever has no home keeps nothing.
-pub(crate) fn cache() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache"))).map(|cache| cache.join("systap"))
 }
 
 /// `systap kernel`

@@ -17,6 +17,8 @@ mod list;
 mod outcome;
 mod output_file;
 mod points;
+mod registries;
+mod registry;
 mod run;
 mod script;
 mod sink;
@@ -24,6 +26,7 @@ mod stap;
 mod summary;
 mod tapset;
 mod terminal;
+mod xdg;
 
 use std::process::ExitCode;
 
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::List(options) => list::list(&options),
         Command::Tapset(options) => tapset::command::tapset(&options),
+        Command::Registry(options) => registry::registry(&options),
         Command::Kernel(options) => kernel::kernel(&options),
         Command::Stap(options) => return stap::stap(options.words),
         Command::Doctor(options) => doctor::doctor(&options),

@@ -13,6 +13,8 @@ pub(crate) enum Status {
     Usage,
     /// The system refused: privilege, lockdown, a feature the kernel lacks.
     Refused,
+    /// A registry, the network, or a signature.
+    Registry,
     /// Records were lost, and `--strict-loss` was given.
     Lost,
     /// A mistake in systap itself.
@@ -26,6 +28,7 @@ impl From<Status> for ExitCode {
             Status::ScriptError => 1,
             Status::Usage => 2,
             Status::Refused => 3,
+            Status::Registry => 4,
             Status::Lost => 5,
             Status::Internal => 70,
         })

@@ -66,3 +66,12 @@ pub(crate) fn write_to_stdout(text: &str) -> Status {
 pub(crate) fn write_to_stderr(text: &[u8]) {
     _ = std::io::stderr().lock().write_all(text);
 }
+
+/// How far something is that takes its time, on a terminal; elsewhere nothing is shown.
+pub(crate) fn progress(what: &str, of: u64) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new(of).with_message(what.to_owned());
+    match indicatif::ProgressStyle::with_template("{msg} {wide_bar} {percent}%") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Must never take a key that it does not know: it is a mistake, or of a later format, and both are to be told.
 
-use crate::when::{Condition, ConditionError, KernelFacts};
+use crate::when::{Condition, ConditionError, Feature, KernelFacts};
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -94,6 +94,45 @@ impl Tested {
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// A release that is among these and not among those, if one is: looked for among those that either names, what comes right after
+    /// each, and the kernels that distributions keep long.
+    pub fn first_missing_in(&self, other: &Tested) -> Option<String> {
+        const KEPT_LONG: [&str; 8] = ["4.19", "5.4", "5.10", "5.15", "6.1", "6.6", "6.12", "6.18"];
+        let digits = |c: char| c.is_ascii_digit() || c == '.';
+        let named = self.text.split(|c| !digits(c)).chain(other.text.split(|c| !digits(c))).chain(KEPT_LONG);
+        let releases = named.filter_map(|text| text.split('.').map(|number| number.parse().ok()).collect::<Option<Vec<u32>>>());
+        let with_next = releases.flat_map(|release| {
+            let mut next = release.clone();
+            if let Some(last) = next.last_mut() {
+                *last += 1;
+            }
+            [release, next]
+        });
+        let missing = |release: &Vec<u32>| {
+            let kernel = OnlyRelease(release);
+            self.has(&kernel) && !other.has(&kernel)
+        };
+        let first = with_next.filter(missing).min()?;
+        Some(first.iter().map(u32::to_string).collect::<Vec<_>>().join("."))
+    }
+}
+
+/// A kernel of which nothing but the release is asked.
+struct OnlyRelease<'r>(&'r [u32]);
+
+impl KernelFacts for OnlyRelease<'_> {
+    fn has(&self, _: Feature<'_>) -> bool {
+        false
+    }
+
+    fn release(&self) -> Vec<u32> {
+        self.0.to_vec()
+    }
+
+    fn arch(&self) -> String {
+        String::new()
     }
 }
 
@@ -395,6 +434,15 @@ mod tests {
         assert_eq!(manifest.constants["VM_FAULT_OOM"], Constant::Long(1));
         assert_eq!(manifest.constants["NAME"], Constant::Text("text".to_owned()));
         assert_eq!(manifest.tables["gfp"].keys().copied().collect::<Vec<_>>(), [-1, 16]);
+    }
+
+    #[test]
+    fn releases_that_are_no_longer_tested() {
+        let missing = |one: &str, other: &str| Tested::parse(one).unwrap().first_missing_in(&Tested::parse(other).unwrap());
+        assert_eq!(missing(">=5.15, <7.0", ">=5.15, <7.1"), None);
+        assert_eq!(missing(">=5.15, <7.0", ">=6.1, <7.1").as_deref(), Some("5.15"));
+        assert_eq!(missing(">=5.15, <7.0", ">=5.15, <6.12").as_deref(), Some("6.12"));
+        assert_eq!(missing("=6.1", "6.1"), None);
     }
 
     #[test]

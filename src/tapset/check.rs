@@ -67,9 +67,41 @@ fn holds(
     Ok(found)
 }
 
+/// What of a tapset holds on a kernel.
+pub(super) struct Checked {
+    /// What to call the kernel.
+    pub(super) kernel: String,
+    /// For each thing that the tapset offers, how many points it stands for, or why there is none.
+    pub(super) held: Vec<Result<usize, String>>,
+}
+
+/// What of a tapset holds on the running kernel, and on those that are named. `more` are tapsets that it needs, or folders of them.
+pub(super) fn on_kernels(
+    folder: &Folder,
+    all: &[Offered],
+    named: &[PathBuf],
+    more: &[PathBuf],
+) -> Result<Vec<Checked>, String> {
+    let mut every = columns(&[])?;
+    if !named.is_empty() {
+        every.extend(columns(named)?);
+    }
+    let progress = terminal::progress("checking on kernels", every.len() as u64);
+    let mut checked = vec![];
+    for column in every {
+        let held = holds(folder, all, &column.kernel, more)?;
+        column.kernel.keep();
+        let kernel = format!("{} {}", column.name, column.kernel.arch());
+        checked.push(Checked { kernel, held });
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(checked)
+}
+
 /// A probe that calls a function, with a value of each parameter's type.
 fn call(offered: &Offered) -> Result<String, String> {
-    let text = std::fs::read(&offered.file).map_err(|error| format!("{}: {error}", offered.file.display()))?;
+    let text = std::fs::read(offered.file()).map_err(|error| format!("{}: {error}", offered.file().display()))?;
     let text = systap_syntax::foreign::decode(text);
     let mut sources = Sources::default();
     let file = sources.add("script", text.as_str());

@@ -1,4 +1,4 @@
-//! `systap tapset`: which tapsets there are and what they have.
+//! `systap tapset`: which command does what; and which tapsets there are and what they have.
 //!
 //! Must never change a tapset.
 
@@ -8,35 +8,44 @@ use systap_elaborate::{Declares, declarations};
 use systap_registry::{Folder, Stability};
 
 use super::packages::Packages;
-use super::{check, testing};
+use super::failure::Failure;
+use super::{ask, changes, check, install, publish, scaffold, testing};
 use crate::cli::{TapsetOptions, TapsetVerb};
 use crate::outcome::Status;
 use crate::terminal;
 
 /// `systap tapset`
 pub(crate) fn tapset(options: &TapsetOptions) -> Status {
-    let packages = Packages::new(options.tapsets.clone());
+    let packages = Packages::new(options.roots.clone());
+    let more = &options.roots;
+    let of = |named: &str| find(&packages, named).map_err(Failure::wrong);
     let done = match &options.verb {
+        TapsetVerb::Search(options) => ask::search(options),
+        TapsetVerb::Install(options) => install::install(options),
+        TapsetVerb::Remove(options) => install::remove(options),
+        TapsetVerb::Update(options) => install::update(options),
+        TapsetVerb::Outdated(options) => install::outdated(options),
+        TapsetVerb::Why(options) => ask::why(options),
+        TapsetVerb::Tree => ask::tree(),
+        TapsetVerb::Verify => ask::verify(),
+        TapsetVerb::Lock(options) => install::lock(options),
+        TapsetVerb::Vendor(options) => install::vendor(options),
         TapsetVerb::List => Ok(list(&packages)),
-        TapsetVerb::Info(named) => find(&packages, &named.tapset).and_then(|folder| info(&folder)),
-        TapsetVerb::Check(of) => {
-            find(&packages, &of.tapset).and_then(|folder| check::check(&folder, &of.kernels, &options.tapsets))
-        }
-        TapsetVerb::Matrix(of) => {
-            find(&packages, &of.tapset).and_then(|folder| check::matrix(&folder, &of.kernels, &options.tapsets))
-        }
-        TapsetVerb::Test(of) => {
-            find(&packages, &of.tapset).and_then(|folder| testing::test(&folder, &of.words, &options.tapsets))
-        }
+        TapsetVerb::Info(named) => of(&named.tapset).and_then(|folder| Ok(info(&folder)?)),
+        TapsetVerb::Check(on) => of(&on.tapset).and_then(|folder| Ok(check::check(&folder, &on.kernels, more)?)),
+        TapsetVerb::Matrix(on) => of(&on.tapset).and_then(|folder| Ok(check::matrix(&folder, &on.kernels, more)?)),
+        TapsetVerb::Test(on) => of(&on.tapset).and_then(|folder| Ok(testing::test(&folder, &on.words, more)?)),
+        TapsetVerb::New(options) => scaffold::new(options),
+        TapsetVerb::SemverCheck(options) => changes::semver_check(options),
+        TapsetVerb::Package(options) => publish::package(&packages, options),
+        TapsetVerb::Publish(options) => publish::publish(&packages, options, more),
+        TapsetVerb::Yank(options) => publish::yank(options),
     };
-    done.unwrap_or_else(|sentence| {
-        terminal::complain(&sentence);
-        Status::ScriptError
-    })
+    done.unwrap_or_else(|failure| failure.tell())
 }
 
 /// The tapset of that name, or in that folder.
-fn find(packages: &Packages, named: &str) -> Result<Folder, String> {
+pub(super) fn find(packages: &Packages, named: &str) -> Result<Folder, String> {
     let path = Path::new(named);
     if named.contains('/') || path.join("tapset.toml").is_file() {
         return Folder::open(path).map_err(|error| error.to_string());
@@ -82,7 +91,15 @@ pub(super) struct Offered {
     pub(super) name: String,
     /// The comment above it, a line each; empty if there is none.
     pub(super) comment: Vec<String>,
-    pub(super) file: PathBuf,
+    /// Where it is declared: several files, if it depends on the kernel which of them is in.
+    pub(super) files: Vec<PathBuf>,
+}
+
+impl Offered {
+    /// The first of its files.
+    pub(super) fn file(&self) -> &Path {
+        self.files.first().map_or(Path::new(""), PathBuf::as_path)
+    }
 }
 
 /// What a tapset has for scripts, in the order of its files. What begins with two underscores, or is said to be private, is its own.
@@ -97,11 +114,19 @@ pub(super) fn offered(folder: &Folder) -> Result<Vec<Offered>, String> {
                 || declared.name.starts_with("__")
                 || declared.kind == Declares::Global
                 || note.is_some_and(|note| note.stability == Stability::Private);
-            if private || found.iter().any(|known| known.name == declared.name && known.kind == declared.kind) {
+            if private {
+                continue;
+            }
+            let known = found.iter_mut().find(|known| known.name == declared.name && known.kind == declared.kind);
+            if let Some(known) = known {
+                if known.files.last() != Some(&script.path) {
+                    known.files.push(script.path.clone());
+                }
                 continue;
             }
             let comment = comment_above(&text, declared.at);
-            found.push(Offered { kind: declared.kind, name: declared.name, comment, file: script.path.clone() });
+            let files = vec![script.path.clone()];
+            found.push(Offered { kind: declared.kind, name: declared.name, comment, files });
         }
     }
     Ok(found)
@@ -127,7 +152,8 @@ fn info(folder: &Folder) -> Result<Status, String> {
     row("license", &manifest.license);
     row("authors", &manifest.authors.join(", "));
     row("repository", manifest.repository.as_deref().unwrap_or_default());
-    row("tested on", manifest.kernel.tested.as_deref().unwrap_or_default());
+    row("tested on", manifest.kernel.tested.as_ref().map_or("", systap_registry::Tested::as_str));
+    row("needs", &manifest.kernel.needs.as_ref().map(ToString::to_string).unwrap_or_default());
     row("machines", &manifest.kernel.arch.join(", "));
     let uses: Vec<String> = manifest.dependencies.iter().map(|on| format!("{} {}", on.name, on.versions)).collect();
     row("uses", &uses.join(", "));
@@ -149,7 +175,7 @@ fn info(folder: &Folder) -> Result<Status, String> {
                 Some(note) if note.stability == Stability::Evolving => " (evolving)",
                 _ => "",
             };
-            let file = offered.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let file = offered.file().file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let when = manifest.conditions.get(file).map(|when| format!(" [where {when}]")).unwrap_or_default();
             text += format!("  {:width$}  {said}{stability}{when}", offered.name).trim_end();
             text.push('\n');

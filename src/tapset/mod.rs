@@ -2,13 +2,21 @@
 //!
 //! Must never read what nobody asks for, nor fail a run for a file that nobody needs.
 
+mod ask;
+mod changes;
 mod check;
 pub(crate) mod command;
+mod describe;
 mod directories;
 mod facts;
+pub(crate) mod failure;
 mod index;
+mod install;
 mod packages;
+mod plan;
 mod plugin;
+mod publish;
+mod scaffold;
 mod testing;
 mod values;
 

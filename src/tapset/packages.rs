@@ -111,7 +111,7 @@ impl Packages {
             let scripts = folders.flat_map(|folder| &folder.scripts).map(|script| script.path.clone());
             let scripts: Vec<PathBuf> =
                 scripts.filter(|path| path.extension().is_some_and(|end| end == "stp")).collect();
-            index::declared(&scripts, crate::kernel::cache().as_deref())
+            index::declared(&scripts, crate::xdg::cache().as_deref())
         });
         declared.get(Path::new(&file.name)).cloned().unwrap_or_default()
     }
@@ -144,9 +144,9 @@ pub(super) fn read(path: &Path) -> Option<String> {
 
 /// Where packages usually are.
 fn usual_roots() -> Vec<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
-    let mut roots: Vec<PathBuf> = data.map(|data| data.join("systap/tapsets")).into_iter().collect();
+    let data = crate::xdg::data();
+    // What somebody has put there by hand comes before what was installed.
+    let mut roots: Vec<PathBuf> = data.iter().flat_map(|data| [data.join("tapsets"), data.join("installed")]).collect();
     let Ok(program) = std::env::current_exe() else { return roots };
     // PREFIX/bin/systap, and CHECKOUT/target/PROFILE/systap.
     roots.extend(program.ancestors().nth(2).map(|prefix| prefix.join("share/systap/tapsets")));

@@ -54,7 +54,7 @@ pub(crate) fn ask(folder: &Folder, plugin: &Plugin, kernel: &Kernel) -> Outcome 
         units: folder.scripts.iter().map(|script| script.name.clone()).collect(),
         facts,
     };
-    let host = match crate::kernel::cache() {
+    let host = match crate::xdg::cache() {
         Some(cache) => Host::new().with_cache(cache.join("plugins")),
         None => Host::new(),
     };
@@ -66,15 +66,21 @@ pub(crate) fn ask(folder: &Folder, plugin: &Plugin, kernel: &Kernel) -> Outcome 
 
 /// The library: in the package for this machine, or in a checkout beside the program that was built with it.
 fn library(package: &Path, name: &str) -> Option<PathBuf> {
-    let file = format!("lib{name}.so");
-    let packed = package.join("plugin").join(target()).join(&file);
-    if packed.is_file() {
-        return Some(packed);
-    }
+    let packed = package.join(place(name));
+    if packed.is_file() { Some(packed) } else { built(package, name).map(|(_, path)| path) }
+}
+
+/// A library of a checkout's package that is built and not packed: its place in a package, and where it is.
+pub(super) fn built(package: &Path, name: &str) -> Option<(String, PathBuf)> {
     let program = std::env::current_exe().ok()?;
     let checkout = program.ancestors().skip(1).find(|path| path.join("Cargo.toml").is_file())?;
-    let built = program.parent()?.join(&file);
-    (package.starts_with(checkout) && built.is_file()).then_some(built)
+    let built = program.parent()?.join(format!("lib{name}.so"));
+    (package.starts_with(checkout) && built.is_file()).then(|| (place(name), built))
+}
+
+/// Where a library for this machine is in a package.
+fn place(name: &str) -> String {
+    format!("plugin/{}/lib{name}.so", target())
 }
 
 /// This machine, as Rust calls it.

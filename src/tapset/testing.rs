@@ -66,22 +66,9 @@ enum Ended {
 
 /// Runs the tests whose names have one of the words.
 pub(super) fn test(folder: &Folder, words: &[String], more: &[PathBuf]) -> Result<Status, String> {
-    let kernel = kernel::running();
-    let asked = Asked(&kernel);
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     let mut seen: BTreeSet<String> = BTreeSet::new();
-    for test in folder.tests().map_err(|error| error.to_string())? {
-        let name = test.name.trim_end_matches(".stp");
-        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
-            continue;
-        }
-        let header = header(&test)?;
-        let needs: Result<Option<Condition>, _> = header.needs.as_deref().map(str::parse).transpose();
-        let ended = match needs.map(|needs| needs.and_then(|condition| condition.fails_on(&asked))) {
-            Err(error) => Ended::Failed(format!("  what it needs makes no sense: {error}\n")),
-            Ok(Some(part)) => Ended::Skipped(format!("this kernel lacks {part}")),
-            Ok(None) => run(folder, &test, &header, more).unwrap_or_else(|error| Ended::Failed(format!("  {error}\n"))),
-        };
+    each(folder, words, more, |name, header, ended| {
         let line = match ended {
             Ended::Passed => {
                 passed += 1;
@@ -98,7 +85,7 @@ pub(super) fn test(folder: &Folder, words: &[String], more: &[PathBuf]) -> Resul
             }
         };
         terminal::write_to_stdout(&line);
-    }
+    })?;
     let aliases: Vec<String> = offered(folder)?
         .into_iter()
         .filter(|offered| offered.kind == Declares::Alias)
@@ -109,6 +96,49 @@ pub(super) fn test(folder: &Folder, words: &[String], more: &[PathBuf]) -> Resul
     let line = format!("{passed} passed, {failed} failed, {skipped} skipped; {covered} of {total} aliases seen\n");
     terminal::write_to_stdout(&line);
     Ok(if failed > 0 { Status::ScriptError } else { Status::Done })
+}
+
+/// Runs all tests in silence; gives how many failed and how many could not run.
+pub(super) fn count(folder: &Folder, more: &[PathBuf]) -> Result<(usize, usize), String> {
+    let (mut failed, mut skipped) = (0, 0);
+    let tests = folder.tests().map_err(|error| error.to_string())?.len();
+    let progress = terminal::progress("testing", tests as u64);
+    each(folder, &[], more, |_, _, ended| {
+        progress.inc(1);
+        match ended {
+            Ended::Passed => {}
+            Ended::Failed(_) => failed += 1,
+            Ended::Skipped(_) => skipped += 1,
+        }
+    })?;
+    progress.finish_and_clear();
+    Ok((failed, skipped))
+}
+
+/// Runs the tests whose names have one of the words, and tells how each ended.
+fn each(
+    folder: &Folder,
+    words: &[String],
+    more: &[PathBuf],
+    mut tell: impl FnMut(&str, Header, Ended),
+) -> Result<(), String> {
+    let kernel = kernel::running();
+    let asked = Asked(&kernel);
+    for test in folder.tests().map_err(|error| error.to_string())? {
+        let name = test.name.trim_end_matches(".stp");
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let header = header(&test)?;
+        let needs: Result<Option<Condition>, _> = header.needs.as_deref().map(str::parse).transpose();
+        let ended = match needs.map(|needs| needs.and_then(|condition| condition.fails_on(&asked))) {
+            Err(error) => Ended::Failed(format!("  what it needs makes no sense: {error}\n")),
+            Ok(Some(part)) => Ended::Skipped(format!("this kernel lacks {part}")),
+            Ok(None) => run(folder, &test, &header, more).unwrap_or_else(|error| Ended::Failed(format!("  {error}\n"))),
+        };
+        tell(name, header, ended);
+    }
+    Ok(())
 }
 
 fn run(folder: &Folder, test: &Script, header: &Header, more: &[PathBuf]) -> Result<Ended, String> {

@@ -40,6 +40,15 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// Reads files of a folder.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn read<'n>(folder: &Path, names: impl Iterator<Item = &'n String>) -> io::Result<Contents> {
+        let files = names.map(|name| Ok((name.clone(), std::fs::read(folder.join(name))?)));
+        Ok(Contents { files: files.collect::<io::Result<_>>()? })
+    }
+
     /// A file's bytes.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(Vec::as_slice)

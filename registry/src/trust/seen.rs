@@ -108,6 +108,14 @@ impl Registry {
         Ok(Registry { settings, fetch, repository, bins: RefCell::default() })
     }
 
+    /// The first root of the registry at a place, believed by nobody yet.
+    ///
+    /// # Errors
+    /// Where it cannot be got.
+    pub fn first_root(place: &Place, patience: Patience) -> Result<Vec<u8>, FetchError> {
+        Fetch::new(place, None, patience, false).get("metadata/1.root.json", 1 << 20)
+    }
+
     /// What the user calls it.
     pub fn name(&self) -> &str {
         &self.settings.name
