@@ -15,7 +15,7 @@ use crate::cli::{CheckOptions, Form, Stage};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
 use crate::outcome::Status;
 use crate::script::{self, Unreadable};
-use crate::terminal;
+use crate::{tapset, terminal};
 
 /// Checks every script; all are checked even if one is wrong.
 pub(crate) fn check(options: &CheckOptions) -> Status {
@@ -26,7 +26,15 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
             return Status::Refused;
         }
     };
-    let settings = match Settings::new(&options.script, options.args.clone(), &kernel) {
+    // Scripts that are checked together are checked with the lock of the first.
+    let locked = match options.files.first().map_or(Ok(vec![]), |script| tapset::locked::roots(script)) {
+        Ok(locked) => locked,
+        Err(sentence) => {
+            terminal::complain(&sentence);
+            return Status::Registry;
+        }
+    };
+    let settings = match Settings::new(&options.script, &locked, options.args.clone(), &kernel) {
         // The one who checks a script wants to hear what the one who runs it need not.
         Ok(settings) => Settings { advice: true, ..settings },
         Err(sentence) => {
@@ -79,7 +87,8 @@ fn check_one(
         let shown = show_stages(&mut compilation, files, options);
         (shown, compilation.diagnostics)
     });
-    let Some((shown, diagnostics)) = done else { return Status::Internal };
+    let Some((shown, mut diagnostics)) = done else { return Status::Internal };
+    tapset::missing::tell(&mut diagnostics, sources);
     let wrong = terminal::show(&diagnostics, sources, options.script.format, options.script.color);
     match shown {
         Ok(text) if !wrong => match std::io::stdout().write_all(text.as_bytes()) {

@@ -45,6 +45,26 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     /// What a function, a macro or a probe point does, where it runs and what it costs; all of them without a name
     Doc(DocOptions),
+    /// Completions of this command line, for a shell to read
+    Completions(CompletionsOptions),
+    /// Man pages of all commands, a file each
+    Man(ManOptions),
+}
+
+/// `systap completions`
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `systap man`
+#[derive(Args, Debug)]
+pub(crate) struct ManOptions {
+    /// The folder to write them to
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 /// `systap stap`

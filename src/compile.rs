@@ -119,7 +119,13 @@ impl Settings {
     }
 
     /// Reads `-G`, `-D` and their kin; a sentence if one of them makes no sense.
-    pub(crate) fn new(options: &ScriptOptions, args: Vec<String>, kernel: &Kernel) -> Result<Self, String> {
+    /// `locked` are the folders of tapsets in versions that the script is bound to.
+    pub(crate) fn new(
+        options: &ScriptOptions,
+        locked: &[PathBuf],
+        args: Vec<String>,
+        kernel: &Kernel,
+    ) -> Result<Self, String> {
         let mut settings =
             Settings { args, hz: ticks_per_second(kernel), search: search_path(), ..Settings::default() };
         settings.dialect.guru = options.guru;
@@ -141,7 +147,7 @@ impl Settings {
         if let Some(missing) = options.tapsets.iter().find(|directory| !directory.is_dir()) {
             return Err(format!("-I {}: there is no such directory", missing.display()));
         }
-        settings.tapset = tapsets(options.tapsets.clone(), kernel);
+        settings.tapset = tapsets([options.tapsets.as_slice(), locked].concat(), kernel);
         Ok(settings)
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn list(options: &ListOptions) -> Status {
         }
     };
     let script = ScriptOptions { tapsets: options.tapsets.clone(), guru: options.guru, ..ScriptOptions::default() };
-    let mut settings = match Settings::new(&script, vec![], &kernel) {
+    let mut settings = match Settings::new(&script, &[], vec![], &kernel) {
         Ok(settings) => settings,
         Err(sentence) => {
             terminal::complain(&sentence);

@@ -14,6 +14,7 @@ mod explain;
 mod facts;
 mod kernel;
 mod list;
+mod manual;
 mod outcome;
 mod output_file;
 mod points;
@@ -56,6 +57,8 @@ fn main() -> ExitCode {
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Doc(options) => doc::doc(&options),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Man(options) => manual::man(&options),
     };
     outcome.into()
 }

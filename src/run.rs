@@ -17,7 +17,7 @@ use crate::outcome::Status;
 use crate::output_file::OutputFile;
 use crate::script::{self, Unreadable};
 use crate::sink::{Destination, Voice};
-use crate::{summary, terminal};
+use crate::{summary, tapset, terminal};
 
 /// Runs a script.
 pub(crate) fn run(options: &RunOptions) -> Status {
@@ -43,6 +43,7 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         if small || options.quiet && compiled.is_ok() {
             diagnostics.clear();
         }
+        tapset::missing::tell(&mut diagnostics, sources);
         terminal::show(&diagnostics, sources, options.script.format, options.script.color);
         let (mut placed, mut artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
         if options.no_fentry {
@@ -146,7 +147,9 @@ fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Resu
         }
         (None, None) => return Err(usage("nothing to run: name a script, or give one with -e".to_owned())),
     };
-    let mut settings = Settings::new(&options.script, args, kernel).map_err(usage)?;
+    let script = options.file_and_args.first().filter(|_| options.script.text.is_none()).map(Path::new);
+    let locked = script.map_or(Ok(vec![]), tapset::locked::roots).map_err(|why| (Status::Registry, why))?;
+    let mut settings = Settings::new(&options.script, &locked, args, kernel).map_err(usage)?;
     let files = std::iter::once(file).chain(script::more(&options.script.more, sources)).collect();
     if options.suppress_time_limits && !options.script.guru {
         return Err(usage("--suppress-time-limits needs guru mode (-g)".to_owned()));

@@ -18,6 +18,7 @@
 //! ```
 
 pub mod access;
+pub mod doc;
 mod folder;
 pub mod index;
 mod manifest;

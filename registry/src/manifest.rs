@@ -4,7 +4,7 @@
 
 use crate::when::{Condition, ConditionError, Feature, KernelFacts};
 use semver::{Version, VersionReq};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -170,7 +170,7 @@ pub struct AliasNote {
 }
 
 /// Whether scripts may count on an alias.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stability {
     /// It stays as it is until the next major version.
@@ -183,7 +183,7 @@ pub enum Stability {
 }
 
 /// That an alias is to go.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deprecation {
     /// The version since which that is said.

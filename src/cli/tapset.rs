@@ -251,7 +251,7 @@ pub(crate) struct PackageOptions {
 pub(crate) enum Allowance {
     /// An alias that no test of the tapset is of
     UntestedAlias,
-    /// A test that fails or cannot run here
+    /// A test that fails or cannot run here; none is run then
     Tests,
     /// An alias or a function that nothing is said of
     NoComment,
@@ -259,6 +259,8 @@ pub(crate) enum Allowance {
     SimilarName,
     /// A version that is too small for what has changed
     Semver,
+    /// An alias or a function that is on none of the kernels that it was checked on
+    Nowhere,
 }
 
 /// `systap tapset publish`

@@ -33,7 +33,7 @@ pub(crate) fn aliases(request: &Request) -> String {
         lines.extend(["", ".return"].map(|suffix| format!("syscall.{}{suffix}", call.name)));
     }
     let roots = startup::tapset_directories().into_iter().chain(request.tapsets.clone()).collect();
-    let tapsets = tapsets(roots, &kernel);
+    let tapsets = tapsets(roots, &kernel).with_shipped();
     for file in tapsets.files() {
         let mut sources = Sources::default();
         let id = sources.add(file.name.as_str(), tapsets.text(file));

@@ -279,7 +279,7 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         (false, false) => Warnings::Shown,
     };
     let roots: Vec<PathBuf> = startup::tapset_directories().into_iter().chain(request.tapsets.clone()).collect();
-    settings.tapset = compile::tapsets(roots, kernel);
+    settings.tapset = compile::tapsets(roots, kernel).with_shipped();
     Ok(settings)
 }
 

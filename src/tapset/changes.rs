@@ -8,18 +8,15 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use systap_diagnostics::Sources;
-use systap_elaborate::{Declares, List};
 use systap_registry::{Folder, Stability};
-use systap_syntax::ast::Item;
 
 use super::check;
 use super::command::offered;
+use super::describe;
 use super::failure::Failure;
-use crate::cli::{Format, ScriptOptions, SemverOptions};
-use crate::compile::Settings;
+use crate::cli::{Format, SemverOptions};
 use crate::outcome::Status;
-use crate::{kernel, points, terminal};
+use crate::{kernel, terminal};
 
 /// What a change asks of the version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -91,58 +88,23 @@ pub(super) struct Change {
 /// What a tapset promises.
 struct Promised {
     /// Aliases with what they set, where they are there on this kernel.
-    aliases: BTreeMap<String, Option<Vec<String>>>,
+    aliases: BTreeMap<String, Vec<String>>,
     /// Parameters and result of functions.
     functions: BTreeMap<String, (Vec<String>, String)>,
 }
 
 impl Promised {
     fn of(folder: &Folder) -> Result<Promised, Failure> {
-        let all = offered(folder)?;
         let kernel = kernel::running();
-        let script = ScriptOptions { tapsets: vec![folder.path.clone()], ..ScriptOptions::default() };
-        let mut settings = Settings::new(&script, vec![], &kernel)?;
-        let mut promised = Promised { aliases: BTreeMap::new(), functions: BTreeMap::new() };
-        for one in &all {
-            match one.kind {
-                Declares::Alias => {
-                    let mut sources = Sources::default();
-                    let found = points::find(&one.name, List::Variables, &mut settings, &kernel, &mut sources, &[]);
-                    let found = found.and_then(|points| points.found.into_values().next());
-                    promised.aliases.insert(one.name.clone(), found.map(|offered| offered.variables));
-                }
-                Declares::Function => {
-                    promised.functions.insert(one.name.clone(), head(folder, &one.name)?);
-                }
-                Declares::Global => {}
-            }
-        }
-        Ok(promised)
+        let doc = describe::doc(folder, &offered(folder)?, &kernel)?;
+        let types = |parameters: Vec<String>| {
+            parameters.iter().filter_map(|one| Some(one.split_once(':')?.1.to_owned())).collect()
+        };
+        Ok(Promised {
+            aliases: doc.aliases.into_iter().map(|alias| (alias.name, alias.variables)).collect(),
+            functions: doc.functions.into_iter().map(|one| (one.name, (types(one.parameters), one.gives))).collect(),
+        })
     }
-}
-
-/// The parameters of a function and what it gives, as types: `long`, `string`, or `any`.
-fn head(folder: &Folder, name: &str) -> Result<(Vec<String>, String), Failure> {
-    let word = |ty: &Option<systap_syntax::ast::TypeName>| match ty {
-        Some(systap_syntax::ast::TypeName::String) => "string".to_owned(),
-        Some(_) => "long".to_owned(),
-        None => "any".to_owned(),
-    };
-    for script in folder.scripts.iter().filter(|script| script.name.ends_with(".stp")) {
-        let text = std::fs::read(&script.path)
-            .map_err(|error| Failure::wrong(format!("{}: {error}", script.path.display())))?;
-        let mut sources = Sources::default();
-        let file = sources.add("script", systap_syntax::foreign::decode(text));
-        let options = systap_syntax::ParseOptions { warn_unused_args: false, ..systap_syntax::ParseOptions::default() };
-        for item in systap_syntax::parse(&mut sources, file, &options).file.items {
-            if let Item::Function(function) = item
-                && function.name.text == name
-            {
-                return Ok((function.params.iter().map(|(_, ty)| word(ty)).collect(), word(&function.returns)));
-            }
-        }
-    }
-    Ok((vec![], "any".to_owned()))
 }
 
 /// What has changed from one tapset to the next, on this kernel and on others.
@@ -173,13 +135,16 @@ pub(super) fn compare(old: &Folder, new: &Folder, kernels: &[PathBuf]) -> Result
         if promised && new_note.stability == Stability::Evolving {
             found("alias-destabilized", alias.clone());
         }
-        let (Some(before), Some(now)) = (before, now) else { continue };
+        // Where it did not resolve, nothing is known of what it sets.
+        if before.is_empty() || now.is_empty() {
+            continue;
+        }
         let named = |list: &[String]| -> BTreeMap<String, String> {
             let split = |variable: &String| {
                 let (name, ty) = variable.split_once(':').unwrap_or((variable, ""));
                 (name.to_owned(), ty.to_owned())
             };
-            list.iter().map(split).filter(|(name, _)| !name.starts_with(['$', '@'])).collect()
+            list.iter().map(split).collect()
         };
         let (before, now) = (named(before), named(now));
         for (name, ty) in before.iter().filter(|_| promised) {

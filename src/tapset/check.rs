@@ -49,7 +49,7 @@ fn holds(
     let mut roots = vec![folder.path.clone()];
     roots.extend(more.iter().cloned());
     let script = ScriptOptions { tapsets: roots, ..ScriptOptions::default() };
-    let mut settings = Settings::new(&script, vec![], kernel)?;
+    let mut settings = Settings::new(&script, &[], vec![], kernel)?;
     let mut found = vec![];
     for offered in all {
         let mut sources = Sources::default();

@@ -6,14 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use systap_diagnostics::Sources;
-use systap_elaborate::Declares;
+use systap_elaborate::{Declares, List};
+use systap_kernel::Kernel;
 use systap_registry::Folder;
+use systap_registry::doc::{AliasDoc, Doc, FunctionDoc};
 use systap_registry::index::{Entry, KernelNeeds, Native, Pinned};
 use systap_registry::package::Contents;
-use systap_syntax::ast::Item;
+use systap_syntax::ast::{Item, TypeName};
 
 use super::command::Offered;
 use super::plugin;
+use crate::cli::ScriptOptions;
+use crate::compile::Settings;
+use crate::points;
 
 /// What goes into a package besides its folder: in a checkout the plugin lies where it was built.
 pub(super) fn built(folder: &Folder) -> Vec<(String, PathBuf)> {
@@ -77,6 +82,71 @@ pub(super) fn entry(
             .map(|since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
             .unwrap_or_default(),
     }
+}
+
+/// What a tapset says of itself for people, with what its aliases set as they resolve on a kernel.
+pub(super) fn doc(folder: &Folder, offered: &[Offered], kernel: &Kernel) -> Result<Doc, String> {
+    let script = ScriptOptions { tapsets: vec![folder.path.clone()], ..ScriptOptions::default() };
+    let mut settings = Settings::new(&script, &[], vec![], kernel)?;
+    let mut doc = Doc::default();
+    for one in offered {
+        match one.kind {
+            Declares::Alias => {
+                let mut sources = Sources::default();
+                let found = points::find(&one.name, List::Variables, &mut settings, kernel, &mut sources, &[]);
+                let found = found.and_then(|points| points.found.into_values().next());
+                let variables = found.map(|offered| offered.variables).unwrap_or_default();
+                let note = folder.manifest.aliases.get(&one.name).cloned().unwrap_or_default();
+                let names = one.files.iter().filter_map(|file| file.file_name()?.to_str());
+                let whens: Vec<Option<String>> =
+                    names.map(|name| folder.manifest.conditions.get(name).map(ToString::to_string)).collect();
+                let always = whens.contains(&None);
+                doc.aliases.push(AliasDoc {
+                    name: one.name.clone(),
+                    comment: one.comment.clone(),
+                    // What an alias sets, not the target variables of what it stands for.
+                    variables: variables.into_iter().filter(|name| !name.starts_with(['$', '@'])).collect(),
+                    when: whens.into_iter().flatten().filter(|_| !always).collect(),
+                    since: note.since.map(|since| since.to_string()),
+                    stability: note.stability,
+                    deprecated: note.deprecated,
+                });
+            }
+            Declares::Function => {
+                let (parameters, gives) = head(one)?;
+                let (name, comment) = (one.name.clone(), one.comment.clone());
+                doc.functions.push(FunctionDoc { name, comment, parameters, gives });
+            }
+            Declares::Global => {}
+        }
+    }
+    if let Ok(contents) = Contents::of(folder, &[]) {
+        doc.attaches = attachments(&contents);
+    }
+    Ok(doc)
+}
+
+/// The parameters of a function, `name:type`, and what it gives.
+fn head(function: &Offered) -> Result<(Vec<String>, String), String> {
+    let word = |ty: &Option<TypeName>| match ty {
+        Some(TypeName::String) => "string",
+        Some(_) => "long",
+        None => "any",
+    };
+    let path = function.file();
+    let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut sources = Sources::default();
+    let file = sources.add("script", systap_syntax::foreign::decode(text));
+    let options = systap_syntax::ParseOptions { warn_unused_args: false, ..systap_syntax::ParseOptions::default() };
+    for item in systap_syntax::parse(&mut sources, file, &options).file.items {
+        if let Item::Function(found) = item
+            && found.name.text == function.name
+        {
+            let parameters = found.params.iter().map(|(name, ty)| format!("{}:{}", name.text, word(ty)));
+            return Ok((parameters.collect(), word(&found.returns).to_owned()));
+        }
+    }
+    Ok((vec![], "any".to_owned()))
 }
 
 /// The probe points of a package's scripts that are none of its own aliases, as they are written, in order.

@@ -12,6 +12,8 @@ mod facts;
 pub(crate) mod failure;
 mod index;
 mod install;
+pub(crate) mod locked;
+pub(crate) mod missing;
 mod packages;
 mod plan;
 mod plugin;
@@ -41,6 +43,11 @@ impl Tapsets {
     /// Those of directories, and of packages that are there or in where packages usually are.
     pub(crate) fn new(directories: TapsetDirectories, roots: Vec<PathBuf>) -> Tapsets {
         Tapsets { directories, packages: Packages::new(roots), files: OnceLock::new() }
+    }
+
+    /// With what ships with systap, where it is not installed.
+    pub(crate) fn with_shipped(self) -> Tapsets {
+        Tapsets { packages: self.packages.with_shipped(), ..self }
     }
 
     /// Whether somebody named directories.

@@ -24,6 +24,8 @@ const LONGEST: u64 = 4 << 20;
 pub(crate) struct Packages {
     /// Directories that may be, or have in them, packages.
     named: Vec<PathBuf>,
+    /// Whether what ships with systap is there without being installed.
+    shipped: bool,
     opened: OnceLock<Opened>,
     described: OnceLock<Vec<TapsetPackage>>,
     declared: OnceLock<BTreeMap<PathBuf, Vec<Declaration>>>,
@@ -42,12 +44,17 @@ impl Packages {
         Packages { named, ..Packages::default() }
     }
 
+    /// With what ships with systap, where it is not installed: who comes from SystemTap expects it.
+    pub(crate) fn with_shipped(self) -> Packages {
+        Packages { shipped: true, ..self }
+    }
+
     /// What was found, each name once.
     pub(crate) fn opened(&self) -> &Opened {
         self.opened.get_or_init(|| {
             let mut opened = Opened::default();
             let mut names = HashSet::new();
-            for root in self.named.iter().cloned().chain(usual_roots()) {
+            for root in self.named.iter().cloned().chain(usual_roots(self.shipped)) {
                 for path in systap_registry::find(&root) {
                     match Folder::open(&path) {
                         Ok(folder) if names.insert(folder.manifest.name.clone()) => opened.folders.push(folder),
@@ -143,13 +150,15 @@ pub(super) fn read(path: &Path) -> Option<String> {
 }
 
 /// Where packages usually are.
-fn usual_roots() -> Vec<PathBuf> {
+fn usual_roots(shipped: bool) -> Vec<PathBuf> {
     let data = crate::xdg::data();
     // What somebody has put there by hand comes before what was installed.
     let mut roots: Vec<PathBuf> = data.iter().flat_map(|data| [data.join("tapsets"), data.join("installed")]).collect();
     let Ok(program) = std::env::current_exe() else { return roots };
     // PREFIX/bin/systap, and CHECKOUT/target/PROFILE/systap.
-    roots.extend(program.ancestors().nth(2).map(|prefix| prefix.join("share/systap/tapsets")));
+    let share = program.ancestors().nth(2).map(|prefix| prefix.join("share/systap"));
+    roots.extend(share.iter().map(|share| share.join("tapsets")));
+    roots.extend(share.iter().filter(|_| shipped).map(|share| share.join("shipped")));
     let checkout = program.ancestors().skip(1).find(|path| path.join("Cargo.toml").is_file());
     roots.extend(checkout.map(|checkout| checkout.join("tapsets")));
     roots

@@ -19,7 +19,7 @@ use super::packages::Packages;
 use super::{changes, describe, testing};
 use crate::cli::{Allowance, PackageOptions, PublishOptions, YankOptions};
 use crate::outcome::Status;
-use crate::terminal;
+use crate::{kernel, terminal};
 
 /// A tapset as it is to be published.
 struct Candidate {
@@ -32,8 +32,13 @@ struct Candidate {
 impl Candidate {
     fn of(folder: Folder) -> Result<Candidate, Failure> {
         let offered = offered(&folder)?;
+        let kernel = kernel::running();
+        let doc = serde_json::to_vec(&describe::doc(&folder, &offered, &kernel)?);
+        kernel.keep();
+        let doc = doc.map_err(|error| Failure::wrong(error.to_string()))?;
         let pack = || -> Result<(Contents, Vec<u8>), PackError> {
-            let contents = Contents::of(&folder, &describe::built(&folder))?;
+            let mut contents = Contents::of(&folder, &describe::built(&folder))?;
+            contents.put(systap_registry::doc::FILE, doc.clone());
             let packed = contents.pack()?;
             Ok((contents, packed))
         };
@@ -149,12 +154,14 @@ fn against_it(
     if manifest.plugin.is_some() && candidate.contents.native().is_empty() {
         none("its plugin is not built: build it, so that plugin/TARGET/ has its library".to_owned());
     }
+    let mut nowhere = vec![];
     for (nth, offered) in candidate.offered.iter().enumerate() {
         if checked.iter().all(|column| column.held.get(nth).is_some_and(Result::is_err)) {
             let why = checked.first().and_then(|column| column.held[nth].as_ref().err()).cloned().unwrap_or_default();
-            none(format!("`{}` is on no kernel that it was checked on: {why}", offered.name));
+            nowhere.push(format!("`{}` is on no kernel that it was checked on: {why}", offered.name));
         }
     }
+    found.extend(nowhere.into_iter().map(|said| (Some(Allowance::Nowhere), said)));
     for on in &manifest.dependencies {
         let beside = roots.iter().filter_map(|root| Folder::open(root).ok()).any(|folder| {
             folder.manifest.name == on.name && on.versions.matches(&folder.manifest.version)
@@ -163,7 +170,7 @@ fn against_it(
             tapset.entries.iter().any(|entry| on.versions.matches(&entry.version))
         });
         if !beside && !published {
-            none(format!("it needs `{}` {}, which is not in the registry", on.name, on.versions));
+            found.push((None, format!("it needs `{}` {}, which is not in the registry", on.name, on.versions)));
         }
     }
     let tested = testing::tested_aliases(&candidate.folder)?;
@@ -174,7 +181,7 @@ fn against_it(
         .map(|offered| offered.name.as_str())
         .collect();
     if !untested.is_empty() {
-        found.push((Some(Allowance::UntestedAlias), format!("no test is of {}", untested.join(", "))));
+        found.push((Some(Allowance::UntestedAlias), format!("no test is of {}", listed(&untested))));
     }
     let silent: Vec<&str> = candidate
         .offered
@@ -183,7 +190,7 @@ fn against_it(
         .map(|offered| offered.name.as_str())
         .collect();
     if !silent.is_empty() {
-        found.push((Some(Allowance::NoComment), format!("no comment says what these are: {}", silent.join(", "))));
+        found.push((Some(Allowance::NoComment), format!("no comment says what these are: {}", listed(&silent))));
     }
     if let Some(other) = similar(&manifest.name, &registry.tapsets()?) {
         found.push((Some(Allowance::SimilarName), format!("its name is easily taken for that of `{other}`")));
@@ -200,6 +207,10 @@ fn against_it(
             found.push((Some(Allowance::Semver), too_small));
         }
     }
+    if options.allow.contains(&Allowance::Tests) {
+        found.push((Some(Allowance::Tests), "its tests were not run".to_owned()));
+        return Ok(found);
+    }
     let (failed, skipped) = testing::count(&candidate.folder, roots)?;
     if failed > 0 {
         found.push((Some(Allowance::Tests), format!("{failed} of its tests fail here (`systap tapset test` shows them)")));
@@ -209,6 +220,14 @@ fn against_it(
         found.push((Some(Allowance::Tests), said));
     }
     Ok(found)
+}
+
+/// Names, not more than a screen has room for.
+fn listed(names: &[&str]) -> String {
+    const MOST: usize = 12;
+    let more = names.len().saturating_sub(MOST);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// How the command line has an allowance.

@@ -1,10 +1,11 @@
-//! The project's own chores: `cargo xtask test`, `cargo xtask lint`, `cargo xtask fuzz`, `cargo xtask shelf` and `cargo xtask lab`.
+//! The project's own chores: `cargo xtask test`, `cargo xtask lint`, `cargo xtask dist`, `cargo xtask install`, `cargo xtask fuzz`, `cargo xtask shelf` and `cargo xtask lab`.
 //!
 //! Each installs what it needs by package name, so that a fresh machine with Rust needs nothing else; each can be run again and
 //! then installs nothing. This program never touches the product's sources.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
+mod dist;
 mod fuzz;
 mod install;
 mod lab;
@@ -20,11 +21,13 @@ fn main() -> ExitCode {
         Some("test") => test::test(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("fuzz") => fuzz::fuzz(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("lint") => lint::lint(),
+        Some("dist") => dist::dist(&std::env::args().skip(2).collect::<Vec<_>>()),
+        Some("install") => dist::install(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("shelf") => shelf::shelf(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("lab") => lab::lab(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => {
             eprintln!(
-                "usage: cargo xtask test [ARG of cargo test]... | lint | fuzz [N] | shelf [SERIES]... | lab SERIES COMMAND..."
+                "usage: cargo xtask test [ARG of cargo test]... | lint | dist [DIR] | install [PREFIX] | fuzz [N] | shelf [SERIES]... | lab SERIES COMMAND..."
             );
             return ExitCode::from(2);
         }

@@ -1,6 +1,6 @@
 //! A package: one file with all of a tapset, the same bytes whenever the same files are packed.
 //!
-//! A tar in zstd, of `tapset.toml`, `README.md`, `LICENSE*`, `scripts/`, `tests/` and `plugin/TARGET/`. Must never be unpacked into a
+//! A tar in zstd, of `tapset.toml`, `README.md`, `LICENSE*`, `doc.json`, `scripts/`, `tests/` and `plugin/TARGET/`. Must never be unpacked into a
 //! place where something reads it: [`Contents`] is checked whole, then written.
 
 mod pack;
@@ -47,6 +47,11 @@ impl Contents {
     pub fn read<'n>(folder: &Path, names: impl Iterator<Item = &'n String>) -> io::Result<Contents> {
         let files = names.map(|name| Ok((name.clone(), std::fs::read(folder.join(name))?)));
         Ok(Contents { files: files.collect::<io::Result<_>>()? })
+    }
+
+    /// Puts a file in, or in the place of one.
+    pub fn put(&mut self, name: &str, bytes: Vec<u8>) {
+        self.files.insert(name.to_owned(), bytes);
     }
 
     /// A file's bytes.
@@ -137,9 +142,10 @@ fn refused_name(name: &str) -> Option<&'static str> {
     }
     let known = name == MANIFEST
         || name == "README.md"
+        || name == crate::doc::FILE
         || (name.starts_with("LICENSE") && parts.len() == 1)
         || ["scripts/", "tests/", "plugin/"].iter().any(|folder| name.starts_with(folder));
-    (!known).then_some("a package has tapset.toml, README.md, LICENSE*, scripts/, tests/ and plugin/")
+    (!known).then_some("a package has tapset.toml, README.md, LICENSE*, doc.json, scripts/, tests/ and plugin/")
 }
 
 #[cfg(test)]

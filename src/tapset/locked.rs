@@ -1,0 +1,32 @@
+//! The versions that a script runs with where a `systap.lock` lies beside it.
+//!
+//! Must never take another version than the lock names: what is not here is an error, not a reason to take what is.
+
+use std::path::{Path, PathBuf};
+
+use systap_registry::store::{Lock, Store};
+
+use crate::xdg;
+
+/// The folders of the versions that the lock beside a script names; none without a lock. A sentence if one is not here.
+pub(crate) fn roots(script: &Path) -> Result<Vec<PathBuf>, String> {
+    let path = Lock::path(script);
+    let Some(lock) = Lock::read(&path).map_err(|error| error.to_string())? else { return Ok(vec![]) };
+    let store = xdg::data().map(|data| Store::at(&data));
+    let mut roots = vec![];
+    for locked in lock.tapsets {
+        let place = store.as_ref().map(|store| store.version(&locked.name, &locked.version));
+        let receipt = store.as_ref().and_then(|store| store.receipt(&locked.name, &locked.version));
+        let (Some(place), Some(_)) = (place, receipt.filter(|receipt| receipt.sha256 == locked.sha256)) else {
+            return Err(format!(
+                "`{}` {}, which {} names, is not installed: `systap tapset install --locked {}`",
+                locked.name,
+                locked.version,
+                path.display(),
+                path.display()
+            ));
+        };
+        roots.push(place);
+    }
+    Ok(roots)
+}
