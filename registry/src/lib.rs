@@ -25,6 +25,7 @@ mod manifest;
 pub mod package;
 pub mod resolve;
 mod search;
+pub mod serve;
 pub mod store;
 pub mod trust;
 mod when;

@@ -2,6 +2,9 @@
 //!
 //! Must never show or copy a key.
 
+mod mirror;
+mod serve;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +33,9 @@ pub(crate) fn registry(options: &RegistryOptions) -> Status {
             })
         }
         RegistryVerb::Verify(options) => verify(options),
-        RegistryVerb::Mirror(_) | RegistryVerb::Serve(_) | RegistryVerb::Site(_) => Err(Failure::usage("not yet")),
+        RegistryVerb::Mirror(options) => mirror::mirror(options),
+        RegistryVerb::Serve(options) => serve::serve(options),
+        RegistryVerb::Site(_) => Err(Failure::usage("not yet")),
     };
     done.unwrap_or_else(|failure| failure.tell())
 }

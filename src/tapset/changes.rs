@@ -64,7 +64,7 @@ pub(super) const LINTS: &[Lint] = &[
     lint("kernel-gained", Level::Minor, "it is there where it was not before"),
     lint("needs-more", Level::Major, "kernels that had the tapset may not have it any more"),
     lint("arch-lost", Level::Major, "machines that had the tapset do not have it any more"),
-    lint("tested-less", Level::Major, "kernels that it was promised for are not any more"),
+    lint("tested-less", Level::Minor, "users of such a kernel are told that it is untested"),
     lint("plugin-abi", Level::Major, "a systap that speaks only the old interface cannot use it"),
     lint("dependency-major", Level::Major, "a script that also needs the old major version of it cannot be run"),
     lint("license", Level::Major, "who may use it, and how, is another matter"),

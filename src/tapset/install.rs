@@ -11,7 +11,7 @@ use systap_registry::resolve::Request;
 use systap_registry::store::{Lock, Locked, Receipt, Requested, Store};
 
 use super::failure::Failure;
-use super::plan::{Plan, lock_file, request, store};
+use super::plan::{Plan, change, lock_file, request, store};
 use crate::cli::{Format, InstallOptions, LockOptions, OutdatedOptions, RemoveOptions, UpdateOptions, VendorOptions};
 use crate::outcome::Status;
 use crate::registries::Registries;
@@ -25,6 +25,7 @@ pub(super) fn install(options: &InstallOptions) -> Result<Status, Failure> {
     }
     let asked: Vec<Request> = options.tapsets.iter().map(|text| request(text)).collect::<Result<_, _>>()?;
     let named = |name: &str| asked.iter().any(|request| request.name == name);
+    let changing = if options.dry_run { None } else { Some(change(&store)?) };
     let plan = Plan::make(&store, &asked, &options.resolving, &named)?;
     let format = options.resolving.format;
     plan.show(format)?;
@@ -34,14 +35,12 @@ pub(super) fn install(options: &InstallOptions) -> Result<Status, Failure> {
             terminal::write_to_stdout(&format!("  {name} may attach to\n{list}"));
         }
     }
-    if options.dry_run {
-        return Ok(told(format, "nothing was installed (--dry-run)"));
-    }
+    let Some(changing) = changing else { return Ok(told(format, "nothing was installed (--dry-run)")) };
     let same = plan.is_empty() && plan.requested == store.requested();
     if same {
         return Ok(told(format, "all of that is installed already"));
     }
-    plan.carry_out(&store)?;
+    plan.carry_out(&store, &changing)?;
     Ok(Status::Done)
 }
 
@@ -60,7 +59,7 @@ fn install_locked(store: &Store, path: &Path, options: &InstallOptions) -> Resul
     let mut requested = BTreeMap::new();
     let missing: Vec<&Locked> = lock.tapsets.iter().filter(|locked| !has(store, locked)).collect();
     let registries = if missing.is_empty() { None } else { Some(Registries::new(&options.resolving.choice)?) };
-    let changing = store.change(|| terminal::complain("somebody else installs at this moment: this waits for them"))?;
+    let changing = change(store)?;
     for locked in &lock.tapsets {
         let exact = VersionReq::parse(&format!("={}", locked.version)).unwrap_or(VersionReq::STAR);
         versions.insert(locked.name.clone(), locked.version.clone());
@@ -112,23 +111,22 @@ pub(super) fn update(options: &UpdateOptions) -> Result<Status, Failure> {
     if let Some(other) = names.iter().find(|name| !installed.contains_key(*name)) {
         return Err(Failure::registry(format!("`{other}` is not installed")));
     }
+    let changing = if options.dry_run { None } else { Some(change(&store)?) };
     let plan = Plan::make(&store, &[], &options.resolving, &|name| names.is_empty() || names.iter().any(|one| one == name))?;
     let format = options.resolving.format;
     if plan.is_empty() {
         return Ok(told(format, "there is nothing newer for this kernel"));
     }
     plan.show(format)?;
-    if options.dry_run {
-        return Ok(told(format, "nothing was installed (--dry-run)"));
-    }
-    plan.carry_out(&store)?;
+    let Some(changing) = changing else { return Ok(told(format, "nothing was installed (--dry-run)")) };
+    plan.carry_out(&store, &changing)?;
     Ok(Status::Done)
 }
 
 /// `systap tapset remove`
 pub(super) fn remove(options: &RemoveOptions) -> Result<Status, Failure> {
     let store = store()?;
-    let changing = store.change(|| terminal::complain("somebody else installs at this moment: this waits for them"))?;
+    let changing = change(&store)?;
     let installed = store.installed();
     let mut requested = store.requested();
     let names: BTreeSet<String> = options.tapsets.iter().map(|name| name.replace('_', "-")).collect();

@@ -10,7 +10,7 @@ use serde::Serialize;
 use systap_registry::index::Entry;
 use systap_registry::package::Contents;
 use systap_registry::resolve::{Chosen, Request, Rules, Verdict, resolve};
-use systap_registry::store::{Receipt, Requested, Store};
+use systap_registry::store::{Changing, Receipt, Requested, Store};
 
 use super::facts::Asked;
 use super::failure::Failure;
@@ -25,6 +25,11 @@ const LONGEST_CHOICE: std::time::Duration = std::time::Duration::from_secs(10);
 pub(super) fn store() -> Result<Store, Failure> {
     let root = xdg::data().ok_or_else(|| Failure::registry("neither HOME nor XDG_DATA_HOME says where to install"))?;
     Ok(Store::at(&root))
+}
+
+/// Begins a change of it, before anything is decided by what it has; waits for others who change it.
+pub(super) fn change(store: &Store) -> Result<Changing<'_>, Failure> {
+    Ok(store.change(|| terminal::complain("somebody else installs at this moment: this waits for them"))?)
 }
 
 /// What is to be in use.
@@ -159,9 +164,7 @@ impl Plan {
     }
 
     /// Fetches what is not there, and puts all into use.
-    pub(super) fn carry_out(&self, store: &Store) -> Result<(), Failure> {
-        let changing =
-            store.change(|| terminal::complain("somebody else installs at this moment: this waits for them"))?;
+    pub(super) fn carry_out(&self, store: &Store, changing: &Changing<'_>) -> Result<(), Failure> {
         let missing: Vec<&Entry> =
             self.chosen.iter().map(|chosen| &chosen.entry).filter(|entry| !is_stored(store, entry)).collect();
         let progress = terminal::progress("fetching", missing.iter().map(|entry| entry.size).sum());

@@ -1,10 +1,13 @@
 //! Files that were got from a web server, kept with what the server called their state (ETag).
 //!
-//! Must never fail anything: what cannot be kept is got again.
+//! Each with its hash, which tells a damaged file from a good one; who is to be believed is decided elsewhere. Must never fail anything:
+//! what cannot be kept is got again.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use crate::index::Pinned;
 
 /// The folder of what is kept of one registry.
 #[derive(Debug, Clone)]
@@ -31,8 +34,10 @@ impl Kept {
         let path = self.path(name);
         let mut bytes = std::fs::read(&path).ok()?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let etag = String::from_utf8(bytes[..end].to_vec()).ok()?;
+        let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
         bytes.drain(..=end);
+        let (sha256, etag) = head.split_once(' ')?;
+        let etag = (sha256 == Pinned::of(&bytes).sha256).then(|| etag.to_owned())?;
         Some(File { etag, bytes, since: path.metadata().and_then(|facts| facts.modified()).ok() })
     }
 
@@ -40,8 +45,7 @@ impl Kept {
     pub(super) fn write(&self, name: &str, etag: &str, bytes: &[u8]) {
         let written = std::fs::create_dir_all(&self.0).and_then(|()| {
             let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
-            file.write_all(etag.replace('\n', "").as_bytes())?;
-            file.write_all(b"\n")?;
+            writeln!(file, "{} {}", Pinned::of(bytes).sha256, etag.replace('\n', ""))?;
             file.write_all(bytes)?;
             Ok(file)
         });

@@ -8,9 +8,9 @@ mod lock;
 mod receipt;
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
@@ -107,7 +107,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be written.
     pub fn change(&self, waiting: impl FnOnce()) -> Result<Changing<'_>, StoreError> {
-        std::fs::create_dir_all(&self.root).map_err(at(&self.root))?;
+        make(&self.root).map_err(at(&self.root))?;
         let path = self.root.join("lock");
         let lock = File::create(&path).map_err(at(&path))?;
         match lock.try_lock() {
@@ -130,16 +130,16 @@ impl Changing<'_> {
     pub fn add(&self, contents: &Contents, receipt: &Receipt) -> Result<(), StoreError> {
         let place = self.store.version(&receipt.name, &receipt.version);
         let folder = place.parent().unwrap_or(&self.store.root);
-        std::fs::create_dir_all(folder).map_err(at(folder))?;
-        let fresh = tempfile::Builder::new().prefix(".new-").tempdir_in(folder).map_err(at(folder))?;
-        contents.write_to(fresh.path()).map_err(at(fresh.path()))?;
-        receipt.write(fresh.path()).map_err(at(fresh.path()))?;
+        make(folder).map_err(at(folder))?;
+        let temporary = tempfile::Builder::new().prefix(".new-").tempdir_in(folder).map_err(at(folder))?;
+        contents.write_to(temporary.path()).map_err(at(temporary.path()))?;
+        receipt.write(temporary.path()).map_err(at(temporary.path()))?;
         if place.exists() {
             // Not what it was: somebody has changed it, or its registry says that it is another now.
             let old = tempfile::Builder::new().prefix(".old-").tempdir_in(folder).map_err(at(folder))?;
             std::fs::rename(&place, old.path().join("version")).map_err(at(&place))?;
         }
-        std::fs::rename(fresh.keep(), &place).map_err(at(&place))?;
+        std::fs::rename(temporary.keep(), &place).map_err(at(&place))?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
     }
 
@@ -154,25 +154,25 @@ impl Changing<'_> {
     ) -> Result<(), StoreError> {
         let root = &self.store.root;
         let generations = root.join("generations");
-        std::fs::create_dir_all(&generations).map_err(at(&generations))?;
+        make(&generations).map_err(at(&generations))?;
         let number = 1 + numbers(&generations).last().copied().unwrap_or(0);
         let folder = generations.join(number.to_string());
         // What a killed process has left under this number is not in use.
         _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir(&folder).map_err(at(&folder))?;
+        make(&folder).map_err(at(&folder))?;
         for (name, version) in versions {
             let link = folder.join(name);
             symlink(format!("../../store/{name}/{version}"), &link).map_err(at(&link))?;
         }
         let path = folder.join(REQUESTS);
         let text = serde_json::to_vec_pretty(requested).map_err(|error| at(&path)(error.into()))?;
-        let mut file = File::create_new(&path).map_err(at(&path))?;
+        let mut file = fresh(&path).map_err(at(&path))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(at(&path))?;
         File::open(&folder).and_then(|folder| folder.sync_all()).map_err(at(&folder))?;
-        let (fresh, in_use) = (root.join(".installed"), self.store.in_use());
-        _ = std::fs::remove_file(&fresh);
-        symlink(format!("generations/{number}"), &fresh).map_err(at(&fresh))?;
-        std::fs::rename(&fresh, &in_use).map_err(at(&in_use))?;
+        let (link, in_use) = (root.join(".installed"), self.store.in_use());
+        _ = std::fs::remove_file(&link);
+        symlink(format!("generations/{number}"), &link).map_err(at(&link))?;
+        std::fs::rename(&link, &in_use).map_err(at(&in_use))?;
         File::open(root).and_then(|root| root.sync_all()).map_err(at(root))?;
         let all = numbers(&generations);
         for old in all.iter().rev().skip(1 + FORMER) {
@@ -181,6 +181,16 @@ impl Changing<'_> {
         }
         Ok(())
     }
+}
+
+/// Makes a folder and those above it, for nobody else to write to, whatever the umask is.
+fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)
+}
+
+/// Makes a file that only its owner may write to.
+fn fresh(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o644).open(path)
 }
 
 /// The generations, in order.

@@ -1,7 +1,6 @@
 //! What is known of a version that was installed: where it is from, and every file's hash.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -82,7 +81,7 @@ impl Receipt {
     }
 
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let mut file = File::create_new(folder.join(FILE))?;
+        let mut file = super::fresh(&folder.join(FILE))?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
         file.sync_all()
     }

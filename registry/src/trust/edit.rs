@@ -268,17 +268,14 @@ impl Editor {
         let used: Vec<_> = self.root.roles.values().flat_map(|keys| keys.keyids.clone()).collect();
         self.root.keys.retain(|id, _| used.contains(id));
         let all: Vec<Key> = old.iter().chain(root.map_or(&[][..], |(keys, _)| keys)).cloned().collect();
-        let new = sign(self.root.clone(), &self.root, &all)?;
-        let by_old = sign(self.root.clone(), &former, &all)?;
-        let good = |by: &Root, signed: &Signed<Root>| by.verify_role(signed).is_ok();
-        let signed = new.add_old_signatures(by_old.signed().signatures.clone());
+        for (by, how) in [(&former, "that sign the root now are not all given (--root-key)"), (&self.root, "that are to sign the root are not all given (--new-root-key)")] {
+            if !can_sign(by, &all) {
+                return Err(EditError::Sign(format!("the keys {how}")));
+            }
+        }
+        let by_old = sign(self.root.clone(), &former, &all)?.signed().signatures.clone();
+        let signed = sign(self.root.clone(), &self.root, &all)?.add_old_signatures(by_old);
         let signed = signed.map_err(|error| EditError::Sign(sentence(&error)))?;
-        if !good(&former, signed.signed()) {
-            return Err(EditError::Sign("the keys that sign the root now are not all given (--root-key)".to_owned()));
-        }
-        if !good(&self.root, signed.signed()) {
-            return Err(EditError::Sign("the keys that are to sign the root are not all given (--new-root-key)".to_owned()));
-        }
         let mut description = self.registry.description()?;
         description.owners.extend(owners);
         let bytes = serde_json::to_vec(&description).map_err(|error| EditError::Sign(error.to_string()))?;
@@ -466,6 +463,15 @@ fn sign_by<T: Role + serde::Serialize + Clone>(
         let Ok(also) = sign(role.clone(), root, keys) else { return Ok(signed) };
         let more = also.signed().signatures.clone();
         signed.add_old_signatures(more).map_err(|error| EditError::Sign(sentence(&error)))
+    })
+}
+
+/// Whether there are enough of the keys that must sign a root.
+fn can_sign(root: &Root, keys: &[Key]) -> bool {
+    root.roles.get(&RoleType::Root).is_some_and(|role| {
+        let ids: Vec<String> = role.keyids.iter().map(|id| hex(id)).collect();
+        let given: std::collections::BTreeSet<String> = keys.iter().map(Key::id).filter(|id| ids.contains(id)).collect();
+        given.len() as u64 >= role.threshold.get()
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tough::schema::{RoleType, Targets};
+use tough::schema::{RoleType, Signed, Targets, Timestamp};
 use tough::{ExpirationEnforcement, Repository, RepositoryLoader, TargetName};
 
 use super::said::{TrustError, sentence};
@@ -249,18 +249,58 @@ impl Registry {
         if !crate::is_name(name) {
             return Ok(None);
         }
-        let bin = self.bin(&bin_of(name))?;
-        let Some(pinned) = bin.tapsets.get(name) else { return Ok(None) };
-        let file = format!("index/{name}.json");
-        // The index only grows: one that was got before and begins with what is signed will do.
-        let kept = self.fetch.kept(&file).filter(|bytes| pinned.part(bytes).is_some());
-        let bytes = match kept {
-            Some(bytes) => bytes,
-            None => self.get(&file, LONGEST_INDEX.max(pinned.length))?,
-        };
-        let part = pinned.part(&bytes).ok_or_else(|| self.not_signed(&file))?;
-        let tapset = Tapset::parse(name, part);
+        if !self.bin(&bin_of(name))?.tapsets.contains_key(name) {
+            return Ok(None);
+        }
+        let part = self.index(name)?;
+        let tapset = Tapset::parse(name, &part);
         tapset.map(Some).map_err(|error| TrustError::Index { registry: self.settings.name.clone(), error })
+    }
+
+    /// The part of a tapset's index that is signed, as it is.
+    ///
+    /// # Errors
+    /// Where there is none, it cannot be got, or is not what was signed.
+    pub fn index(&self, name: &str) -> Result<Vec<u8>, TrustError> {
+        let file = format!("index/{name}.json");
+        let bin = self.bin(&bin_of(name))?;
+        let Some(pinned) = bin.tapsets.get(name) else { return Err(self.not_signed(&file)) };
+        // The index only grows: one that was got before and begins with what is signed will do.
+        if let Some(part) = self.fetch.kept(&file).as_deref().and_then(|bytes| pinned.part(bytes)) {
+            return Ok(part.to_vec());
+        }
+        let bytes = self.get(&file, LONGEST_INDEX.max(pinned.length))?;
+        pinned.part(&bytes).map(<[u8]>::to_vec).ok_or_else(|| self.not_signed(&file))
+    }
+
+    /// The files that say what it has, for a copy: targets first, then metadata, and the file that makes it all the state last.
+    ///
+    /// # Errors
+    /// Where one cannot be got or is not what was signed.
+    pub fn metadata(&self) -> Result<Vec<(String, Vec<u8>)>, TrustError> {
+        let mut files = vec![];
+        let mut targets: Vec<_> = self.targets().targets.iter().collect();
+        targets.sort_by(|one, other| one.0.raw().cmp(other.0.raw()));
+        for (name, target) in targets {
+            if let Some(bytes) = self.target(name.raw())? {
+                files.push((format!("targets/{}.{}", hex(&target.hashes.sha256), name.raw()), bytes));
+            }
+        }
+        let [(_, root), _, (_, snapshot), (_, targets)] = self.versions();
+        let mut names: Vec<String> = (1..=root).map(|version| format!("metadata/{version}.root.json")).collect();
+        names.push(format!("metadata/{targets}.targets.json"));
+        names.push(format!("metadata/{snapshot}.snapshot.json"));
+        names.push("metadata/timestamp.json".to_owned());
+        for name in names {
+            let bytes = self.get(&name, LONGEST_INDEX)?;
+            files.push((name, bytes));
+        }
+        // Whoever publishes meanwhile has another timestamp, which does not belong to these files.
+        let newest = files.last().and_then(|(_, bytes)| serde_json::from_slice::<Signed<Timestamp>>(bytes).ok());
+        if newest.is_none_or(|newest| newest.signed.version != self.repository.timestamp().signed.version) {
+            return Err(self.wrong("it has changed meanwhile: repeat this".to_owned()));
+        }
+        Ok(files)
     }
 
     /// A version's package.

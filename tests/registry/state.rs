@@ -1,0 +1,215 @@
+//! What a machine's disk and users can do to a store: full, read-only, two at once, changed by hand.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::machine::{Machine, files};
+use crate::systap::{self, start};
+
+fn published() -> Machine {
+    let operator = Machine::new();
+    operator.operates();
+    operator.publishes("disk", "1.0.0", "");
+    operator
+}
+
+fn user_of(operator: &Machine) -> Machine {
+    let user = Machine::new();
+    user.knows(operator, &operator.path("work/reg").display().to_string());
+    user
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_state() {
+    if !systap::can_trace() {
+        return;
+    }
+    let operator = published();
+    let mut refused = 0;
+    for pages in [1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 64] {
+        let user = user_of(&operator);
+        let data = user.path("data");
+        _ = std::fs::remove_dir_all(&data);
+        std::fs::create_dir_all(&data).expect("a folder can be made");
+        let Some(_small) = Small::mount(&data, pages) else { return };
+        let outcome = user.systap("tapset install disk");
+        match outcome.status.code() {
+            Some(0) => assert_eq!(user.done("tapset tree"), "disk 1.0.0\n"),
+            Some(4) => {
+                refused += 1;
+                assert!(outcome.complaints().contains("No space left on device"), "{}", outcome.all());
+                assert_eq!(user.done("tapset tree"), "");
+                let left: Vec<_> = files(&user.data()).into_iter().filter(|path| path.to_string_lossy().contains("/.new-")).collect();
+                assert!(left.is_empty(), "{left:?}");
+            }
+            _ => panic!("{pages} pages\n{}", outcome.all()),
+        }
+    }
+    assert!(refused > 2, "the disk was never full");
+}
+
+/// A file system of so many pages, until this is dropped.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn mount(at: &Path, pages: usize) -> Option<Small> {
+        let options = format!("size={},mode=755", pages * 4096);
+        let mut command = systap::command(Path::new("mount"));
+        command.args(["-t", "tmpfs", "-o", &options, "none"]).arg(at);
+        let outcome = start(command).wait();
+        if outcome.status.success() {
+            return Some(Small(at.to_owned()));
+        }
+        eprintln!("skipped: no file system can be mounted here");
+        None
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let mut command = systap::command(Path::new("umount"));
+        command.arg("-l").arg(&self.0);
+        start(command).wait();
+    }
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_told() {
+    if !systap::can_trace() {
+        return;
+    }
+    let operator = published();
+    let user = user_of(&operator);
+    user.done("tapset install disk");
+    operator.publishes("disk", "1.1.0", "");
+    user.done("tapset lock .");
+    let Some(_data) = ReadOnly::mount(&user.path("data")) else { return };
+    let Some(_work) = ReadOnly::mount(&user.path("work")) else { return };
+    let said = user.refused("tapset update");
+    assert!(said.contains("Read-only file system"), "{said}");
+    assert_eq!(user.done("tapset tree"), "disk 1.0.0\n");
+    // An equal lock is not written.
+    assert!(user.done("tapset lock .").contains("as it was"));
+}
+
+/// A folder that cannot be written to, until this is dropped.
+struct ReadOnly(std::path::PathBuf);
+
+impl ReadOnly {
+    fn mount(at: &Path) -> Option<ReadOnly> {
+        for options in ["bind", "remount,bind,ro"] {
+            let mut command = systap::command(Path::new("mount"));
+            command.arg("-o").arg(options).arg(at).arg(at);
+            if !start(command).wait().status.success() {
+                eprintln!("skipped: nothing can be mounted here");
+                return None;
+            }
+        }
+        Some(ReadOnly(at.to_owned()))
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        let mut command = systap::command(Path::new("umount"));
+        command.arg("-l").arg(&self.0);
+        start(command).wait();
+    }
+}
+
+#[test]
+fn two_at_once_wait_for_each_other() {
+    let operator = published();
+    for name in ["one", "two", "three", "four", "five", "six"] {
+        operator.publishes(name, "1.0.0", "");
+    }
+    let user = user_of(&operator);
+    let begun: Vec<_> = ["one", "two", "three", "four", "five", "six"]
+        .map(|name| {
+            let mut command = user.command(systap::binary());
+            command.args(["tapset", "install", name]);
+            start(command)
+        })
+        .into_iter()
+        .collect();
+    for running in begun {
+        running.wait().exits(0);
+    }
+    let installed = user.done("tapset tree").lines().count();
+    assert_eq!(installed, 6, "none has undone what another did");
+    // Two publishers.
+    for version in ["2.0.0", "3.0.0"] {
+        operator.writes_tapset("one", version, "", "");
+        std::fs::rename(operator.path("work/one"), operator.path(&format!("work/{version}"))).expect("it can be moved");
+    }
+    let begun = ["2.0.0", "3.0.0"].map(|folder| {
+        let mut command = operator.command(systap::binary());
+        let folder = format!("./{folder}");
+        command.args(["tapset", "publish", "--registry", "reg", "--key", "key.pem", "--allow", "tests", &folder]);
+        start(command)
+    });
+    for running in begun {
+        running.wait().exits(0);
+    }
+    assert!(operator.done(&format!("registry verify --registry reg {}", operator.root())).contains("7 tapsets, 9 versions"));
+}
+
+#[test]
+fn what_was_changed_by_hand_is_told_and_mended() {
+    let operator = published();
+    let user = user_of(&operator);
+    user.done("tapset install disk");
+    let script = user.data().join("store/disk/1.0.0/scripts/start.stp");
+    std::fs::write(&script, "probe disk.start = end {}").expect("it can be changed");
+    let outcome = user.systap("tapset verify");
+    outcome.exits(4);
+    assert!(outcome.text().contains("scripts/start.stp is not what was installed"), "{}", outcome.all());
+    assert!(user.refused("tapset vendor copy").contains("is not what was installed"));
+    user.done("tapset install disk@1");
+    user.done("tapset verify");
+}
+
+#[test]
+fn who_may_write_does_not_depend_on_the_umask() {
+    let operator = published();
+    let user = user_of(&operator);
+    let mut command = user.command(Path::new("sh"));
+    command.args(["-c", "umask 0; exec \"$0\" tapset install disk"]).arg(systap::binary());
+    start(command).wait().exits(0);
+    let place = user.data().join("store/disk/1.0.0");
+    let all = files(&place).into_iter().chain([place.clone(), place.join("scripts")]);
+    for path in all {
+        let mode = path.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o022, 0, "{} has {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn without_a_home_it_says_so() {
+    let operator = published();
+    let user = Machine::new();
+    let mut command = user.command(systap::binary());
+    command.args(["tapset", "install", "disk", "--registry"]).arg(operator.path("work/reg")).args(operator.root().split(' '));
+    for name in ["HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
+        command.env_remove(name);
+    }
+    start(command).wait().exits(4).complains(&["neither HOME nor XDG_DATA_HOME says where to install"]);
+}
+
+#[test]
+fn a_run_keeps_the_version_that_it_began_with() {
+    if !systap::can_trace() {
+        return;
+    }
+    let operator = published();
+    let user = user_of(&operator);
+    user.done("tapset install disk");
+    operator.publishes("disk", "1.1.0", "");
+    let mut command = user.command(systap::binary());
+    command.args(["run", "-e", "probe disk.start { println(version) } probe timer.s(3) { println(version_of()); exit() } function version_of() { return \"end\" }"]);
+    let running = start(command);
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    user.done("tapset update");
+    running.wait().prints("1.0.0\nend\n");
+    assert_eq!(user.done("tapset tree"), "disk 1.1.0\n");
+}
