@@ -91,20 +91,20 @@ pub struct Yank {
     pub at: i64,
 }
 
-/// A line.
+/// A line: its format, and a version or what is said of one.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Line {
-    Version(Entry),
-    Yank(Yank),
+struct Line {
+    v: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<Entry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    yank: Option<Yank>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Written {
-    /// The line's format.
+/// The format of a line, whatever else it has.
+#[derive(Deserialize)]
+struct Format {
     v: u32,
-    #[serde(flatten)]
-    line: serde_json::Value,
 }
 
 /// What is wrong with an index.
@@ -140,25 +140,24 @@ impl Tapset {
         let mut tapset = Tapset::default();
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let wrong = |said: String| IndexError::Line { name: name.to_owned(), line: number + 1, said };
-            let written: Written = serde_json::from_slice(line).map_err(|error| wrong(error.to_string()))?;
-            if written.v != FORMAT {
+            let line: Line = match serde_json::from_slice(line) {
+                Ok(line) => line,
+                // What a later format has need not make sense to this one.
+                Err(_) if serde_json::from_slice(line).is_ok_and(|line: Format| line.v != FORMAT) => continue,
+                Err(error) => return Err(wrong(error.to_string())),
+            };
+            if line.v != FORMAT {
                 continue;
             }
-            match serde_json::from_value(written.line).map_err(|error| wrong(error.to_string()))? {
-                Line::Version(entry) if entry.name != name => {
-                    return Err(wrong(format!("it is of `{}`", entry.name)));
-                }
-                Line::Version(entry) => match tapset.entry(&entry.version) {
+            match (line.version, line.yank) {
+                (Some(entry), None) if entry.name != name => return Err(wrong(format!("it is of `{}`", entry.name))),
+                (Some(entry), None) => match tapset.entry(&entry.version) {
                     Some(_) => return Err(wrong(format!("{} is there already", entry.version))),
                     None => tapset.entries.push(entry),
                 },
-                Line::Yank(yank) => {
-                    if yank.yanked {
-                        tapset.yanks.insert(yank.version.clone(), yank);
-                    } else {
-                        tapset.yanks.remove(&yank.version);
-                    }
-                }
+                (None, Some(yank)) if yank.yanked => _ = tapset.yanks.insert(yank.version.clone(), yank),
+                (None, Some(yank)) => _ = tapset.yanks.remove(&yank.version),
+                (None, None) | (Some(_), Some(_)) => return Err(wrong("it is of no version, or of two".to_owned())),
             }
         }
         tapset.entries.sort_by(|one, other| other.version.cmp(&one.version));
@@ -180,21 +179,20 @@ impl Tapset {
 impl Entry {
     /// Its line in the index, with the end of line.
     pub fn line(&self) -> String {
-        written(&Line::Version(self.clone()))
+        written(&Line { v: FORMAT, version: Some(self.clone()), yank: None })
     }
 }
 
 impl Yank {
     /// Its line in the index, with the end of line.
     pub fn line(&self) -> String {
-        written(&Line::Yank(self.clone()))
+        written(&Line { v: FORMAT, version: None, yank: Some(self.clone()) })
     }
 }
 
 fn written(line: &Line) -> String {
-    // Maps of texts and numbers always have a form in JSON.
-    let value = serde_json::to_value(line).unwrap_or_default();
-    let mut text = serde_json::to_string(&Written { v: FORMAT, line: value }).unwrap_or_default();
+    // Texts, numbers and lists of them always have a form in JSON.
+    let mut text = serde_json::to_string(line).unwrap_or_default();
     text.push('\n');
     text
 }

@@ -10,7 +10,7 @@ mod names;
 pub(crate) mod tests_support;
 
 pub(crate) use bin::hex;
-pub use bin::{Bin, Pinned, bin_of};
+pub use bin::{Bin, BinError, Pinned, bin_of};
 pub use entry::{Entry, IndexError, KernelNeeds, Native, Tapset, Yank};
-pub(crate) use names::{all_bins, targets_of};
-pub use names::{Asked, Found, Named, NamesError, pack, search, unpack};
+pub(crate) use names::all_bins;
+pub use names::{Asked, Found, Named, NamesError, pack, search, targets_of, unpack};

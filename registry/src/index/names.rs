@@ -194,9 +194,9 @@ fn matches(pattern: &str, name: &str) -> bool {
     name.ends_with(last)
 }
 
-/// The names of TUF targets that have a bin: its index, and its names.
-pub(crate) fn targets_of(bin: &str) -> [String; 2] {
-    [format!("bin-{bin}.json"), format!("names-{bin}.zst")]
+/// The names of the targets that have a bin: its indexes, and its names.
+pub fn targets_of(bin: &str) -> [String; 2] {
+    [format!("bin-{bin}.txt"), format!("names-{bin}.zst")]
 }
 
 /// All bins, in order.

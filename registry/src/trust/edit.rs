@@ -26,7 +26,7 @@ use super::keys::Key;
 use super::said::{TrustError, sentence};
 use super::seen::{DESCRIPTION, Description, Registry, Settings, package_file};
 use crate::access::{Patience, Place};
-use crate::index::{Bin, Entry, Named, Pinned, Yank, bin_of, hex, pack, targets_of};
+use crate::index::{Bin, BinError, Entry, Named, Pinned, Yank, bin_of, hex, pack, targets_of};
 
 /// The version of TUF's specification that the metadata follows.
 const SPECIFICATION: &str = "1.0.0";
@@ -235,6 +235,15 @@ impl Editor {
         self.commit(&changes, keys, days)
     }
 
+    /// Replaces targets by their bytes: bins and names of tapsets whose indexes lie in the folder already, for tools that make a registry
+    /// of another one. What is not there to be read is found out by who reads it.
+    ///
+    /// # Errors
+    /// Where it cannot be written or signed.
+    pub fn replace(self, targets: &BTreeMap<String, Vec<u8>>, keys: &[Key], days: u64) -> Result<(), EditError> {
+        self.commit(targets, keys, days)
+    }
+
     /// Signs what is there anew, so that it stays good.
     ///
     /// # Errors
@@ -293,16 +302,18 @@ impl Editor {
         lines: &BTreeMap<&str, Vec<String>>,
         named: &BTreeMap<String, Named>,
     ) -> Result<Changes, EditError> {
-        let mut bins: BTreeMap<String, Bin> = BTreeMap::new();
+        let mut bins: BTreeMap<String, BTreeMap<String, Pinned>> = BTreeMap::new();
         for (name, lines) in lines {
             let bin = bin_of(name);
-            let entry = match bins.entry(bin.clone()) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(Bin::clone(&*self.registry.bin(&bin)?)),
-            };
+            if !bins.contains_key(&bin) {
+                let tapsets = self.registry.bin(&bin)?.tapsets();
+                let wrong = |error: BinError| EditError::Sign(error.to_string());
+                bins.insert(bin.clone(), tapsets.map_err(wrong)?);
+            }
+            let tapsets = bins.entry(bin).or_default();
             let path = self.folder.join(format!("index/{name}.json"));
             let failed = |source| EditError::File { path: path.clone(), source };
-            let mut bytes = match (entry.tapsets.get(*name), std::fs::read(&path)) {
+            let mut bytes = match (tapsets.get(*name), std::fs::read(&path)) {
                 (None, _) => vec![],
                 (Some(pinned), Ok(bytes)) => pinned.part(&bytes).map(<[u8]>::to_vec).ok_or_else(|| {
                     TrustError::NotSigned { registry: self.registry.name().to_owned(), file: format!("index/{name}.json") }
@@ -316,13 +327,12 @@ impl Editor {
             file.set_len(signed).map_err(failed)?;
             io::Seek::seek(&mut file, io::SeekFrom::Start(signed)).map_err(failed)?;
             file.write_all(&bytes[signed as usize..]).and_then(|()| file.sync_all()).map_err(failed)?;
-            entry.tapsets.insert((*name).to_owned(), Pinned::of(&bytes));
+            tapsets.insert((*name).to_owned(), Pinned::of(&bytes));
         }
         let mut changes = Changes::new();
-        for (bin, contents) in bins {
+        for (bin, tapsets) in bins {
             let [index, names] = targets_of(&bin);
-            let bytes = serde_json::to_vec(&contents).map_err(|error| EditError::Sign(error.to_string()))?;
-            changes.insert(index, bytes);
+            changes.insert(index, Bin::of(&tapsets).text().as_bytes().to_vec());
             let old = self.registry.names(&bin)?;
             let mut all: BTreeMap<String, String> = BTreeMap::new();
             for line in old.lines() {

@@ -233,7 +233,7 @@ impl Registry {
         }
         let [name, _] = targets_of(bin);
         let read: Bin = match self.target(&name)? {
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| self.wrong(format!("{name}: {error}")))?,
+            Some(bytes) => Bin::parse(bytes).map_err(|error| self.wrong(format!("{name}: {error}")))?,
             None => Bin::default(),
         };
         let read = Rc::new(read);
@@ -249,7 +249,7 @@ impl Registry {
         if !crate::is_name(name) {
             return Ok(None);
         }
-        if !self.bin(&bin_of(name))?.tapsets.contains_key(name) {
+        if self.bin(&bin_of(name))?.find(name).is_none() {
             return Ok(None);
         }
         let part = self.index(name)?;
@@ -264,7 +264,7 @@ impl Registry {
     pub fn index(&self, name: &str) -> Result<Vec<u8>, TrustError> {
         let file = format!("index/{name}.json");
         let bin = self.bin(&bin_of(name))?;
-        let Some(pinned) = bin.tapsets.get(name) else { return Err(self.not_signed(&file)) };
+        let Some(pinned) = bin.find(name) else { return Err(self.not_signed(&file)) };
         // The index only grows: one that was got before and begins with what is signed will do.
         if let Some(part) = self.fetch.kept(&file).as_deref().and_then(|bytes| pinned.part(bytes)) {
             return Ok(part.to_vec());
@@ -372,7 +372,8 @@ impl Registry {
     pub fn tapsets(&self) -> Result<Vec<String>, TrustError> {
         let mut names = vec![];
         for bin in self.bins() {
-            names.extend(self.bin(&bin)?.tapsets.keys().cloned());
+            let tapsets = self.bin(&bin)?.tapsets().map_err(|error| self.wrong(error.to_string()))?;
+            names.extend(tapsets.into_keys());
         }
         names.sort();
         Ok(names)
