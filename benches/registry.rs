@@ -46,7 +46,9 @@ fn name(number: usize) -> String {
 
 /// What a version needs: up to three tapsets that came before it, as they were or later.
 fn needs(number: usize, numbers: &mut Numbers) -> Vec<(String, String)> {
-    (0..numbers.below(4).min(number)).map(|_| (name(numbers.below(number)), format!("1.{}", numbers.below(VERSIONS)))).collect()
+    (0..numbers.below(4).min(number))
+        .map(|_| (name(numbers.below(number)), format!("1.{}", numbers.below(VERSIONS))))
+        .collect()
 }
 
 fn entry(number: usize, minor: usize, needs: &[(String, String)]) -> Result<Entry, Failure> {
@@ -55,7 +57,10 @@ fn entry(number: usize, minor: usize, needs: &[(String, String)]) -> Result<Entr
         version: semver::Version::new(1, minor as u64, 0),
         summary: format!("What the subsystem number {number} does, in a sentence"),
         license: "MIT OR Apache-2.0".to_owned(),
-        dependencies: needs.iter().map(|(on, versions)| Ok((on.clone(), versions.parse()?))).collect::<Result<_, Failure>>()?,
+        dependencies: needs
+            .iter()
+            .map(|(on, versions)| Ok((on.clone(), versions.parse()?)))
+            .collect::<Result<_, Failure>>()?,
         kernel: KernelNeeds { tested: Some(">=5.15, <7.0".to_owned()), ..KernelNeeds::default() },
         whens: vec!["tracepoint(\"sched:sched_switch\")".to_owned()],
         aliases: ["begin", "end", "wait", "done"].map(|what| (format!("{name}.{what}"), vec![0])).into(),
@@ -87,7 +92,14 @@ fn make(root: &Path) -> Result<(), Failure> {
     let registry = root.join("registry");
     Editor::init(
         &registry,
-        &Initial { name: "large".to_owned(), root: &keys, threshold: 1, publishing: &keys, owners: BTreeMap::new(), days: 3650 },
+        &Initial {
+            name: "large".to_owned(),
+            root: &keys,
+            threshold: 1,
+            publishing: &keys,
+            owners: BTreeMap::new(),
+            days: 3650,
+        },
     )?;
     let mut numbers = Numbers(42);
     let mut bins: BTreeMap<String, (BTreeMap<String, Pinned>, String)> = BTreeMap::new();
@@ -159,7 +171,11 @@ fn rounds(count: usize, mut one: impl FnMut() -> Result<f64, Failure>) -> Result
 fn opened(mut command: Command, below: &Path) -> Result<usize, Failure> {
     let trace = tempfile::NamedTempFile::new()?;
     let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-e", "trace=openat", "-o"]).arg(trace.path()).arg(command.get_program()).args(command.get_args());
+    traced
+        .args(["-f", "-qq", "-e", "trace=openat", "-o"])
+        .arg(trace.path())
+        .arg(command.get_program())
+        .args(command.get_args());
     traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command = traced;
     if !command.stdout(Stdio::null()).status()?.success() {
@@ -178,11 +194,16 @@ fn tapset(folder: &Path, name: &str, version: &str) -> Result<PathBuf, Failure> 
     let folder = folder.join(name);
     std::fs::create_dir_all(folder.join("scripts"))?;
     std::fs::create_dir_all(folder.join("tests"))?;
-    let manifest = format!("[tapset]\nname = \"{name}\"\nversion = \"{version}\"\nsummary = \"What {name} does\"\nlicense = \"MIT\"\nmanifest = 1\n");
+    let manifest = format!(
+        "[tapset]\nname = \"{name}\"\nversion = \"{version}\"\nsummary = \"What {name} does\"\nlicense = \"MIT\"\nmanifest = 1\n"
+    );
     std::fs::write(folder.join("tapset.toml"), manifest)?;
     std::fs::write(folder.join("README.md"), name)?;
     for file in 0..10 {
-        std::fs::write(folder.join(format!("scripts/{file}.stp")), format!("// It starts.\nprobe {name}.start{file} = begin {{ n = {file} }}\n"))?;
+        std::fs::write(
+            folder.join(format!("scripts/{file}.stp")),
+            format!("// It starts.\nprobe {name}.start{file} = begin {{ n = {file} }}\n"),
+        )?;
     }
     std::fs::write(folder.join("tests/0.stp"), format!("// alias: {name}.start0\nprobe {name}.start0 {{ exit() }}\n"))?;
     std::fs::write(folder.join("tests/0.out"), "")?;
@@ -210,9 +231,15 @@ fn measure(systap: &Path, root: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(project.path().join("src"))?;
     std::fs::write(project.path().join("src/lib.rs"), "")?;
     let dependencies: String = names.iter().map(|name| format!("{name} = \"*\"\n")).collect();
-    std::fs::write(project.path().join("Cargo.toml"), format!("[package]\nname = \"x\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[dependencies]\n{dependencies}"))?;
+    std::fs::write(
+        project.path().join("Cargo.toml"),
+        format!("[package]\nname = \"x\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[dependencies]\n{dependencies}"),
+    )?;
     std::fs::create_dir_all(project.path().join(".cargo"))?;
-    let source = format!("[source.crates-io]\nreplace-with = \"large\"\n[source.large]\nlocal-registry = \"{}\"\n", root.join("crates").display());
+    let source = format!(
+        "[source.crates-io]\nreplace-with = \"large\"\n[source.large]\nlocal-registry = \"{}\"\n",
+        root.join("crates").display()
+    );
     std::fs::write(project.path().join(".cargo/config.toml"), source)?;
     let cargo = rounds(11, || {
         _ = std::fs::remove_file(project.path().join("Cargo.lock"));
@@ -240,7 +267,23 @@ fn measure(systap: &Path, root: &Path) -> Result<(), Failure> {
     for patch in 0..5 {
         let folder = tapset(work.path(), "published", &format!("1.{begun}.{patch}"))?;
         let folder = folder.display().to_string();
-        let args = ["tapset", "publish", "--registry", &at, "--key", &key, "--days", "3650", "--allow", "tests", "--allow", "untested-alias", "--allow", "semver", &folder];
+        let args = [
+            "tapset",
+            "publish",
+            "--registry",
+            &at,
+            "--key",
+            &key,
+            "--days",
+            "3650",
+            "--allow",
+            "tests",
+            "--allow",
+            "untested-alias",
+            "--allow",
+            "semver",
+            &folder,
+        ];
         let before = std::time::SystemTime::now();
         times.push(time(command(systap, home, &args))?);
         changed = changed_since(&registry, before)?;
@@ -249,8 +292,25 @@ fn measure(systap: &Path, root: &Path) -> Result<(), Failure> {
     // Twenty, over loopback.
     let small = work.path().join("small");
     let small_at = small.display().to_string();
-    time(command(systap, home, &["registry", "init", &small_at, "--name", "small", "--root-key", &key, "--key", &key]))?;
-    let mut publish = vec!["tapset", "publish", "--registry", &small_at, "--key", &key, "--allow", "tests", "--allow", "untested-alias", "--allow", "similar-name"];
+    time(command(
+        systap,
+        home,
+        &["registry", "init", &small_at, "--name", "small", "--root-key", &key, "--key", &key],
+    ))?;
+    let mut publish = vec![
+        "tapset",
+        "publish",
+        "--registry",
+        &small_at,
+        "--key",
+        &key,
+        "--allow",
+        "tests",
+        "--allow",
+        "untested-alias",
+        "--allow",
+        "similar-name",
+    ];
     let twenty: Vec<String> = (0..20).map(|number| format!("name{number}")).collect();
     let folders: Vec<String> = twenty
         .iter()
@@ -316,7 +376,8 @@ fn main() -> ExitCode {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let systap = std::env::var_os("SYSTAP").map_or_else(|| root.join("target/release/systap"), PathBuf::from);
-    let done = make(&root.join("target/bench/registry")).and_then(|()| measure(&systap, &root.join("target/bench/registry")));
+    let done =
+        make(&root.join("target/bench/registry")).and_then(|()| measure(&systap, &root.join("target/bench/registry")));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,6 +20,7 @@ mod output_file;
 mod points;
 mod registries;
 mod registry;
+mod roff;
 mod run;
 mod script;
 mod sink;

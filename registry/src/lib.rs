@@ -32,7 +32,8 @@ mod when;
 
 pub use folder::{Folder, FolderError, Script};
 pub use manifest::{
-    AliasNote, Constant, Dependency, Deprecation, KernelNote, Manifest, ManifestError, Plugin, Stability, Tested, is_name,
+    AliasNote, Constant, Dependency, Deprecation, KernelNote, Manifest, ManifestError, Plugin, Stability, Tested,
+    is_name,
 };
 pub use search::find;
 pub use when::{Condition, ConditionError, Feature, KernelFacts};

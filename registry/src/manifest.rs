@@ -77,7 +77,8 @@ impl Tested {
             let (relation, release) = part.split_at(part.find(|c: char| c.is_ascii_digit())?);
             let relation = relation.trim();
             let is_release = release.split('.').all(|number| number.parse::<u32>().is_ok());
-            let condition = format!("kernel {} \"{release}\"", if matches!(relation, "" | "=") { "==" } else { relation });
+            let condition =
+                format!("kernel {} \"{release}\"", if matches!(relation, "" | "=") { "==" } else { relation });
             is_release.then_some(condition)
         };
         let parts: Option<Vec<String>> = text.split(',').map(part).collect();
@@ -102,7 +103,8 @@ impl Tested {
         const KEPT_LONG: [&str; 8] = ["4.19", "5.4", "5.10", "5.15", "6.1", "6.6", "6.12", "6.18"];
         let digits = |c: char| c.is_ascii_digit() || c == '.';
         let named = self.text.split(|c| !digits(c)).chain(other.text.split(|c| !digits(c))).chain(KEPT_LONG);
-        let releases = named.filter_map(|text| text.split('.').map(|number| number.parse().ok()).collect::<Option<Vec<u32>>>());
+        let releases =
+            named.filter_map(|text| text.split('.').map(|number| number.parse().ok()).collect::<Option<Vec<u32>>>());
         let with_next = releases.flat_map(|release| {
             let mut next = release.clone();
             if let Some(last) = next.last_mut() {
@@ -438,7 +440,8 @@ mod tests {
 
     #[test]
     fn releases_that_are_no_longer_tested() {
-        let missing = |one: &str, other: &str| Tested::parse(one).unwrap().first_missing_in(&Tested::parse(other).unwrap());
+        let missing =
+            |one: &str, other: &str| Tested::parse(one).unwrap().first_missing_in(&Tested::parse(other).unwrap());
         assert_eq!(missing(">=5.15, <7.0", ">=5.15, <7.1"), None);
         assert_eq!(missing(">=5.15, <7.0", ">=6.1, <7.1").as_deref(), Some("5.15"));
         assert_eq!(missing(">=5.15, <7.0", ">=5.15, <6.12").as_deref(), Some("6.12"));

@@ -1,5 +1,7 @@
 //! What a reader believes of a registry, and what it does not: every way of the specification to deceive one, played on real files.
 
+#![expect(clippy::unwrap_used, reason = "a test whose registry cannot be made has failed")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,10 +21,8 @@ const DAYS: u64 = 30;
 
 impl Made {
     fn new() -> Made {
-        let made = Made {
-            root: tempfile::tempdir().unwrap(),
-            keys: (0..3).map(|_| Key::generate().unwrap()).collect(),
-        };
+        let made =
+            Made { root: tempfile::tempdir().unwrap(), keys: (0..3).map(|_| Key::generate().unwrap()).collect() };
         let owners = BTreeMap::from([(made.keys[2].id(), "Ada".to_owned())]);
         let initial = Initial {
             name: "test".to_owned(),
@@ -173,7 +173,8 @@ fn what_is_published_is_read() {
     let stranger = [Key::generate().unwrap()];
     let said = made.editor().publish(&[publication("vm", "2.0.0")], &stranger, DAYS).unwrap_err().to_string();
     assert_eq!(said, "it cannot be signed: none of the keys that are given is one of this registry's");
-    let root_only = made.editor().publish(&[publication("vm", "2.0.0")], &made.keys[..2], DAYS).unwrap_err().to_string();
+    let root_only =
+        made.editor().publish(&[publication("vm", "2.0.0")], &made.keys[..2], DAYS).unwrap_err().to_string();
     assert!(root_only.contains("may sign the targets"), "{root_only}");
     assert_eq!(made.read_all(&made.folder()).unwrap(), 3);
 }
@@ -238,7 +239,10 @@ fn an_old_state_is_told() {
     let mixed = made.copy("swapped");
     std::fs::copy(mixed.join("packages/net/net-1.1.0.tapset"), mixed.join("packages/vm/vm-1.1.0.tapset")).unwrap();
     let said = made.read_all(&mixed).unwrap_err().to_string();
-    assert!(said.contains("packages/vm/vm-1.1.0.tapset is not what was signed") || said.contains("longer than"), "{said}");
+    assert!(
+        said.contains("packages/vm/vm-1.1.0.tapset is not what was signed") || said.contains("longer than"),
+        "{said}"
+    );
     let short = made.copy("short");
     std::fs::copy(old.join("index/vm.json"), short.join("index/vm.json")).unwrap();
     assert!(made.read_all(&short).unwrap_err().to_string().contains("index/vm.json is not what was signed"));
@@ -342,8 +346,18 @@ fn what_is_no_registry_is_told() {
     assert!(matches!(Editor::open(&nowhere, "x"), Err(EditError::File { .. })));
     let bad = Settings { root: b"{}".to_vec(), ..made.settings(&made.folder()) };
     assert!(Registry::open(bad).unwrap_err().to_string().contains("the root that was given for it is none"));
-    let initial =
-        Initial { name: "x".to_owned(), root: &made.keys, threshold: 4, publishing: &made.keys, owners: BTreeMap::new(), days: 1 };
-    assert!(Editor::init(&made.root.path().join("new"), &initial).unwrap_err().to_string().starts_with("4 keys must sign"));
-    assert!(Editor::init(&made.folder(), &initial).unwrap_err().to_string().ends_with("is there already, and is not empty"));
+    let initial = Initial {
+        name: "x".to_owned(),
+        root: &made.keys,
+        threshold: 4,
+        publishing: &made.keys,
+        owners: BTreeMap::new(),
+        days: 1,
+    };
+    assert!(
+        Editor::init(&made.root.path().join("new"), &initial).unwrap_err().to_string().starts_with("4 keys must sign")
+    );
+    assert!(
+        Editor::init(&made.folder(), &initial).unwrap_err().to_string().ends_with("is there already, and is not empty")
+    );
 }

@@ -50,6 +50,8 @@ pub(crate) enum TapsetVerb {
     Matrix(TapsetKernels),
     /// Run a tapset's tests on this kernel
     Test(TapsetTests),
+    /// What a tapset's aliases and functions are, for people: as text, or as a man page
+    Doc(TapsetDoc),
     /// Begin a tapset: a folder that passes check, test and package as it is
     New(NewOptions),
     /// Whether a tapset's next version is a major, a minor or a patch release, and why
@@ -84,6 +86,9 @@ pub(crate) struct TapsetKernels {
 /// `systap tapset test`
 #[derive(Args, Debug)]
 pub(crate) struct TapsetTests {
+    /// On the kernels of the lab too, under QEMU; in a checkout of systap's sources
+    #[arg(long)]
+    pub(crate) lab: bool,
     /// A name, or a tapset's folder
     #[arg(value_name = "TAPSET")]
     pub(crate) tapset: String,
@@ -202,6 +207,18 @@ pub(crate) struct VendorOptions {
     /// The folder to make; `-I DIR` then finds the tapsets
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
+}
+
+/// `systap tapset doc`
+#[derive(Args, Debug)]
+pub(crate) struct TapsetDoc {
+    /// As a man page: `systap tapset doc --man vm | man -l -`
+    #[arg(long)]
+    pub(crate) man: bool,
+    /// As a page for a browser, with its style, in this folder
+    /// A name, or a tapset's folder
+    #[arg(value_name = "TAPSET")]
+    pub(crate) tapset: String,
 }
 
 /// `systap tapset new`

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use systap_elaborate::documentation::{Entry, Kind};
 
 use super::placing::{Cost, Known, Side};
+use crate::roff::{escaped, line};
 
 /// A family has more points than anybody reads: that many are shown.
 const MOST_FORMS: usize = 12;
@@ -118,25 +119,4 @@ pub(super) fn man(found: &[Known<'_>]) -> String {
         }
     }
     page
-}
-
-/// A line of text that roff takes for nothing else.
-fn line(text: &str) -> String {
-    let text = escaped(text);
-    let guard = if text.starts_with(['.', '\'']) { "\\&" } else { "" };
-    format!("{guard}{text}\n")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\e").replace('-', "\\-").replace('"', "\\(dq")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roff_takes_no_text_for_a_request() {
-        assert_eq!(line(".so \"a\\n\" - b"), "\\&.so \\(dqa\\en\\(dq \\- b\n");
-    }
 }

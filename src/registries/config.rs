@@ -77,7 +77,8 @@ fn parse(path: &Path) -> Result<Option<Config>, ConfigError> {
 
 /// Adds a registry to the user's file.
 pub(crate) fn add(name: &str, place: &str, root: &str) -> Result<PathBuf, ConfigError> {
-    let path = file().ok_or_else(|| ConfigError("neither HOME nor XDG_CONFIG_HOME says where settings are".to_owned()))?;
+    let path =
+        file().ok_or_else(|| ConfigError("neither HOME nor XDG_CONFIG_HOME says where settings are".to_owned()))?;
     if parse(&path)?.is_some_and(|config| config.registries.contains_key(name)) {
         return Err(ConfigError(format!("{} has a registry `{name}` already", path.display())));
     }

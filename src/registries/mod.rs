@@ -46,7 +46,7 @@ pub(crate) struct Registries {
 #[derive(Debug)]
 pub(crate) enum RegistriesError {
     Config(ConfigError),
-    Trust(TrustError),
+    Trust(Box<TrustError>),
     /// No registry is known.
     None,
     /// There is none of that name.
@@ -57,7 +57,7 @@ pub(crate) enum RegistriesError {
     /// No root is known for it.
     NoRoot {
         name: String,
-        place: Place,
+        place: Box<Place>,
         sha256: Option<String>,
     },
     /// The root is not there, or not the one that was named.
@@ -115,7 +115,7 @@ impl From<ConfigError> for RegistriesError {
 
 impl From<TrustError> for RegistriesError {
     fn from(error: TrustError) -> Self {
-        RegistriesError::Trust(error)
+        RegistriesError::Trust(Box::new(error))
     }
 }
 
@@ -218,7 +218,10 @@ impl Registries {
         if let Some((why, since)) = registry.offline().filter(|_| !self.offline) {
             let age = since.and_then(|since| since.elapsed().ok()).map(|age| ago(age.as_secs()));
             let age = age.map(|age| format!(", from {age} ago")).unwrap_or_default();
-            terminal::warn(&format!("the registry `{}` does not answer ({why}): what is known of it{age} is used", known.name));
+            terminal::warn(&format!(
+                "the registry `{}` does not answer ({why}): what is known of it{age} is used",
+                known.name
+            ));
         }
         Ok(known.opened.get_or_init(|| Rc::new(registry)).clone())
     }
@@ -228,7 +231,11 @@ impl Registries {
         let Some(root) = &known.root else {
             let found = Registry::first_root(&known.place, patience()).ok();
             let sha256 = found.map(|bytes| systap_registry::index::Pinned::of(&bytes).sha256);
-            return Err(RegistriesError::NoRoot { name: known.name.clone(), place: known.place.clone(), sha256 });
+            return Err(RegistriesError::NoRoot {
+                name: known.name.clone(),
+                place: Box::new(known.place.clone()),
+                sha256,
+            });
         };
         let Some(wanted) = root.strip_prefix("sha256:") else {
             return std::fs::read(root).map_err(|error| failed(format!("{root}: {error}")));
@@ -238,7 +245,8 @@ impl Registries {
         if let Some(bytes) = kept.as_ref().and_then(|path| std::fs::read(path).ok()).filter(|bytes| is_it(bytes)) {
             return Ok(bytes);
         }
-        let bytes = Registry::first_root(&known.place, patience()).map_err(|error: FetchError| failed(error.to_string()))?;
+        let bytes =
+            Registry::first_root(&known.place, patience()).map_err(|error: FetchError| failed(error.to_string()))?;
         if !is_it(&bytes) {
             let found = systap_registry::index::Pinned::of(&bytes).sha256;
             return Err(failed(format!("it is sha256:{found}, and sha256:{wanted} is believed")));

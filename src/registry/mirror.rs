@@ -42,7 +42,8 @@ fn tapset(registry: &Registry, name: &str, folder: &Path) -> Result<usize, Failu
     for entry in registry.tapset(name)?.unwrap_or_default().entries {
         let file = format!("packages/{name}/{name}-{}.tapset", entry.version);
         let path = folder.join(file);
-        let there = std::fs::read(&path).is_ok_and(|bytes| systap_registry::index::Pinned::of(&bytes).sha256 == entry.sha256);
+        let there =
+            std::fs::read(&path).is_ok_and(|bytes| systap_registry::index::Pinned::of(&bytes).sha256 == entry.sha256);
         if !there {
             fetched += put(&path, &registry.packed(&entry)?)?;
         }

@@ -12,7 +12,9 @@ use systap_registry::access::{Patience, Place};
 use systap_registry::index::Pinned;
 use systap_registry::trust::{Editor, Initial, Key, Registry};
 
-use crate::cli::{AddOptions, InitOptions, KeyVerb, RegistryChoice, RegistryOptions, RegistryVerb, RotateOptions, VerifyOptions};
+use crate::cli::{
+    AddOptions, InitOptions, KeyVerb, RegistryChoice, RegistryOptions, RegistryVerb, RotateOptions, VerifyOptions,
+};
 use crate::outcome::Status;
 use crate::registries::{self, Registries};
 use crate::tapset::failure::Failure;
@@ -28,7 +30,8 @@ pub(crate) fn registry(options: &RegistryOptions) -> Status {
         RegistryVerb::Refresh(options) => {
             let signing = &options.signing;
             keys(&signing.keys).and_then(|keys| {
-                Editor::open(&signing.registry, &signing.registry.display().to_string())?.refresh(&keys, signing.days)?;
+                Editor::open(&signing.registry, &signing.registry.display().to_string())?
+                    .refresh(&keys, signing.days)?;
                 Ok(Status::Done)
             })
         }
@@ -51,7 +54,10 @@ fn list() -> Result<Status, Failure> {
 /// `systap registry add`
 fn add(options: &AddOptions) -> Result<Status, Failure> {
     if !systap_registry::is_name(&options.name) {
-        return Err(Failure::usage(format!("`{}` cannot be the name of a registry: small letters, digits and `-` can", options.name)));
+        return Err(Failure::usage(format!(
+            "`{}` cannot be the name of a registry: small letters, digits and `-` can",
+            options.name
+        )));
     }
     let place: Place = options.place.parse().map_err(|error| Failure::usage(format!("{error}")))?;
     // A folder is meant from here, and is to be found from everywhere.
@@ -61,7 +67,8 @@ fn add(options: &AddOptions) -> Result<Status, Failure> {
         ),
         web => web,
     };
-    let first = Registry::first_root(&place, Patience::default()).map_err(|error| Failure::registry(error.to_string()))?;
+    let first =
+        Registry::first_root(&place, Patience::default()).map_err(|error| Failure::registry(error.to_string()))?;
     let found = format!("sha256:{}", Pinned::of(&first).sha256);
     let Some(root) = &options.root else {
         return Err(Failure::registry(format!(
@@ -95,9 +102,8 @@ fn keys(paths: &[PathBuf]) -> Result<Vec<Key>, Failure> {
 /// Takes `KEYFILE=NAME` apart; gives names by the ids of keys.
 fn owners(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     let one = |text: &String| {
-        let (file, name) = text
-            .split_once('=')
-            .ok_or_else(|| Failure::usage(format!("--owner {text}: expected KEYFILE=NAME")))?;
+        let (file, name) =
+            text.split_once('=').ok_or_else(|| Failure::usage(format!("--owner {text}: expected KEYFILE=NAME")))?;
         Ok((Key::read(Path::new(file))?.id(), name.to_owned()))
     };
     texts.iter().map(one).collect()
@@ -180,7 +186,8 @@ fn verify(options: &VerifyOptions) -> Result<Status, Failure> {
             Ok(left) => format!("  good for {}\n", registries::ago(left)),
             Err(_) => "  expired\n".to_owned(),
         };
-        let versions: Vec<String> = registry.versions().iter().map(|(role, version)| format!("{role} {version}")).collect();
+        let versions: Vec<String> =
+            registry.versions().iter().map(|(role, version)| format!("{role} {version}")).collect();
         text += &format!("  {}\n", versions.join(", "));
     }
     Ok(terminal::write_to_stdout(&text))

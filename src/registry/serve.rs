@@ -12,7 +12,8 @@ use crate::terminal;
 /// Serves until it is ended; each answer is a line on standard error.
 pub(super) fn serve(options: &ServeOptions) -> Result<Status, Failure> {
     let folder: &Path = &options.folder;
-    let failed = |error: std::io::Error| Failure::registry(format!("{} at {}: {error}", folder.display(), options.listen));
+    let failed =
+        |error: std::io::Error| Failure::registry(format!("{} at {}: {error}", folder.display(), options.listen));
     if !folder.join("metadata").is_dir() {
         return Err(Failure::registry(format!("{} is no registry: it has no metadata/", folder.display())));
     }

@@ -92,7 +92,8 @@ pub(super) fn why(options: &WhyOptions) -> Result<Status, Failure> {
             }
             Format::Text => {
                 let mark = if is_here { "*" } else { " " };
-                let line = format!("{mark} {:width$}  {:12}  {reason}", entry.version.to_string(), judged.verdict.to_string());
+                let line =
+                    format!("{mark} {:width$}  {:12}  {reason}", entry.version.to_string(), judged.verdict.to_string());
                 format!("{}\n", line.trim_end())
             }
         };

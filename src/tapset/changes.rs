@@ -192,7 +192,9 @@ pub(super) fn compare(old: &Folder, new: &Folder, kernels: &[PathBuf]) -> Result
         found("tested-less", release);
     }
     match (&before.plugin, &now.plugin) {
-        (Some(before), Some(now)) if before.abi != now.abi => found("plugin-abi", format!("{} was {}", now.abi, before.abi)),
+        (Some(before), Some(now)) if before.abi != now.abi => {
+            found("plugin-abi", format!("{} was {}", now.abi, before.abi))
+        }
         (None, Some(now)) => found("plugin-abi", format!("{}, and there was none", now.abi)),
         _ => {}
     }
@@ -211,7 +213,9 @@ pub(super) fn compare(old: &Folder, new: &Folder, kernels: &[PathBuf]) -> Result
     let held_new = check::on_kernels(new, &all_new, kernels, &[])?;
     for (before, now) in held_old.iter().zip(&held_new) {
         for (one, held) in all_old.iter().zip(&before.held) {
-            let Some(nth) = all_new.iter().position(|other| other.name == one.name && other.kind == one.kind) else { continue };
+            let Some(nth) = all_new.iter().position(|other| other.name == one.name && other.kind == one.kind) else {
+                continue;
+            };
             match (held, &now.held[nth]) {
                 (Ok(_), Err(_)) => found("kernel-lost", format!("{} on {}", one.name, now.kernel)),
                 (Err(_), Ok(_)) => found("kernel-gained", format!("{} on {}", one.name, now.kernel)),
@@ -219,7 +223,7 @@ pub(super) fn compare(old: &Folder, new: &Folder, kernels: &[PathBuf]) -> Result
             }
         }
     }
-    changes.sort_by(|one, other| other.level.cmp(&one.level));
+    changes.sort_by_key(|change| std::cmp::Reverse(change.level));
     Ok(changes)
 }
 
@@ -269,8 +273,12 @@ pub(super) fn semver_check(options: &SemverOptions) -> Result<Status, Failure> {
     let (was, is) = (&old.manifest.version, &new.manifest.version);
     let level = asked(&changes);
     text += &match options.format {
-        Format::Json => format!("{}\n", serde_json::json!({ "old": was, "new": is, "asks": level, "is": step(was, is) })),
-        Format::Text => format!("what has changed asks for a {level} release; {was} to {is} is a {} one\n", step(was, is)),
+        Format::Json => {
+            format!("{}\n", serde_json::json!({ "old": was, "new": is, "asks": level, "is": step(was, is) }))
+        }
+        Format::Text => {
+            format!("what has changed asks for a {level} release; {was} to {is} is a {} one\n", step(was, is))
+        }
     };
     terminal::write_to_stdout(&text);
     if is <= was {

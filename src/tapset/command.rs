@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use systap_elaborate::{Declares, declarations};
 use systap_registry::{Folder, Stability};
 
-use super::packages::Packages;
 use super::failure::Failure;
-use super::{ask, changes, check, install, publish, scaffold, testing};
+use super::packages::Packages;
+use super::{ask, changes, check, install, manual, publish, scaffold, testing};
 use crate::cli::{TapsetOptions, TapsetVerb};
 use crate::outcome::Status;
 use crate::terminal;
@@ -34,7 +34,11 @@ pub(crate) fn tapset(options: &TapsetOptions) -> Status {
         TapsetVerb::Info(named) => of(&named.tapset).and_then(|folder| Ok(info(&folder)?)),
         TapsetVerb::Check(on) => of(&on.tapset).and_then(|folder| Ok(check::check(&folder, &on.kernels, more)?)),
         TapsetVerb::Matrix(on) => of(&on.tapset).and_then(|folder| Ok(check::matrix(&folder, &on.kernels, more)?)),
+        TapsetVerb::Test(on) if on.lab => {
+            of(&on.tapset).and_then(|folder| Ok(testing::on_other_kernels(&folder, &on.words)?))
+        }
         TapsetVerb::Test(on) => of(&on.tapset).and_then(|folder| Ok(testing::test(&folder, &on.words, more)?)),
+        TapsetVerb::Doc(options) => of(&options.tapset).and_then(|folder| manual::doc(&folder, options)),
         TapsetVerb::New(options) => scaffold::new(options),
         TapsetVerb::SemverCheck(options) => changes::semver_check(options),
         TapsetVerb::Package(options) => publish::package(&packages, options),

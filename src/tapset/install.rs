@@ -76,7 +76,8 @@ fn install_locked(store: &Store, path: &Path, options: &InstallOptions) -> Resul
         let gone = || Failure::registry(format!("the registry `{}` does not have {title}", registry.name()));
         let entry = tapset.entry(&locked.version).ok_or_else(gone)?;
         if entry.sha256 != locked.sha256 {
-            let said = format!("{title} of the registry `{}` is another than {} names", registry.name(), path.display());
+            let said =
+                format!("{title} of the registry `{}` is another than {} names", registry.name(), path.display());
             return Err(Failure::registry(said));
         }
         if let Some(yank) = tapset.yanks.get(&locked.version) {
@@ -112,7 +113,8 @@ pub(super) fn update(options: &UpdateOptions) -> Result<Status, Failure> {
         return Err(Failure::registry(format!("`{other}` is not installed")));
     }
     let changing = if options.dry_run { None } else { Some(change(&store)?) };
-    let plan = Plan::make(&store, &[], &options.resolving, &|name| names.is_empty() || names.iter().any(|one| one == name))?;
+    let plan =
+        Plan::make(&store, &[], &options.resolving, &|name| names.is_empty() || names.iter().any(|one| one == name))?;
     let format = options.resolving.format;
     if plan.is_empty() {
         return Ok(told(format, "there is nothing newer for this kernel"));
@@ -179,7 +181,9 @@ pub(super) fn outdated(options: &OutdatedOptions) -> Result<Status, Failure> {
     let mut text = String::new();
     for chosen in &plan.chosen {
         let entry = &chosen.entry;
-        let Some(receipt) = installed.get(&entry.name).filter(|receipt| receipt.version != entry.version) else { continue };
+        let Some(receipt) = installed.get(&entry.name).filter(|receipt| receipt.version != entry.version) else {
+            continue;
+        };
         text += &match options.resolving.format {
             Format::Text => format!("{} {} -> {}\n", entry.name, receipt.version, entry.version),
             Format::Json => format!(

@@ -13,6 +13,7 @@ pub(crate) mod failure;
 mod index;
 mod install;
 pub(crate) mod locked;
+mod manual;
 pub(crate) mod missing;
 mod packages;
 mod plan;

@@ -95,12 +95,8 @@ impl Plan {
             .filter(|(name, _)| !fresh(name))
             .map(|(name, receipt)| (name.clone(), receipt.version.clone()))
             .collect();
-        let rules = Rules {
-            abi: systap_plugin_host::ABI,
-            strict: resolving.strict,
-            preferred,
-            longest: LONGEST_CHOICE,
-        };
+        let rules =
+            Rules { abi: systap_plugin_host::ABI, strict: resolving.strict, preferred, longest: LONGEST_CHOICE };
         let kernel = kernel::named(resolving.kernel.as_deref()).map_err(|error| Failure::refused(error.to_string()))?;
         let chosen = resolve(&requests, &registries, &Asked(&kernel), &rules);
         kernel.keep();
@@ -114,9 +110,9 @@ impl Plan {
 
     /// Whether a version is in use as it is chosen.
     fn is_there(&self, entry: &Entry) -> bool {
-        self.before.get(&entry.name).is_some_and(|receipt| {
-            receipt.version == entry.version && receipt.sha256 == entry.sha256
-        })
+        self.before
+            .get(&entry.name)
+            .is_some_and(|receipt| receipt.version == entry.version && receipt.sha256 == entry.sha256)
     }
 
     /// Whether nothing changes.

@@ -81,11 +81,8 @@ fn keys(paths: &[PathBuf]) -> Result<Vec<Key>, Failure> {
 /// `systap tapset publish`
 pub(super) fn publish(packages: &Packages, options: &PublishOptions, more: &[PathBuf]) -> Result<Status, Failure> {
     let keys = keys(&options.signing.keys)?;
-    let candidates: Vec<Candidate> = options
-        .tapsets
-        .iter()
-        .map(|named| Candidate::of(find(packages, named)?))
-        .collect::<Result<_, Failure>>()?;
+    let candidates: Vec<Candidate> =
+        options.tapsets.iter().map(|named| Candidate::of(find(packages, named)?)).collect::<Result<_, Failure>>()?;
     let editor = Editor::open(&options.signing.registry, &options.signing.registry.display().to_string())?;
     // Those that are published together see each other.
     let mut roots = more.to_vec();
@@ -163,12 +160,13 @@ fn against_it(
     }
     found.extend(nowhere.into_iter().map(|said| (Some(Allowance::Nowhere), said)));
     for on in &manifest.dependencies {
-        let beside = roots.iter().filter_map(|root| Folder::open(root).ok()).any(|folder| {
-            folder.manifest.name == on.name && on.versions.matches(&folder.manifest.version)
-        });
-        let published = registry.tapset(&on.name)?.is_some_and(|tapset| {
-            tapset.entries.iter().any(|entry| on.versions.matches(&entry.version))
-        });
+        let beside = roots
+            .iter()
+            .filter_map(|root| Folder::open(root).ok())
+            .any(|folder| folder.manifest.name == on.name && on.versions.matches(&folder.manifest.version));
+        let published = registry
+            .tapset(&on.name)?
+            .is_some_and(|tapset| tapset.entries.iter().any(|entry| on.versions.matches(&entry.version)));
         if !beside && !published {
             found.push((None, format!("it needs `{}` {}, which is not in the registry", on.name, on.versions)));
         }
@@ -213,7 +211,10 @@ fn against_it(
     }
     let (failed, skipped) = testing::count(&candidate.folder, roots)?;
     if failed > 0 {
-        found.push((Some(Allowance::Tests), format!("{failed} of its tests fail here (`systap tapset test` shows them)")));
+        found.push((
+            Some(Allowance::Tests),
+            format!("{failed} of its tests fail here (`systap tapset test` shows them)"),
+        ));
     }
     if skipped > 0 {
         let said = format!("{skipped} of its tests cannot run here (`systap tapset test` says why)");
@@ -292,9 +293,13 @@ mod tests {
     #[test]
     fn names_that_are_taken_for_others() {
         let names: Vec<String> = ["block-io", "sched", "network", "vm"].map(str::to_owned).to_vec();
-        for (name, like) in
-            [("blockio", "block-io"), ("shced", "sched"), ("netwrok", "network"), ("schedd", "sched"), ("networ", "network")]
-        {
+        for (name, like) in [
+            ("blockio", "block-io"),
+            ("shced", "sched"),
+            ("netwrok", "network"),
+            ("schedd", "sched"),
+            ("networ", "network"),
+        ] {
             assert_eq!(similar(name, &names).map(String::as_str), Some(like), "{name}");
         }
         for name in ["sched", "vn", "net", "blocks", "schema"] {

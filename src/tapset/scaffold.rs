@@ -29,7 +29,10 @@ pub(super) fn new(options: &NewOptions) -> Result<Status, Failure> {
         std::fs::write(&path, contents).map_err(failed)?;
         text += &format!("{}\n", path.display());
     }
-    text += &format!("next: systap tapset check {0}; systap tapset test {0}; systap tapset package {0}\n", folder.display());
+    text += &format!(
+        "next: systap tapset check {0}; systap tapset test {0}; systap tapset package {0}\n",
+        folder.display()
+    );
     if options.plugin {
         text += &format!("      (cd {} && cargo build --release) builds the plugin into its place\n", folder.display());
     }

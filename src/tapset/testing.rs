@@ -16,6 +16,9 @@ use super::facts::Asked;
 use crate::outcome::Status;
 use crate::{kernel, terminal};
 
+/// The series of kernels that the lab has.
+const LAB: [&str; 2] = ["6.1", "6.12"];
+
 /// How long a test may take, in seconds.
 const LONGEST: u32 = 20;
 
@@ -96,6 +99,32 @@ pub(super) fn test(folder: &Folder, words: &[String], more: &[PathBuf]) -> Resul
     let line = format!("{passed} passed, {failed} failed, {skipped} skipped; {covered} of {total} aliases seen\n");
     terminal::write_to_stdout(&line);
     Ok(if failed > 0 { Status::ScriptError } else { Status::Done })
+}
+
+/// Runs the tests on this kernel and on those of the lab, by the chore that boots them.
+pub(super) fn on_other_kernels(folder: &Folder, words: &[String]) -> Result<Status, String> {
+    let here = test(folder, words, &[])?;
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let checkout = program.ancestors().find(|path| path.join("xtask/src/lab").is_dir());
+    let checkout =
+        checkout.ok_or("--lab boots other kernels by `cargo xtask lab`, which is in a checkout of systap's sources")?;
+    let path = folder.path.canonicalize().map_err(|error| format!("{}: {error}", folder.path.display()))?;
+    let mut worst = here;
+    for series in LAB {
+        terminal::write_to_stdout(&format!("{series}:\n"));
+        let mut command = Command::new("cargo");
+        command
+            .current_dir(checkout)
+            .args(["xtask", "lab", series, "--"])
+            .arg(&program)
+            .args(["tapset", "test"])
+            .arg(&path);
+        let status = command.args(words).status().map_err(|error| format!("cargo cannot be started: {error}"))?;
+        if !status.success() {
+            worst = Status::ScriptError;
+        }
+    }
+    Ok(worst)
 }
 
 /// Runs all tests in silence; gives how many failed and how many could not run.

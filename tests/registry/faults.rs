@@ -21,7 +21,16 @@ fn a_server_that_fails_leaves_the_old_state() {
     user.done("tapset install disk");
     operator.publishes("disk", "1.1.0", "");
     for of in ["packages/", "index/", "timestamp.json", "snapshot.json", "targets.json", "bin-"] {
-        for fault in [Fault::Cut, Fault::Endless, Fault::Drip, Fault::Broken, Fault::Circle, Fault::Silent, Fault::Other, Fault::Unchanged] {
+        for fault in [
+            Fault::Cut,
+            Fault::Endless,
+            Fault::Drip,
+            Fault::Broken,
+            Fault::Circle,
+            Fault::Silent,
+            Fault::Other,
+            Fault::Unchanged,
+        ] {
             server.set(Some((of, fault)));
             // Nothing is kept that could stand in for what cannot be got.
             _ = std::fs::remove_dir_all(user.path("cache"));
@@ -106,7 +115,10 @@ fn little_is_asked_of_a_server() {
     assert!(first.len() <= 9, "{first:?}");
     user.done("tapset install disk@=1.0.0");
     let second = std::mem::take(&mut *server.asked.lock().expect("no thread panics"));
-    assert!(second.iter().all(|name| name.starts_with("metadata/")), "what never changes is not asked for again: {second:?}");
+    assert!(
+        second.iter().all(|name| name.starts_with("metadata/")),
+        "what never changes is not asked for again: {second:?}"
+    );
 }
 
 #[test]
@@ -125,9 +137,11 @@ fn names_keep_to_their_registry() {
     let text = std::fs::read_to_string(&config).expect("it was written");
     let again = Machine::new();
     std::fs::create_dir_all(again.path("config/systap")).expect("a folder can be made");
-    std::fs::write(again.path("config/systap/systap.toml"), format!("{text}\n[tapsets]\ndisk = \"evil\"\n")).expect("it can be written");
+    std::fs::write(again.path("config/systap/systap.toml"), format!("{text}\n[tapsets]\ndisk = \"evil\"\n"))
+        .expect("it can be written");
     assert!(again.done("tapset install disk").starts_with("+ disk 9.0.0\n"));
-    std::fs::write(again.path("config/systap/systap.toml"), "[registries.x]\nplaec = \"y\"\n").expect("it can be written");
+    std::fs::write(again.path("config/systap/systap.toml"), "[registries.x]\nplaec = \"y\"\n")
+        .expect("it can be written");
     let wrong = again.refused("tapset search");
     assert!(wrong.contains("systap.toml") && wrong.contains("plaec"), "{wrong}");
 }
@@ -144,6 +158,8 @@ fn a_registry_without_a_root_is_not_believed() {
     let stranger = published();
     let said = user.refused(&format!("tapset install disk --registry {reg} {}", stranger.root()));
     assert!(said.contains("is not believed"), "{said}");
-    assert!(user.refused(&format!("tapset search --registry {}/nowhere {}", reg, operator.root())).contains("is not there"));
+    assert!(
+        user.refused(&format!("tapset search --registry {}/nowhere {}", reg, operator.root())).contains("is not there")
+    );
     assert_eq!(user.systap("tapset search --registry nowhere").status.code(), Some(2));
 }

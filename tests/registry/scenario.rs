@@ -34,9 +34,12 @@ fn users_live_with(operator: &Machine, place: &str) {
 
     // On each kernel its own version.
     let Some(new) = user.kernel("6.18.5-1-amd64") else { return };
-    for (release, version) in
-        [("5.15.0-51-generic", "1.0.0"), ("6.1.0-25-amd64", "1.1.0"), ("6.8.0-41-generic", "1.1.0"), ("6.12.9+deb13-amd64", "2.0.0")]
-    {
+    for (release, version) in [
+        ("5.15.0-51-generic", "1.0.0"),
+        ("6.1.0-25-amd64", "1.1.0"),
+        ("6.8.0-41-generic", "1.1.0"),
+        ("6.12.9+deb13-amd64", "2.0.0"),
+    ] {
         let kernel = user.kernel(release).expect("one could be made");
         let plan = user.done(&format!("tapset install --dry-run --kernel {} disk", kernel.display()));
         assert!(plan.starts_with(&format!("+ disk {version}\n")), "{release}: {plan}");
@@ -55,7 +58,10 @@ fn users_live_with(operator: &Machine, place: &str) {
     // Together with what it needs, which then decides the version.
     let on = format!("--kernel {}", new.display());
     let plan = user.done(&format!("tapset install {on} cache"));
-    assert!(plan.contains("+ cache 0.3.0") && plan.contains("+ disk 1.1.0") && plan.contains("signed by Ada (key "), "{plan}");
+    assert!(
+        plan.contains("+ cache 0.3.0") && plan.contains("+ disk 1.1.0") && plan.contains("signed by Ada (key "),
+        "{plan}"
+    );
     assert_eq!(user.done("tapset tree"), "cache 0.3.0\n  disk 1.1.0\n");
     let both = user.refused(&format!("tapset install {on} disk@2"));
     assert!(both.contains("`cache` 0.3.0 needs `disk` ^1") && both.contains("you ask for `disk` ^2"), "{both}");
@@ -77,7 +83,10 @@ fn users_live_with(operator: &Machine, place: &str) {
     again.write("systap.lock", &std::fs::read_to_string(user.path("work/systap.lock")).expect("it was written"));
     let locked = again.systap("tapset install --locked .");
     assert!(locked.complaints().contains("WARNING: `disk` 1.1.0 was yanked: counts-twice"), "{}", locked.all());
-    assert_eq!(again.done("tapset tree"), "cache 0.3.0\ndisk 1.1.0\n".replace("cache 0.3.0\n", "cache 0.3.0\n  disk 1.1.0\n"));
+    assert_eq!(
+        again.done("tapset tree"),
+        "cache 0.3.0\ndisk 1.1.0\n".replace("cache 0.3.0\n", "cache 0.3.0\n  disk 1.1.0\n")
+    );
     operator.done("tapset yank disk@1.1.0 --registry reg --key key.pem --undo");
 
     // A newer one, and back.
@@ -223,12 +232,18 @@ fn a_version_says_what_has_changed() {
     assert!(check("1.0.1", "", script).exits(0).text().contains("asks for a patch release"));
     let added = format!("{script}// Halves.\nfunction disk_half:long (n:long) {{ return n / 2 }}\n");
     let minor = check("1.0.1", "", &added);
-    minor.exits(1).complains(&["1.0.0 to 1.0.1 is a patch release, and what has changed is minor: function-added (disk_half)"]);
+    minor
+        .exits(1)
+        .complains(&["1.0.0 to 1.0.1 is a patch release, and what has changed is minor: function-added (disk_half)"]);
     check("1.1.0", "", &added).exits(0);
     let other = "// Doubles.\nfunction disk_twice:string (n:string) { return n . n }\n";
     let major = check("1.1.0", "", other);
     major.exits(1);
-    assert!(major.text().contains("major: disk_twice(string) was disk_twice(long) (function-parameters)"), "{}", major.all());
+    assert!(
+        major.text().contains("major: disk_twice(string) was disk_twice(long) (function-parameters)"),
+        "{}",
+        major.all()
+    );
     assert!(check("2.0.0", "[kernel]\narch = [\"riscv64\"]\n", "").text().contains("(arch-lost)"));
     assert!(check("0.9.0", "", script).exits(1).complaints().contains("0.9.0 does not come after 1.0.0"));
     if systap::can_trace() {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -113,7 +113,7 @@ impl Faulty {
 
 fn serve(
     stream: TcpStream,
-    folder: &PathBuf,
+    folder: &Path,
     fault: &Mutex<Option<(&'static str, Fault)>>,
     asked: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {

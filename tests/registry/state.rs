@@ -39,7 +39,8 @@ fn a_full_disk_leaves_the_old_state() {
                 refused += 1;
                 assert!(outcome.complaints().contains("No space left on device"), "{}", outcome.all());
                 assert_eq!(user.done("tapset tree"), "");
-                let left: Vec<_> = files(&user.data()).into_iter().filter(|path| path.to_string_lossy().contains("/.new-")).collect();
+                let left: Vec<_> =
+                    files(&user.data()).into_iter().filter(|path| path.to_string_lossy().contains("/.new-")).collect();
                 assert!(left.is_empty(), "{left:?}");
             }
             _ => panic!("{pages} pages\n{}", outcome.all()),
@@ -151,7 +152,9 @@ fn two_at_once_wait_for_each_other() {
     for running in begun {
         running.wait().exits(0);
     }
-    assert!(operator.done(&format!("registry verify --registry reg {}", operator.root())).contains("7 tapsets, 9 versions"));
+    assert!(
+        operator.done(&format!("registry verify --registry reg {}", operator.root())).contains("7 tapsets, 9 versions")
+    );
 }
 
 #[test]
@@ -189,7 +192,10 @@ fn without_a_home_it_says_so() {
     let operator = published();
     let user = Machine::new();
     let mut command = user.command(systap::binary());
-    command.args(["tapset", "install", "disk", "--registry"]).arg(operator.path("work/reg")).args(operator.root().split(' '));
+    command
+        .args(["tapset", "install", "disk", "--registry"])
+        .arg(operator.path("work/reg"))
+        .args(operator.root().split(' '));
     for name in ["HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
         command.env_remove(name);
     }

@@ -153,7 +153,9 @@ impl Fetch {
         }
         self.state().requests += 1;
         let response = match request.call() {
-            Ok(response) if response.status().is_server_error() => Err(format!("the server says {}", response.status())),
+            Ok(response) if response.status().is_server_error() => {
+                Err(format!("the server says {}", response.status()))
+            }
             Ok(response) => Ok(response),
             Err(error) => Err(error.to_string()),
         };

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// How much of a file counts, and its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,8 +122,9 @@ mod tests {
 
     #[test]
     fn a_bin_is_lines() {
-        let tapsets: BTreeMap<String, Pinned> =
-            [("vm", "a"), ("vmx", "b"), ("net", "c")].map(|(name, text)| (name.to_owned(), Pinned::of(text.as_bytes()))).into();
+        let tapsets: BTreeMap<String, Pinned> = [("vm", "a"), ("vmx", "b"), ("net", "c")]
+            .map(|(name, text)| (name.to_owned(), Pinned::of(text.as_bytes())))
+            .into();
         let bin = Bin::of(&tapsets);
         assert_eq!(Bin::parse(bin.text().as_bytes().to_vec()), Ok(bin.clone()));
         assert_eq!(bin.tapsets(), Ok(tapsets));

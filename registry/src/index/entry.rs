@@ -208,9 +208,8 @@ mod tests {
         text += &entry("vm", "1.9.0", &[]).line();
         let yank = |yanked| Yank { version: Version::new(1, 10, 0), yanked, reason: Some("wrong".to_owned()), at: 5 };
         let parsed = |text: &str| Tapset::parse("vm", text.as_bytes());
-        let versions = |tapset: &Tapset| -> Vec<String> {
-            tapset.entries.iter().map(|entry| entry.version.to_string()).collect()
-        };
+        let versions =
+            |tapset: &Tapset| -> Vec<String> { tapset.entries.iter().map(|entry| entry.version.to_string()).collect() };
         assert_eq!(versions(&parsed(&text).unwrap()), ["1.10.0", "1.9.0", "1.0.0"]);
         text += &yank(true).line();
         text += "{\"v\":2,\"something\":{}}\n";

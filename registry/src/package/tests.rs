@@ -36,7 +36,10 @@ fn a_package_is_the_same_each_time() {
     let more = [("plugin/x86_64-unknown-linux-gnu/liba.so".to_owned(), library)];
     let pack = || Contents::of(&Folder::open(folder.path()).unwrap(), &more).unwrap();
     let packed = pack().pack().unwrap();
-    std::fs::File::open(folder.path().join("README.md")).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    std::fs::File::open(folder.path().join("README.md"))
+        .unwrap()
+        .set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
     assert_eq!(pack().pack().unwrap(), packed);
     let contents = Contents::unpack(&packed).unwrap();
     assert_eq!(contents, pack());
@@ -111,7 +114,9 @@ fn refused(packed: &[u8]) -> String {
 
 #[test]
 fn the_archive_zoo_is_refused() {
-    use EntryType::{Block, Char, Continuous, Directory, Fifo, GNULongName, GNUSparse, Link, Regular, Symlink, XHeader};
+    use EntryType::{
+        Block, Char, Continuous, Directory, Fifo, GNULongName, GNUSparse, Link, Regular, Symlink, XHeader,
+    };
     let mut said = vec![];
     let long = format!("scripts/{}", "x".repeat(90));
     let one = |name: &str, kind, bytes: &[u8]| refused(&Made::new().add(name, kind, bytes).packed());

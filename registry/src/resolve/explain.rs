@@ -90,7 +90,12 @@ pub(super) fn explain<V: Versions>(tree: &Tree, provider: &Provider<'_, V>) -> R
                 hint = Some("without --strict a version that was not tested on such a kernel is taken".to_owned());
             }
             let is_final = version.pre.is_empty();
-            if asks.len() == 1 && unwanted.is_some() && is_final && judged.verdict == Verdict::Compatible && hint.is_none() {
+            if asks.len() == 1
+                && unwanted.is_some()
+                && is_final
+                && judged.verdict == Verdict::Compatible
+                && hint.is_none()
+            {
                 hint = Some(format!("`{name}` {version} would do on this kernel"));
             }
             Row { version, verdict: judged.verdict, reason }
@@ -179,7 +184,8 @@ impl fmt::Display for Refusal {
             let width = table.versions.iter().map(|row| row.version.to_string().len()).max().unwrap_or_default();
             for row in &table.versions {
                 // Padding a version's own Display would do nothing.
-                let line = format!("    {:width$}  {:12}  {}", row.version.to_string(), row.verdict.to_string(), row.reason);
+                let line =
+                    format!("    {:width$}  {:12}  {}", row.version.to_string(), row.verdict.to_string(), row.reason);
                 writeln!(f, "{}", line.trim_end())?;
             }
         }

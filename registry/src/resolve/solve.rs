@@ -7,9 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use pubgrub::{
-    Dependencies, DependencyProvider, PackageResolutionStatistics, PubGrubError, Ranges,
-};
+use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, PubGrubError, Ranges};
 use semver::{Version, VersionReq};
 
 use super::explain::{self, Refusal};

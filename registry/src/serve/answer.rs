@@ -10,8 +10,8 @@ use flate2::Compression;
 use flate2::read::GzEncoder;
 use http_body_util::Full;
 use hyper::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    HeaderMap, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -23,7 +23,11 @@ const LONGEST: u64 = 64 << 20;
 const WORTH_PACKING: usize = 512;
 
 /// Answers a request.
-pub(super) async fn answer<B>(folder: &Path, from: SocketAddr, request: &Request<B>) -> (Response<Full<Bytes>>, Served) {
+pub(super) async fn answer<B>(
+    folder: &Path,
+    from: SocketAddr,
+    request: &Request<B>,
+) -> (Response<Full<Bytes>>, Served) {
     let path = request.uri().path();
     let told = format!("{} {}", request.method(), path.escape_default());
     let response = match *request.method() {
@@ -135,7 +139,11 @@ fn relative(path: &str) -> Option<PathBuf> {
 /// Opens a plain file whose place is below the folder, wherever links lead.
 fn open(folder: &Path, name: &Path) -> io::Result<(std::fs::File, std::fs::Metadata)> {
     let place = folder.join(name).canonicalize()?;
-    let file = if place.starts_with(folder) { std::fs::File::open(place)? } else { return Err(io::ErrorKind::NotFound.into()) };
+    let file = if place.starts_with(folder) {
+        std::fs::File::open(place)?
+    } else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
     let facts = file.metadata()?;
     if facts.is_file() && facts.len() <= LONGEST { Ok((file, facts)) } else { Err(io::ErrorKind::NotFound.into()) }
 }
@@ -199,7 +207,18 @@ mod tests {
         for (path, name) in [("/", "index.html"), ("/vm/", "vm/index.html"), ("/index/vm.json", "index/vm.json")] {
             assert_eq!(relative(path).as_deref(), Some(Path::new(name)), "{path}");
         }
-        for path in ["", "x", "//etc/passwd", "/../etc/passwd", "/a/../b", "/.lock", "/a/.git/config", "/%2e%2e/x", "/a b", "/a\\b"] {
+        for path in [
+            "",
+            "x",
+            "//etc/passwd",
+            "/../etc/passwd",
+            "/a/../b",
+            "/.lock",
+            "/a/.git/config",
+            "/%2e%2e/x",
+            "/a b",
+            "/a\\b",
+        ] {
             assert_eq!(relative(path), None, "{path}");
         }
     }

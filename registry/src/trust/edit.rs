@@ -277,7 +277,10 @@ impl Editor {
         let used: Vec<_> = self.root.roles.values().flat_map(|keys| keys.keyids.clone()).collect();
         self.root.keys.retain(|id, _| used.contains(id));
         let all: Vec<Key> = old.iter().chain(root.map_or(&[][..], |(keys, _)| keys)).cloned().collect();
-        for (by, how) in [(&former, "that sign the root now are not all given (--root-key)"), (&self.root, "that are to sign the root are not all given (--new-root-key)")] {
+        for (by, how) in [
+            (&former, "that sign the root now are not all given (--root-key)"),
+            (&self.root, "that are to sign the root are not all given (--new-root-key)"),
+        ] {
             if !can_sign(by, &all) {
                 return Err(EditError::Sign(format!("the keys {how}")));
             }
@@ -297,11 +300,7 @@ impl Editor {
     }
 
     /// Adds lines to indexes; gives what becomes of the bins.
-    fn grow(
-        &self,
-        lines: &BTreeMap<&str, Vec<String>>,
-        named: &BTreeMap<String, Named>,
-    ) -> Result<Changes, EditError> {
+    fn grow(&self, lines: &BTreeMap<&str, Vec<String>>, named: &BTreeMap<String, Named>) -> Result<Changes, EditError> {
         let mut bins: BTreeMap<String, BTreeMap<String, Pinned>> = BTreeMap::new();
         for (name, lines) in lines {
             let bin = bin_of(name);
@@ -315,9 +314,12 @@ impl Editor {
             let failed = |source| EditError::File { path: path.clone(), source };
             let mut bytes = match (tapsets.get(*name), std::fs::read(&path)) {
                 (None, _) => vec![],
-                (Some(pinned), Ok(bytes)) => pinned.part(&bytes).map(<[u8]>::to_vec).ok_or_else(|| {
-                    TrustError::NotSigned { registry: self.registry.name().to_owned(), file: format!("index/{name}.json") }
-                })?,
+                (Some(pinned), Ok(bytes)) => {
+                    pinned.part(&bytes).map(<[u8]>::to_vec).ok_or_else(|| TrustError::NotSigned {
+                        registry: self.registry.name().to_owned(),
+                        file: format!("index/{name}.json"),
+                    })?
+                }
                 (Some(_), Err(error)) => return Err(failed(error)),
             };
             let signed = bytes.len() as u64;
@@ -413,8 +415,7 @@ fn commit(
         let hash = Sha256::digest(bytes);
         write(&folder.join(format!("targets/{}.{name}", hex(&hash))), bytes)?;
         let hashes = Hashes { sha256: hash.to_vec().into(), _extra: HashMap::new() };
-        let target =
-            Target { length: bytes.len() as u64, hashes, custom: HashMap::new(), _extra: HashMap::new() };
+        let target = Target { length: bytes.len() as u64, hashes, custom: HashMap::new(), _extra: HashMap::new() };
         let name = TargetName::new(name).map_err(|error| EditError::Sign(sentence(&error)))?;
         targets.targets.insert(name, target);
     }
@@ -480,7 +481,8 @@ fn sign_by<T: Role + serde::Serialize + Clone>(
 fn can_sign(root: &Root, keys: &[Key]) -> bool {
     root.roles.get(&RoleType::Root).is_some_and(|role| {
         let ids: Vec<String> = role.keyids.iter().map(|id| hex(id)).collect();
-        let given: std::collections::BTreeSet<String> = keys.iter().map(Key::id).filter(|id| ids.contains(id)).collect();
+        let given: std::collections::BTreeSet<String> =
+            keys.iter().map(Key::id).filter(|id| ids.contains(id)).collect();
         given.len() as u64 >= role.threshold.get()
     })
 }

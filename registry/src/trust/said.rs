@@ -90,7 +90,9 @@ pub(super) fn sentence(error: &Error) -> String {
         }
         Error::HashMismatch { context, .. } => format!("{context} does not have the hash that was signed"),
         Error::VersionMismatch { role, .. } => format!("its {role} is not the version that was signed"),
-        Error::MaxSizeExceeded { max_size, .. } => format!("it sends more than the {max_size} bytes that a file may have"),
+        Error::MaxSizeExceeded { max_size, .. } => {
+            format!("it sends more than the {max_size} bytes that a file may have")
+        }
         Error::ParseMetadata { role, source, .. } => format!("its {role} makes no sense: {source}"),
         Error::SystemTimeSteppedBackward { sys_time, latest_known_time, .. } => format!(
             "this machine's clock says {sys_time}, and it has said {latest_known_time} before: set it, since what has \

@@ -89,8 +89,7 @@ impl Registry {
         let _lock = lock.transpose()?;
         let failed = |why: String| TrustError::Metadata { registry: registry.clone(), why };
         let url = |folder| Fetch::url(folder).map_err(|error| failed(error.to_string()));
-        let expired =
-            if settings.allow_expired { ExpirationEnforcement::Unsafe } else { ExpirationEnforcement::Safe };
+        let expired = if settings.allow_expired { ExpirationEnforcement::Unsafe } else { ExpirationEnforcement::Safe };
         let mut loader = RepositoryLoader::new(&settings.root, url("metadata/")?, url("targets/")?)
             .transport(fetch.clone())
             .expiration_enforcement(expired);
@@ -349,7 +348,9 @@ impl Registry {
 
     /// The bins that have tapsets.
     pub fn bins(&self) -> impl Iterator<Item = String> {
-        all_bins().filter(|bin| TargetName::new(&targets_of(bin)[0]).is_ok_and(|name| self.targets().targets.contains_key(&name)))
+        all_bins().filter(|bin| {
+            TargetName::new(&targets_of(bin)[0]).is_ok_and(|name| self.targets().targets.contains_key(&name))
+        })
     }
 
     /// The tapsets that are asked for, by name.

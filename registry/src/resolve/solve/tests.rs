@@ -66,7 +66,8 @@ fn asked(text: &str) -> Vec<Request> {
 fn chosen(requests: &str, made: &Made, kernel: &Kernel, rules: &Rules) -> Result<String, String> {
     match resolve(&asked(requests), made, kernel, rules) {
         Ok(chosen) => {
-            let one = |chosen: &Chosen| format!("{} {} {}", chosen.entry.name, chosen.entry.version, chosen.judged.verdict);
+            let one =
+                |chosen: &Chosen| format!("{} {} {}", chosen.entry.name, chosen.entry.version, chosen.judged.verdict);
             Ok(chosen.iter().map(one).collect::<Vec<_>>().join(", "))
         }
         Err(error) => Err(error.to_string()),
@@ -152,7 +153,9 @@ fn what_is_yanked_is_not_taken_anew() {
     tapset.yanks.insert(version.clone(), yank);
     made.0.insert("vm".to_owned(), Rc::new(tapset));
     assert_eq!(chosen("vm", &made, &NEW, &rules()).unwrap(), "vm 1.2.0 untested");
-    assert!(chosen("vm@=1.1.0", &made, &NEW, &rules()).unwrap_err().contains("1.1.0         yanked        counts twice"));
+    assert!(
+        chosen("vm@=1.1.0", &made, &NEW, &rules()).unwrap_err().contains("1.1.0         yanked        counts twice")
+    );
     let preferred = Rules { preferred: BTreeMap::from([("vm".to_owned(), version)]), ..rules() };
     assert_eq!(chosen("vm", &made, &NEW, &preferred).unwrap(), "vm 1.1.0 compatible");
 }
