@@ -43,6 +43,10 @@ fn sources(folder: PathBuf, found: &mut Vec<PathBuf>) {
         } else if path.extension().is_some_and(|extension| extension == "rs")
             && !path.ends_with("stap/table.rs")
             && !path.ends_with("src/cli.rs")
+            && !path.parent().is_some_and(|folder| folder.ends_with("src/cli"))
+            // Changes of tapsets have pages of their own, docs/changes.
+            && !path.ends_with("tapset/changes.rs")
+            && !path.ends_with("tapset/publish.rs")
             && !path.ends_with("kernel/src/capability.rs")
         {
             found.push(path);

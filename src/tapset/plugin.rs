@@ -64,14 +64,19 @@ pub(crate) fn ask(folder: &Folder, plugin: &Plugin, kernel: &Kernel) -> Outcome 
     }
 }
 
-/// The library: in the package for this machine, or in a checkout beside the program that was built with it.
+/// The library: in the package for this machine, or where it was built.
 fn library(package: &Path, name: &str) -> Option<PathBuf> {
     let packed = package.join(place(name));
     if packed.is_file() { Some(packed) } else { built(package, name).map(|(_, path)| path) }
 }
 
-/// A library of a checkout's package that is built and not packed: its place in a package, and where it is.
+/// A library that is built and not packed, by the maintainer's cargo in the tapset's own folder or with a checkout: its place in a
+/// package, and where it is.
 pub(super) fn built(package: &Path, name: &str) -> Option<(String, PathBuf)> {
+    let own = package.join("target/release").join(format!("lib{name}.so"));
+    if own.is_file() {
+        return Some((place(name), own));
+    }
     let program = std::env::current_exe().ok()?;
     let checkout = program.ancestors().skip(1).find(|path| path.join("Cargo.toml").is_file())?;
     let built = program.parent()?.join(format!("lib{name}.so"));

@@ -39,6 +39,15 @@ pub(super) fn new(options: &NewOptions) -> Result<Status, Failure> {
     Ok(terminal::write_to_stdout(&text))
 }
 
+/// Where the crate is that a plugin depends on: it ships with systap, and is in its sources.
+fn interface() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let shipped = program.ancestors().nth(2).map(|prefix| prefix.join("share/systap/plugin"));
+    let sources = program.ancestors().skip(1).map(|folder| folder.join("plugins/abi"));
+    let found = shipped.into_iter().chain(sources).find(|folder| folder.join("Cargo.toml").is_file());
+    found.map_or_else(|| "../systap/plugins/abi".to_owned(), |folder| folder.display().to_string())
+}
+
 /// The files, by name. In names of the language a `-` is a `_`.
 fn files(name: &str, plugin: bool) -> Vec<(String, String)> {
     let word = name.replace('-', "_");
@@ -79,8 +88,8 @@ fn files(name: &str, plugin: bool) -> Vec<(String, String)> {
         let cargo = format!(
             "[package]\nname = \"{name}-tapset\"\nversion = \"0.1.0\"\nedition = \"2024\"\npublish = false\n\n\
              [lib]\nname = \"{word}\"\ncrate-type = [\"cdylib\"]\n\n\
-             # systap-plugin is in systap's sources, plugins/abi: a path to them, until it is published.\n\
-             [dependencies]\nsystap-plugin = {{ path = \"../systap/plugins/abi\" }}\n\n[workspace]\n"
+             [dependencies]\nsystap-plugin = {{ path = {} }}\n\n[workspace]\n",
+            serde_json::Value::from(interface())
         );
         let library = "//! What of a kernel no declaration can say.\n\n\
              use systap_plugin::{KernelFacts, Registrar};\n\n\

@@ -12,4 +12,5 @@ mod killed;
 mod machine;
 mod scenario;
 mod server;
+mod shipped;
 mod state;

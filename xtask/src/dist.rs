@@ -57,6 +57,7 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
         let text = quietly(&program, &["completions".as_ref(), shell.as_ref()])?;
         std::fs::write(&place, text).map_err(|error| format!("{}: {error}", place.display()))?;
     }
+    interface(&target, &folder("share/systap/plugin")?)?;
     let registry = folder("share/systap")?.join("registry");
     publish(&program, &registry, &fresh)?;
     // Who comes from SystemTap finds the tapsets without installing them.
@@ -75,6 +76,22 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
     std::fs::rename(&fresh, &prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
     println!("{} has bin/systap and what belongs to it; `cargo xtask install PREFIX` copies it", prefix.display());
     Ok(())
+}
+
+/// Unpacks the crate that plugins depend on, as cargo packs it: it needs nothing of the sources around it.
+fn interface(target: &Path, to: &Path) -> Outcome {
+    crate::run("cargo", &["package", "--quiet", "--package", "systap-plugin", "--no-verify", "--allow-dirty"], &[])?;
+    let packed = std::fs::read_dir(target.join("package")).map_err(|error| error.to_string())?;
+    let packed = packed.flatten().map(|entry| entry.path());
+    let named = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("systap-plugin-") && name.ends_with(".crate")
+    };
+    let packed = packed.filter(named).max().ok_or("cargo package made no crate of systap-plugin")?;
+    let args =
+        ["--extract", "--gzip", "--strip-components=1", "--exclude=.cargo_vcs_info.json", "--exclude=*.orig", "--file"];
+    let unpacked = Command::new("tar").args(args).arg(&packed).arg("--directory").arg(to).output();
+    done("plugin", unpacked).map(drop)
 }
 
 /// Makes the registry, with keys that are gone afterwards.
