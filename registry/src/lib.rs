@@ -26,6 +26,7 @@ pub mod package;
 pub mod resolve;
 mod search;
 pub mod serve;
+pub mod site;
 pub mod store;
 pub mod trust;
 mod when;

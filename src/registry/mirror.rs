@@ -52,7 +52,7 @@ fn tapset(registry: &Registry, name: &str, folder: &Path) -> Result<usize, Failu
 }
 
 /// Writes a file, whole or not at all, unless it is there; gives 1 if it was written.
-fn put(path: &Path, bytes: &[u8]) -> Result<usize, Failure> {
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<usize, Failure> {
     if std::fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(0);
     }

@@ -4,6 +4,7 @@
 
 mod mirror;
 mod serve;
+mod site;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub(crate) fn registry(options: &RegistryOptions) -> Status {
         RegistryVerb::Verify(options) => verify(options),
         RegistryVerb::Mirror(options) => mirror::mirror(options),
         RegistryVerb::Serve(options) => serve::serve(options),
-        RegistryVerb::Site(_) => Err(Failure::usage("not yet")),
+        RegistryVerb::Site(options) => site::site(options),
     };
     done.unwrap_or_else(|failure| failure.tell())
 }

@@ -9,7 +9,7 @@ use crate::{Outcome, install, lab};
 
 /// Programs that tests compare with, and their Debian packages.
 const PROGRAMS: &[(&str, &str)] =
-    &[("strace", "strace"), ("perf", "linux-perf"), ("gcc", "gcc"), ("nginx", "nginx-light")];
+    &[("strace", "strace"), ("perf", "linux-perf"), ("gcc", "gcc"), ("nginx", "nginx-light"), ("chromium", "chromium")];
 
 /// Runs every test of the workspace on this kernel; a test that cannot run prints a line with `skipped:` and why. With arguments for
 /// cargo it is their tests.
