@@ -44,7 +44,7 @@ fn exact(
         return Ok(known.iter().cloned().collect());
     }
     let found = match this.kernel.tracepoint(subsystem, name) {
-        Err(error @ KernelError::Tracefs { .. }) => {
+        Err(error @ (KernelError::Tracefs { .. } | KernelError::NotRecorded { .. })) => {
             let by_name = this.kernel.tracepoint(None, name)?;
             if by_name.is_some() {
                 let message = "whether the tracepoint is of this subsystem could not be checked";
