@@ -60,6 +60,8 @@ pub(crate) enum RegistryVerb {
     Verify(VerifyOptions),
     /// Copy a registry: what a web server or a machine without a network can give in its place
     Mirror(MirrorOptions),
+    /// Bring a registry's folder into an object store, s3://BUCKET/PREFIX (built with the feature s3)
+    Push(PushOptions),
     /// Serve a registry's folder over http, to be read
     Serve(ServeOptions),
     /// Write pages for people: each tapset's aliases, kernels and versions
@@ -180,6 +182,17 @@ pub(crate) struct MirrorOptions {
     /// The folder to make, or to bring up to date
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
+}
+
+/// `systap registry push`
+#[derive(Args, Debug)]
+pub(crate) struct PushOptions {
+    /// The registry's folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The store, as s3://BUCKET/PREFIX; AWS_ENDPOINT, AWS_REGION and the like say where it is and who may
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: String,
 }
 
 /// `systap registry serve`

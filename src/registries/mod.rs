@@ -293,7 +293,7 @@ fn shipped() -> Option<PathBuf> {
 }
 
 /// How long to wait for a registry; `SYSTAP_PATIENCE` in seconds, for slow lines and for tests.
-fn patience() -> Patience {
+pub(crate) fn patience() -> Patience {
     let seconds = std::env::var("SYSTAP_PATIENCE").ok().and_then(|text| text.parse().ok());
     match seconds.map(std::time::Duration::from_secs) {
         Some(time) => Patience { connect: time.min(Patience::default().connect), file: time },

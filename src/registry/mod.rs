@@ -3,6 +3,7 @@
 //! Must never show or copy a key.
 
 mod mirror;
+mod push;
 mod serve;
 mod site;
 
@@ -39,6 +40,7 @@ pub(crate) fn registry(options: &RegistryOptions) -> Status {
         RegistryVerb::Verify(options) => verify(options),
         RegistryVerb::Mirror(options) => mirror::mirror(options),
         RegistryVerb::Serve(options) => serve::serve(options),
+        RegistryVerb::Push(options) => push::push(options),
         RegistryVerb::Site(options) => site::site(options),
     };
     done.unwrap_or_else(|failure| failure.tell())
@@ -66,7 +68,7 @@ fn add(options: &AddOptions) -> Result<Status, Failure> {
         Place::Folder(folder) => Place::Folder(
             folder.canonicalize().map_err(|error| Failure::registry(format!("{}: {error}", folder.display())))?,
         ),
-        web => web,
+        other => other,
     };
     let first =
         Registry::first_root(&place, Patience::default()).map_err(|error| Failure::registry(error.to_string()))?;

@@ -7,6 +7,7 @@
 #[path = "../systap/mod.rs"]
 mod systap;
 
+mod bucket;
 mod faults;
 mod killed;
 mod machine;

@@ -1,5 +1,6 @@
 //! Packages that a chore needs and the machine lacks.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::{Outcome, run};
@@ -24,6 +25,25 @@ pub(crate) fn debian(wanted: &[(&str, &str)]) {
     if let Err(failure) = outcome {
         println!("not installed: {}: {failure}", missing.join(", "));
     }
+}
+
+/// A server that speaks S3, under target/moto; `None` where it cannot be installed.
+pub(crate) fn s3_server() -> Option<PathBuf> {
+    let folder = std::env::current_dir().ok()?.join("target/moto");
+    let server = folder.join("bin/moto_server");
+    if server.is_file() {
+        return Some(server);
+    }
+    let place = folder.display().to_string();
+    if run("python3", &["-m", "venv", &place], &[]).is_err() {
+        // Debian has the module apart from the program.
+        let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
+        run("apt-get", &["install", "--yes", "--no-install-recommends", "python3-venv"], &quiet).ok()?;
+        run("python3", &["-m", "venv", &place], &[]).ok()?;
+    }
+    let pip = folder.join("bin/pip").display().to_string();
+    run(&pip, &["install", "--quiet", "--disable-pip-version-check", "moto[server,s3]>=5.1,<6"], &[]).ok()?;
+    server.is_file().then_some(server)
 }
 
 /// Installs a cargo subcommand unless it is there.

@@ -8,8 +8,14 @@ use crate::lab::NotRun;
 use crate::{Outcome, install, lab};
 
 /// Programs that tests compare with, and their Debian packages.
-const PROGRAMS: &[(&str, &str)] =
-    &[("strace", "strace"), ("perf", "linux-perf"), ("gcc", "gcc"), ("nginx", "nginx-light"), ("chromium", "chromium")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("strace", "strace"),
+    ("perf", "linux-perf"),
+    ("gcc", "gcc"),
+    ("nginx", "nginx-light"),
+    ("chromium", "chromium"),
+    ("python3", "python3-venv"),
+];
 
 /// Runs every test of the workspace on this kernel; a test that cannot run prints a line with `skipped:` and why. With arguments for
 /// cargo it is their tests.
@@ -20,9 +26,23 @@ pub(crate) fn test(args: &[String]) -> Outcome {
     if !args.iter().any(|arg| arg == "--") {
         command.args(["--", "--show-output"]);
     }
+    let mut totals = Totals::default();
+    let status = counted(&mut command, &mut totals)?;
+    let mut good = status;
+    if args.is_empty() {
+        good &= on_object_stores(&mut totals)?;
+        totals.skipped += 1;
+        println!(
+            "skipped: the tests on other kernels: `cargo xtask lab tests` boots them and takes some ten minutes more"
+        );
+    }
+    totals.close(good)
+}
+
+/// Runs a command of tests, shows and counts what it says; whether it came to a good end.
+fn counted(command: &mut Command, totals: &mut Totals) -> Result<bool, String> {
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo cannot be started: {error}"))?;
-    let mut totals = Totals::default();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
             let line = line.map_err(|error| format!("the tests' output cannot be read: {error}"))?;
@@ -31,13 +51,30 @@ pub(crate) fn test(args: &[String]) -> Outcome {
         }
     }
     let status = child.wait().map_err(|error| format!("the tests cannot be waited for: {error}"))?;
-    if args.is_empty() {
+    Ok(status.success())
+}
+
+/// Runs the tests of object stores, with systap built for them, on a server that PyPI has.
+fn on_object_stores(totals: &mut Totals) -> Result<bool, String> {
+    let Some(server) = install::s3_server() else {
         totals.skipped += 1;
-        println!(
-            "skipped: the tests on other kernels: `cargo xtask lab tests` boots them and takes some ten minutes more"
-        );
-    }
-    totals.close(status.success())
+        println!("skipped: the tests of object stores: no server of S3 can be installed here (python3 -m venv, pip)");
+        return Ok(true);
+    };
+    let mut command = Command::new("cargo");
+    command.args([
+        "test",
+        "--package",
+        "systap",
+        "--features",
+        "s3",
+        "--test",
+        "registry",
+        "bucket",
+        "--",
+        "--show-output",
+    ]);
+    counted(command.env("SYSTAP_S3_SERVER", server), totals)
 }
 
 /// Runs the tests that depend on the kernel on the lab's kernels of these series.

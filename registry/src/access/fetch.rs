@@ -63,6 +63,8 @@ struct Inner {
     place: Place,
     kept: Option<Kept>,
     agent: Option<ureq::Agent>,
+    #[cfg(feature = "s3")]
+    bucket: Option<Result<super::Bucket, String>>,
     state: Mutex<State>,
 }
 
@@ -88,12 +90,24 @@ impl Fetch {
     /// Of a registry at a place; `kept` is the folder for what was got over the network.
     pub(crate) fn new(place: &Place, kept: Option<PathBuf>, patience: Patience, offline: bool) -> Fetch {
         let (agent, kept) = match place {
-            Place::Folder(_) => (None, None),
+            Place::Folder(_) | Place::Bucket { .. } => (None, None),
             Place::Web(_) => (Some(agent(patience)), kept.map(|folder| Kept::new(&folder))),
         };
         let offline = offline.then(|| "it is not to be used".to_owned());
         let state = Mutex::new(State { offline, ..State::default() });
-        Fetch(Arc::new(Inner { place: place.clone(), kept, agent, state }))
+        #[cfg(feature = "s3")]
+        let bucket = match place {
+            Place::Bucket { bucket, prefix } => Some(super::Bucket::open(bucket, prefix, patience)),
+            _ => None,
+        };
+        Fetch(Arc::new(Inner {
+            place: place.clone(),
+            kept,
+            agent,
+            #[cfg(feature = "s3")]
+            bucket,
+            state,
+        }))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -127,6 +141,7 @@ impl Fetch {
         let got = match &self.0.place {
             Place::Folder(folder) => read(File::open(folder.join(name)), name, most),
             Place::Web(base) => self.get_over_web(base, name, most),
+            Place::Bucket { .. } => self.get_of_bucket(name, most),
         };
         if let Err(error) = &got {
             self.state().last = Some(error.clone());
@@ -137,6 +152,20 @@ impl Fetch {
     /// The bytes of a file, if what is kept of it will do; nothing is asked of the server then.
     pub(crate) fn kept(&self, name: &str) -> Option<Vec<u8>> {
         Some(self.0.kept.as_ref()?.read(name)?.bytes)
+    }
+
+    #[cfg(feature = "s3")]
+    fn get_of_bucket(&self, name: &str, most: u64) -> Result<Vec<u8>, FetchError> {
+        match &self.0.bucket {
+            Some(Ok(bucket)) => bucket.get(name, most),
+            Some(Err(why)) => Err(unreachable(name, why)),
+            None => Err(unreachable(name, &"it is in no object store")),
+        }
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn get_of_bucket(&self, name: &str, _: u64) -> Result<Vec<u8>, FetchError> {
+        Err(unreachable(name, &"this systap was built without object stores (cargo build --features s3)"))
     }
 
     fn get_over_web(&self, base: &Url, name: &str, most: u64) -> Result<Vec<u8>, FetchError> {

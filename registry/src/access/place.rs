@@ -13,6 +13,13 @@ pub enum Place {
     Folder(PathBuf),
     /// `http://` or `https://`; ends in a slash.
     Web(Url),
+    /// `s3://BUCKET/PREFIX`: an object store.
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// What names in it begin with: nothing, or something that ends in a slash.
+        prefix: String,
+    },
 }
 
 /// A text that says no place.
@@ -40,7 +47,14 @@ impl FromStr for Place {
                 }
                 Ok(Place::Web(url))
             }
-            _ => Err(wrong("it is a folder, file://, http:// or https://")),
+            "s3" => {
+                let bucket =
+                    url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it names no bucket"))?;
+                let prefix = url.path().trim_matches('/');
+                let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+                Ok(Place::Bucket { bucket: bucket.to_owned(), prefix })
+            }
+            _ => Err(wrong("it is a folder, file://, http://, https:// or s3://")),
         }
     }
 }
@@ -50,6 +64,7 @@ impl fmt::Display for Place {
         match self {
             Place::Folder(path) => path.display().fmt(f),
             Place::Web(url) => url.fmt(f),
+            Place::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
         }
     }
 }
@@ -64,7 +79,11 @@ mod tests {
         assert_eq!(said("dir/of"), Ok("dir/of".to_owned()));
         assert_eq!(said("file:///srv/r"), Ok("/srv/r".to_owned()));
         assert_eq!(said("https://example.org/r"), Ok("https://example.org/r/".to_owned()));
-        assert!(said("ftp://example.org/").unwrap_err().ends_with("it is a folder, file://, http:// or https://"));
+        assert!(
+            said("ftp://example.org/").unwrap_err().ends_with("it is a folder, file://, http://, https:// or s3://")
+        );
+        assert_eq!(said("s3://bucket/a/b/"), Ok("s3://bucket/a/b/".to_owned()));
+        assert_eq!(said("s3://bucket"), Ok("s3://bucket/".to_owned()));
         assert!(said("http://").is_err() && said("file://host/x").is_err() && said("").is_err());
     }
 }

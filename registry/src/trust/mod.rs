@@ -5,10 +5,14 @@
 
 mod edit;
 mod keys;
+#[cfg(feature = "s3")]
+mod push;
 mod said;
 mod seen;
 
 pub use edit::{EditError, Editor, InitError, Initial, Publication};
 pub use keys::{Key, KeyError};
+#[cfg(feature = "s3")]
+pub use push::{PushError, push};
 pub use said::TrustError;
 pub use seen::{Description, Registry, Settings};

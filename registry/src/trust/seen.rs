@@ -198,7 +198,7 @@ impl Registry {
         Some((keys.threshold.get(), keys.keyids.iter().map(|id| hex(id)).collect()))
     }
 
-    fn wrong(&self, why: String) -> TrustError {
+    pub(super) fn wrong(&self, why: String) -> TrustError {
         TrustError::Metadata { registry: self.settings.name.clone(), why }
     }
 
@@ -224,6 +224,19 @@ impl Registry {
         } else {
             Err(self.not_signed(&file))
         }
+    }
+
+    /// What its timestamp was signed by: of two registries that differ, it differs.
+    #[cfg(feature = "s3")]
+    pub(super) fn signed(&self) -> Vec<String> {
+        self.repository.timestamp().signatures.iter().map(|signature| hex(&signature.sig)).collect()
+    }
+
+    /// The hash of a target, in hexadecimal digits.
+    #[cfg(feature = "s3")]
+    pub(super) fn hash_of(&self, name: &str) -> Option<String> {
+        let name = TargetName::new(name).ok()?;
+        self.targets().targets.get(&name).map(|target| hex(&target.hashes.sha256))
     }
 
     pub(super) fn bin(&self, bin: &str) -> Result<Rc<Bin>, TrustError> {
