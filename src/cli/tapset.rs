@@ -56,6 +56,8 @@ pub(crate) enum TapsetVerb {
     New(NewOptions),
     /// Whether a tapset's next version is a major, a minor or a patch release, and why
     SemverCheck(SemverOptions),
+    /// Mark an alias of a tapset as one that is to go, in its manifest
+    Deprecate(DeprecateOptions),
     /// Make a tapset's package, a file
     Package(PackageOptions),
     /// Check tapsets and publish them in a registry
@@ -247,6 +249,25 @@ pub(crate) struct SemverOptions {
     /// The version that is to be: a tapset's folder
     #[arg(value_name = "NEW")]
     pub(crate) new: PathBuf,
+}
+
+/// `systap tapset deprecate`
+#[derive(Args, Debug)]
+pub(crate) struct DeprecateOptions {
+    /// What to use instead
+    #[arg(long = "use", value_name = "ALIAS")]
+    pub(crate) instead: Option<String>,
+    /// The version that is to have it no longer
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) gone: Option<semver::Version>,
+    /// The version that says so first; the manifest's without it
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) since: Option<semver::Version>,
+    /// The tapset's folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    #[arg(value_name = "ALIAS")]
+    pub(crate) alias: String,
 }
 
 /// `systap tapset package`

@@ -9,7 +9,7 @@ use systap_registry::{Folder, Stability};
 
 use super::failure::Failure;
 use super::packages::Packages;
-use super::{ask, changes, check, install, manual, publish, scaffold, testing};
+use super::{ask, changes, check, deprecate, install, manual, publish, scaffold, testing};
 use crate::cli::{TapsetOptions, TapsetVerb};
 use crate::outcome::Status;
 use crate::terminal;
@@ -40,6 +40,7 @@ pub(crate) fn tapset(options: &TapsetOptions) -> Status {
         TapsetVerb::Test(on) => of(&on.tapset).and_then(|folder| Ok(testing::test(&folder, &on.words, more)?)),
         TapsetVerb::Doc(options) => of(&options.tapset).and_then(|folder| manual::doc(&folder, options)),
         TapsetVerb::New(options) => scaffold::new(options),
+        TapsetVerb::Deprecate(options) => deprecate::deprecate(options),
         TapsetVerb::SemverCheck(options) => changes::semver_check(options),
         TapsetVerb::Package(options) => publish::package(&packages, options),
         TapsetVerb::Publish(options) => publish::publish(&packages, options, more),

@@ -6,6 +6,7 @@ mod ask;
 mod changes;
 mod check;
 pub(crate) mod command;
+mod deprecate;
 mod describe;
 mod directories;
 mod facts;

@@ -253,3 +253,30 @@ fn a_version_says_what_has_changed() {
         assert!(text.contains("minor: disk.start: now (variable-added)"), "{text}");
     }
 }
+
+#[test]
+fn an_alias_is_to_go() {
+    let maintainer = Machine::new();
+    let more = "# What is said of aliases.\n[[alias]]\nname = \"disk.start\" # the first\nsince = \"1.0.0\"\n";
+    maintainer.writes_tapset("disk", "1.1.0", more, "// It begins.\nprobe disk.begin = disk.start {}\n");
+    let wrong = maintainer.systap("tapset deprecate disk disk.strat --use disk.begin");
+    wrong.exits(1).complains(&["`disk` has no alias `disk.strat`; did you mean `disk.start`?"]);
+    maintainer
+        .systap("tapset deprecate disk disk.start --gone 1.0.0")
+        .exits(1)
+        .complains(&["does not come after 1.1.0"]);
+    maintainer.done("tapset deprecate disk disk.start --use disk.begin --gone 2.0.0");
+    let manifest = std::fs::read_to_string(maintainer.path("work/disk/tapset.toml")).expect("it is there");
+    for part in [
+        "# What is said of aliases.",
+        "name = \"disk.start\" # the first",
+        "deprecated = { since = \"1.1.0\", use = \"disk.begin\", gone = \"2.0.0\" }",
+    ] {
+        assert!(manifest.contains(part), "{part}\n{manifest}");
+    }
+    maintainer.write("a.stp", "probe disk.start { exit() }\n");
+    let told = maintainer.systap("check -I disk a.stp");
+    assert!(told.complaints().contains("warning[deprecated-alias]"), "{}", told.all());
+    assert!(maintainer.done("tapset doc disk").contains("[deprecated since 1.1.0; use disk.begin]"));
+    maintainer.done("tapset deprecate disk disk.begin");
+}
