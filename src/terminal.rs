@@ -1,5 +1,6 @@
 //! What people see on standard error: diagnostics, complaints, and whether in colour.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use systap_diagnostics::{Diagnostic, Severity, Sources, render};
@@ -43,17 +44,26 @@ pub(crate) fn show(diagnostics: &[Diagnostic], sources: &Sources, format: Format
 
 /// One sentence about what went wrong outside the script.
 pub(crate) fn complain(message: &str) {
-    write_to_stderr(format!("systap: {message}\n").as_bytes());
+    write_to_stderr(format!("systap: {}\n", harmless(message)).as_bytes());
 }
 
 /// One sentence about what is not as it seems.
 pub(crate) fn warn(message: &str) {
-    write_to_stderr(format!("WARNING: {message}\n").as_bytes());
+    write_to_stderr(format!("WARNING: {}\n", harmless(message)).as_bytes());
+}
+
+/// Text without what a terminal takes for a command: much of it comes from strangers.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    if text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if plain(c) { c } else { char::REPLACEMENT_CHARACTER }).collect())
 }
 
 /// Writes what was asked for; nobody who stopped reading is told.
 pub(crate) fn write_to_stdout(text: &str) -> Status {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    match std::io::stdout().lock().write_all(harmless(text).as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             complain(&format!("cannot write the output: {error}"));
             Status::ScriptError

@@ -254,7 +254,7 @@ struct Written {
 #[serde(deny_unknown_fields)]
 struct WrittenTapset {
     name: toml::Spanned<String>,
-    version: Version,
+    version: toml::Spanned<Version>,
     summary: String,
     license: String,
     #[serde(default)]
@@ -336,6 +336,10 @@ impl Manifest {
             let said = "a tapset's name is a small letter, then small letters, digits and `-`, up to 64 in all";
             return Err(wrong(Some(tapset.name.span()), said.to_owned()));
         }
+        if !tapset.version.get_ref().build.is_empty() {
+            let said = "a version has nothing behind a `+`: that tells no two versions apart";
+            return Err(wrong(Some(tapset.version.span()), said.to_owned()));
+        }
         let mut conditions = BTreeMap::new();
         for script in written.script {
             let condition = script.when.get_ref().parse();
@@ -374,7 +378,7 @@ impl Manifest {
         };
         Ok(Manifest {
             name: tapset.name.into_inner(),
-            version: tapset.version,
+            version: tapset.version.into_inner(),
             summary: tapset.summary,
             license: tapset.license,
             authors: tapset.authors,
@@ -469,6 +473,9 @@ mod tests {
         let other = HEAD.replace("manifest = 1", "manifest = 2");
         let said = Manifest::parse(Path::new("t"), &other).unwrap_err().to_string();
         assert_eq!(said, "t:6: this systap reads manifests of format 1, and this is one of 2");
+        let other = HEAD.replace("1.2.0", "1.2.0+a");
+        let said = Manifest::parse(Path::new("t"), &other).unwrap_err().to_string();
+        assert_eq!(said, "t:3: a version has nothing behind a `+`: that tells no two versions apart");
         let other = HEAD.replace("\"vm\"", "\"Vm\"");
         assert!(Manifest::parse(Path::new("t"), &other).unwrap_err().to_string().starts_with("t:2: a tapset's name"));
     }

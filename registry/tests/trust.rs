@@ -355,7 +355,10 @@ fn what_is_no_registry_is_told() {
         days: 1,
     };
     assert!(
-        Editor::init(&made.root.path().join("new"), &initial).unwrap_err().to_string().starts_with("4 keys must sign")
+        Editor::init(&made.root.path().join("new"), &initial)
+            .unwrap_err()
+            .to_string()
+            .starts_with("4 of the root's keys are to sign, and 3 are given")
     );
     assert!(
         Editor::init(&made.folder(), &initial).unwrap_err().to_string().ends_with("is there already, and is not empty")

@@ -126,10 +126,11 @@ fn init(options: &InitOptions) -> Result<Status, Failure> {
     Editor::init(&options.folder, &initial)?;
     let path = options.folder.join("metadata/1.root.json");
     let bytes = std::fs::read(&path).map_err(|error| Failure::registry(format!("{}: {error}", path.display())))?;
+    let name = if systap_registry::is_name(&options.name) { options.name.as_str() } else { "NAME" };
     let text = format!(
         "{} is a registry; its users add it by\n  systap registry add {} PLACE --root sha256:{}\n",
         options.folder.display(),
-        options.name,
+        name,
         Pinned::of(&bytes).sha256
     );
     Ok(terminal::write_to_stdout(&text))

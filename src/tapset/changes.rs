@@ -107,8 +107,13 @@ impl Promised {
     }
 }
 
-/// What has changed from one tapset to the next, on this kernel and on others.
-pub(super) fn compare(old: &Folder, new: &Folder, kernels: &[PathBuf]) -> Result<Vec<Change>, Failure> {
+/// What has changed from one tapset to the next, on this kernel and on others. `more` are tapsets that they need, or folders of them.
+pub(super) fn compare(
+    old: &Folder,
+    new: &Folder,
+    kernels: &[PathBuf],
+    more: &[PathBuf],
+) -> Result<Vec<Change>, Failure> {
     let (was, is) = (Promised::of(old)?, Promised::of(new)?);
     let mut changes = vec![];
     let mut found = |name: &'static str, of: String| {
@@ -209,8 +214,8 @@ pub(super) fn compare(old: &Folder, new: &Folder, kernels: &[PathBuf]) -> Result
         found("license", format!("{} was {}", now.license, before.license));
     }
     let (all_old, all_new) = (offered(old)?, offered(new)?);
-    let held_old = check::on_kernels(old, &all_old, kernels, &[])?;
-    let held_new = check::on_kernels(new, &all_new, kernels, &[])?;
+    let held_old = check::on_kernels(old, &all_old, kernels, more)?;
+    let held_new = check::on_kernels(new, &all_new, kernels, more)?;
     for (before, now) in held_old.iter().zip(&held_new) {
         for (one, held) in all_old.iter().zip(&before.held) {
             let Some(nth) = all_new.iter().position(|other| other.name == one.name && other.kind == one.kind) else {
@@ -259,10 +264,10 @@ pub(super) fn too_small(old: &Folder, new: &Folder, changes: &[Change]) -> Optio
 }
 
 /// `systap tapset semver-check`
-pub(super) fn semver_check(options: &SemverOptions) -> Result<Status, Failure> {
+pub(super) fn semver_check(options: &SemverOptions, more: &[PathBuf]) -> Result<Status, Failure> {
     let open = |path: &PathBuf| Folder::open(path).map_err(|error| Failure::wrong(error.to_string()));
     let (old, new) = (open(&options.old)?, open(&options.new)?);
-    let changes = compare(&old, &new, &options.kernels)?;
+    let changes = compare(&old, &new, &options.kernels, more)?;
     let mut text = String::new();
     for change in &changes {
         text += &match options.format {

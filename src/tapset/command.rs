@@ -41,7 +41,7 @@ pub(crate) fn tapset(options: &TapsetOptions) -> Status {
         TapsetVerb::Doc(options) => of(&options.tapset).and_then(|folder| manual::doc(&folder, options)),
         TapsetVerb::New(options) => scaffold::new(options),
         TapsetVerb::Deprecate(options) => deprecate::deprecate(options),
-        TapsetVerb::SemverCheck(options) => changes::semver_check(options),
+        TapsetVerb::SemverCheck(options) => changes::semver_check(options, more),
         TapsetVerb::Package(options) => publish::package(&packages, options),
         TapsetVerb::Publish(options) => publish::publish(&packages, options, more),
         TapsetVerb::Yank(options) => publish::yank(options),

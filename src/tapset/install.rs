@@ -93,6 +93,10 @@ fn install_locked(store: &Store, path: &Path, options: &InstallOptions) -> Resul
     if options.dry_run {
         return Ok(told(options.resolving.format, "nothing was installed (--dry-run)"));
     }
+    let before = store.installed().into_iter().map(|(name, receipt)| (name, receipt.version));
+    if before.collect::<BTreeMap<_, _>>() == versions && store.requested() == requested {
+        return Ok(told(options.resolving.format, "all of that is installed already"));
+    }
     changing.switch(&versions, &requested)?;
     Ok(Status::Done)
 }
@@ -209,11 +213,15 @@ pub(super) fn lock(options: &LockOptions) -> Result<Status, Failure> {
     let numbers: Vec<&str> = version.split('.').take(2).collect();
     let class = format!("{} {}", numbers.join("."), kernel.arch());
     let lock = Lock::new(class, store.installed().into_values().map(locked).collect());
+    if !options.folder.is_dir() {
+        return Err(Failure::usage(format!("{} is no folder", options.folder.display())));
+    }
     let path = lock_file(&options.folder);
     let count = lock.tapsets.len();
     let written = lock.write(&path)?;
     let said = if written { "written" } else { "as it was" };
-    Ok(terminal::write_to_stdout(&format!("{}: {said}, {count} tapsets\n", path.display())))
+    let s = if count == 1 { "" } else { "s" };
+    Ok(terminal::write_to_stdout(&format!("{}: {said}, {count} tapset{s}\n", path.display())))
 }
 
 /// `systap tapset vendor`

@@ -199,8 +199,10 @@ fn against_it(
     } else if let Some(last) = tapset.entries.iter().find(|entry| entry.version < manifest.version) {
         let old = tempfile::tempdir().map_err(|error| Failure::refused(error.to_string()))?;
         registry.package(last)?.write_to(old.path()).map_err(|error| Failure::refused(error.to_string()))?;
+        // Not the tapset itself: of two with one name the first is taken.
+        let others: Vec<PathBuf> = roots.iter().filter(|root| **root != candidate.folder.path).cloned().collect();
         let old = Folder::open(old.path()).map_err(|error| Failure::wrong(error.to_string()))?;
-        let changed = changes::compare(&old, &candidate.folder, &options.kernels)?;
+        let changed = changes::compare(&old, &candidate.folder, &options.kernels, &others)?;
         if let Some(too_small) = changes::too_small(&old, &candidate.folder, &changed) {
             found.push((Some(Allowance::Semver), too_small));
         }
@@ -271,6 +273,9 @@ pub(super) fn yank(options: &YankOptions) -> Result<Status, Failure> {
         .ok_or_else(|| Failure::usage(format!("`{}`: expected TAPSET@VERSION", options.version)))?;
     let version: Version =
         version.parse().map_err(|error| Failure::usage(format!("`{version}` is no version: {error}")))?;
+    if options.reason.as_ref().is_some_and(|reason| reason.chars().any(char::is_control)) {
+        return Err(Failure::usage("--reason is a few words in one line"));
+    }
     let keys = keys(&options.signing.keys)?;
     let registry: &Path = &options.signing.registry;
     let editor = Editor::open(registry, &registry.display().to_string())?;

@@ -280,3 +280,42 @@ fn an_alias_is_to_go() {
     assert!(maintainer.done("tapset doc disk").contains("[deprecated since 1.1.0; use disk.begin]"));
     maintainer.done("tapset deprecate disk disk.begin");
 }
+
+#[test]
+fn words_of_strangers_are_words() {
+    let operator = Machine::new();
+    let publish = operator.operates();
+    operator.writes_tapset("disk", "1.0.0", "", "");
+    let path = operator.path("work/disk/tapset.toml");
+    let text = std::fs::read_to_string(&path).expect("it is there");
+    std::fs::write(&path, text.replace("What disk does", "a\\u001b[31mb\\u0007")).expect("it can be written");
+    operator.done(&format!("{publish} --allow tests disk"));
+    let choice = format!("--registry reg {}", operator.root());
+    for line in [format!("tapset search {choice}"), "tapset info disk".to_owned(), "tapset doc disk".to_owned()] {
+        let said = operator.done(&line);
+        assert!(said.contains("a\u{fffd}[31mb") && !said.contains('\u{1b}'), "{line}: {said:?}");
+    }
+    let yank = operator.systap("tapset yank disk@1.0.0 --registry reg --key key.pem --reason a\u{1b}b");
+    yank.exits(2);
+    std::fs::remove_file(operator.path("work/disk/README.md")).expect("it was there");
+    std::os::unix::fs::symlink("/etc/passwd", operator.path("work/disk/README.md")).expect("a link can be made");
+    operator.systap("tapset package disk").exits(1).complains(&["README.md cannot be packed: it is no plain file"]);
+}
+
+#[test]
+fn what_needs_each_other_is_published_together() {
+    let operator = Machine::new();
+    let publish = operator.operates();
+    let both = |version: &str| {
+        operator.writes_tapset("disk", version, "[dependencies]\ncache = \"1\"\n", "");
+        operator.writes_tapset("cache", version, "[dependencies]\ndisk = \"1\"\n", "");
+        operator.done(&format!("{publish} --allow tests disk cache"));
+    };
+    both("1.0.0");
+    both("1.0.1");
+    let user = Machine::new();
+    user.knows(&operator, &operator.path("work/reg").display().to_string());
+    user.done("tapset install disk");
+    assert_eq!(user.done("tapset tree"), "disk 1.0.1\n  cache 1.0.1\n    disk 1.0.1 (above)\n");
+    assert_eq!(user.done("tapset remove disk"), "- cache 1.0.1, which nothing needs any more\n- disk 1.0.1\n");
+}

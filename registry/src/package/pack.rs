@@ -72,10 +72,13 @@ impl Contents {
         for entry in entries.flatten() {
             let path = entry.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && refused_name(name).is_none() {
-                add(name.to_owned(), &path)?;
+            if name.contains('/') || FOLDERS.contains(&name) || refused_name(name).is_some() {
+                continue;
             }
+            if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                return Err(PackError::Refused { path, why: "it is no plain file" });
+            }
+            add(name.to_owned(), &path)?;
         }
         for root in FOLDERS {
             for entry in WalkDir::new(folder.path.join(root)).sort_by_file_name() {

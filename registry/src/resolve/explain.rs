@@ -63,7 +63,9 @@ pub(super) fn explain<V: Versions>(tree: &Tree, provider: &Provider<'_, V>) -> R
     let names: BTreeSet<&str> = leaves.asks.iter().map(|ask| ask.on.as_str()).collect();
     let lacks = |name: &&str| {
         let versions = provider.judged_versions(name).unwrap_or_default();
-        let suits = |version: &Version| asked(name).iter().all(|ask| ask.range.contains(version));
+        let suits = |version: &Version| {
+            provider.may_be_early(name, version) && asked(name).iter().all(|ask| ask.range.contains(version))
+        };
         !versions.iter().any(|(version, judged)| suits(version) && provider.is_good(judged))
     };
     let names: Vec<&str> = names.into_iter().filter(lacks).collect();
@@ -79,6 +81,9 @@ pub(super) fn explain<V: Versions>(tree: &Tree, provider: &Provider<'_, V>) -> R
         let rows = versions.into_iter().map(|(version, judged)| {
             let unwanted = asks.iter().find(|ask| !ask.range.contains(&version));
             let reason = match (judged.verdict, unwanted) {
+                (Verdict::Compatible | Verdict::Untested, None) if !provider.may_be_early(name, &version) => {
+                    format!("a pre-release, which is taken only if one is asked for: {name}@{version}")
+                }
                 (Verdict::Incompatible | Verdict::Yanked, _) | (_, None) => judged.reason.clone().unwrap_or_default(),
                 (_, Some(ask)) => match &ask.by {
                     None => format!("you ask for{}", said(&ask.requirement)),

@@ -159,6 +159,11 @@ impl<V: Versions> Provider<'_, V> {
         }
     }
 
+    /// Whether a version is none before its time, or one is asked for.
+    pub(super) fn may_be_early(&self, name: &str, version: &Version) -> bool {
+        version.pre.is_empty() || self.early.borrow().contains(name)
+    }
+
     fn note_requirement(&self, name: &str, requirement: &VersionReq) {
         if names_pre_release(requirement) {
             self.early.borrow_mut().insert(name.to_owned());
@@ -194,7 +199,6 @@ impl<V: Versions> DependencyProvider for Provider<'_, V> {
     fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Self::Err> {
         let Package::Tapset(name) = package else { return Ok(Some(Version::new(0, 0, 0))) };
         let Some(known) = self.known(name)? else { return Ok(None) };
-        let early = self.early.borrow().contains(&**name);
         let preferred = self.rules.preferred.get(&**name);
         if let Some(entry) = preferred.and_then(|version| known.0.entry(version))
             && range.contains(&entry.version)
@@ -204,7 +208,7 @@ impl<V: Versions> DependencyProvider for Provider<'_, V> {
         }
         let mut untested = None;
         for entry in &known.0.entries {
-            if !range.contains(&entry.version) || (!entry.version.pre.is_empty() && !early) {
+            if !range.contains(&entry.version) || !self.may_be_early(name, &entry.version) {
                 continue;
             }
             let judged = self.judged(&known, entry);

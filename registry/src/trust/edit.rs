@@ -41,7 +41,9 @@ pub enum InitError {
     #[error("{} is there already, and is not empty", .0.display())]
     NotEmpty(PathBuf),
     /// More keys must sign than there are.
-    #[error("{threshold} keys must sign the root, and {keys} are given")]
+    #[error(
+        "{threshold} of the root's keys are to sign, and {keys} are given: at least one must, and no more than there are"
+    )]
     Threshold {
         /// How many must.
         threshold: u64,

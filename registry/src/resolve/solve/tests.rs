@@ -116,6 +116,8 @@ fn refusals_are_told() {
     for (requests, rules) in [("vm@2", &rules()), ("vm@^1.2", &strict), ("vm mv", &rules()), ("vm@9", &rules())] {
         texts.push(chosen(requests, &made, &NEW, rules).unwrap_err());
     }
+    let early = Made::of(vec![entry("vm", "1.0.0-rc.1", &[])]);
+    texts.push(chosen("vm", &early, &NEW, &rules()).unwrap_err());
     let diamond = Made::of(vec![
         entry("net", "1.0.0", &[("task", "^1")]),
         entry("net", "1.1.0", &[("task", "^1.2")]),
