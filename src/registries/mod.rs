@@ -170,10 +170,14 @@ impl Registries {
         self.known.iter().map(|known| (known.name.as_str(), &known.place))
     }
 
+    /// Whether a registry of that name is known.
+    pub(crate) fn knows(&self, registry: &str) -> bool {
+        self.known.iter().any(|known| known.name == registry)
+    }
+
     /// Binds a tapset's name to a registry, unless the settings have bound it already.
     pub(crate) fn bind(&self, tapset: &str, registry: &str) {
-        // A registry that is no longer known is no reason to find nothing.
-        if self.known.iter().any(|known| known.name == registry) {
+        if self.knows(registry) {
             self.bound.borrow_mut().entry(tapset.to_owned()).or_insert_with(|| registry.to_owned());
         }
     }

@@ -4,18 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use semver::{Version, VersionReq};
 use serde::Serialize;
-use systap_registry::index::Entry;
+use systap_registry::index::{Entry, Tapset};
 use systap_registry::package::Contents;
-use systap_registry::resolve::{Chosen, Request, Rules, Verdict, resolve};
+use systap_registry::resolve::{Chosen, Request, Rules, Verdict, Versions, resolve};
 use systap_registry::store::{Changing, Receipt, Requested, Store};
 
 use super::facts::Asked;
 use super::failure::Failure;
 use crate::cli::{Format, Resolving};
-use crate::registries::Registries;
+use crate::registries::{Registries, RegistriesError};
 use crate::{kernel, terminal, xdg};
 
 /// How long the choice of versions may take.
@@ -70,6 +71,23 @@ pub(super) fn request(text: &str) -> Result<Request, Failure> {
     Ok(Request { name, versions })
 }
 
+/// What is known of versions: by the registries, or by what is here of a registry that this command does not know.
+struct Known<'k> {
+    registries: &'k Registries,
+    here: BTreeMap<String, &'k Receipt>,
+}
+
+impl Versions for Known<'_> {
+    type Error = RegistriesError;
+
+    fn versions(&self, name: &str) -> Result<Option<Rc<Tapset>>, RegistriesError> {
+        match self.here.get(name) {
+            Some(receipt) => Ok(Some(Rc::new(Tapset { entries: vec![receipt.entry()], ..Tapset::default() }))),
+            None => self.registries.versions(name),
+        }
+    }
+}
+
 impl Plan {
     /// Chooses versions of what is asked for now and before. `fresh` says of which the newest is wanted, not what is there.
     pub(super) fn make(
@@ -98,7 +116,12 @@ impl Plan {
         let rules =
             Rules { abi: systap_plugin_host::ABI, strict: resolving.strict, preferred, longest: LONGEST_CHOICE };
         let kernel = kernel::named(resolving.kernel.as_deref()).map_err(|error| Failure::refused(error.to_string()))?;
-        let chosen = resolve(&requests, &registries, &Asked(&kernel), &rules);
+        // What came from a registry that is not asked this time stays as it is.
+        let is_foreign = |(name, receipt): &(&String, &Receipt)| {
+            !registries.knows(&receipt.registry) && !asked.iter().any(|request| request.name == **name)
+        };
+        let here = before.iter().filter(is_foreign).map(|(name, receipt)| (name.clone(), receipt)).collect();
+        let chosen = resolve(&requests, &Known { registries: &registries, here }, &Asked(&kernel), &rules);
         kernel.keep();
         let chosen = chosen.map_err(|error| Failure::unresolved(error, resolving.format, &registries))?;
         for request in asked {

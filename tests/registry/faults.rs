@@ -147,6 +147,23 @@ fn names_keep_to_their_registry() {
 }
 
 #[test]
+fn what_another_registry_gave_stays_as_it_is() {
+    let (one, other) = (published(), published());
+    other.publishes("cache", "1.0.0", "[dependencies]\ndisk = \"1\"\n");
+    let user = Machine::new();
+    user.knows(&one, &one.path("work/reg").display().to_string());
+    user.done("tapset install disk");
+    // Another has a `disk` too, and a newer one; only `cache` is asked of it.
+    other.publishes("disk", "1.5.0", "");
+    let choice = format!("--registry {} {}", other.path("work/reg").display(), other.root());
+    let plan = user.done(&format!("tapset install cache {choice}"));
+    assert!(plan.contains("+ cache 1.0.0") && !plan.contains("disk"), "{plan}");
+    assert_eq!(user.done("tapset tree"), "cache 1.0.0\n  disk 1.0.0\ndisk 1.0.0\n");
+    assert!(user.done("tapset update").contains("nothing newer"));
+    user.done("tapset remove cache");
+}
+
+#[test]
 fn a_registry_without_a_root_is_not_believed() {
     let operator = published();
     let user = Machine::new();
