@@ -27,7 +27,9 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
         }
     };
     // Scripts that are checked together are checked with the lock of the first.
-    let locked = match options.files.first().map_or(Ok(vec![]), |script| tapset::locked::roots(script)) {
+    let named = tapset::locked::named(&options.script.versions);
+    let beside = || options.files.first().map_or(Ok(vec![]), |script| tapset::locked::roots(script));
+    let locked = match named.and_then(|named| Ok([named, beside()?].concat())) {
         Ok(locked) => locked,
         Err(sentence) => {
             terminal::complain(&sentence);

@@ -45,10 +45,20 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     /// What a function, a macro or a probe point does, where it runs and what it costs; all of them without a name
     Doc(DocOptions),
+    /// Example scripts: those that have some words, or the text of one
+    Examples(ExamplesOptions),
     /// Completions of this command line, for a shell to read
     Completions(CompletionsOptions),
     /// Man pages of all commands, a file each
     Man(ManOptions),
+}
+
+/// `systap examples`
+#[derive(Args, Debug)]
+pub(crate) struct ExamplesOptions {
+    /// Words that must be in it, or the name of one, which shows its text: `systap examples forks > forks.stp`
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
 }
 
 /// `systap completions`
@@ -186,6 +196,9 @@ pub(crate) struct ScriptOptions {
     /// Look there for functions, macros and aliases that the script lacks; can be repeated
     #[arg(short = 'I', value_name = "DIR")]
     pub(crate) tapsets: Vec<PathBuf>,
+    /// Take that installed version of a tapset, whichever is in use: vm@1.2; can be repeated
+    #[arg(long = "tapset", value_name = "TAPSET[@VERSIONS]")]
+    pub(crate) versions: Vec<String>,
     /// No warnings
     #[arg(short = 'w')]
     pub(crate) no_warnings: bool,

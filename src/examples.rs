@@ -1,4 +1,8 @@
-//! The example scripts, which every copy of the command has in it.
+//! `systap examples`: the example scripts, which every copy of the command has in it.
+
+use crate::cli::ExamplesOptions;
+use crate::outcome::Status;
+use crate::terminal;
 
 /// Name and text.
 static EXAMPLES: &[(&str, &str)] = &[
@@ -15,6 +19,33 @@ static EXAMPLES: &[(&str, &str)] = &[
 /// The example of that name, with or without `.stp`: its whole name and its text.
 pub(crate) fn find(name: &str) -> Option<(&'static str, &'static str)> {
     EXAMPLES.iter().copied().find(|(known, _)| *known == name || known.strip_suffix(".stp") == Some(name))
+}
+
+/// What an example answers: its first line behind `#!`.
+fn question(text: &str) -> &str {
+    text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default()
+}
+
+/// Shows the example of that name, or those that have all of the words, a line each.
+pub(crate) fn examples(options: &ExamplesOptions) -> Status {
+    if let [name] = options.words.as_slice()
+        && let Some((_, text)) = find(name)
+    {
+        return terminal::write_to_stdout(text);
+    }
+    let words: Vec<String> = options.words.iter().map(|word| word.to_lowercase()).collect();
+    let has_all = |(name, text): &&(&str, &str)| {
+        let text = format!("{name} {}", text.to_lowercase());
+        words.iter().all(|word| text.contains(word.as_str()))
+    };
+    let width = EXAMPLES.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let found: String =
+        EXAMPLES.iter().filter(has_all).map(|(name, text)| format!("{name:width$}  {}\n", question(text))).collect();
+    if found.is_empty() {
+        terminal::complain("no example has all of these words; `systap examples` lists all");
+        return Status::ScriptError;
+    }
+    terminal::write_to_stdout(&found)
 }
 
 /// All names, for a sentence.

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Doc(options) => doc::doc(&options),
+        Command::Examples(options) => examples::examples(&options),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::man(&options),
     };

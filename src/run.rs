@@ -148,7 +148,8 @@ fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Resu
         (None, None) => return Err(usage("nothing to run: name a script, or give one with -e".to_owned())),
     };
     let script = options.file_and_args.first().filter(|_| options.script.text.is_none()).map(Path::new);
-    let locked = script.map_or(Ok(vec![]), tapset::locked::roots).map_err(|why| (Status::Registry, why))?;
+    let mut locked = tapset::locked::named(&options.script.versions).map_err(|why| (Status::Registry, why))?;
+    locked.extend(script.map_or(Ok(vec![]), tapset::locked::roots).map_err(|why| (Status::Registry, why))?);
     let mut settings = Settings::new(&options.script, &locked, args, kernel).map_err(usage)?;
     let files = std::iter::once(file).chain(script::more(&options.script.more, sources)).collect();
     if options.suppress_time_limits && !options.script.guru {

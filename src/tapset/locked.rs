@@ -4,9 +4,26 @@
 
 use std::path::{Path, PathBuf};
 
+use semver::VersionReq;
 use systap_registry::store::{Lock, Store};
 
 use crate::xdg;
+
+/// The folders of the versions that somebody names, `NAME[@VERSIONS]`: the newest of those that are here. A sentence if none is.
+pub(crate) fn named(texts: &[String]) -> Result<Vec<PathBuf>, String> {
+    let store = xdg::data().map(|data| Store::at(&data));
+    let one = |text: &String| {
+        let (name, versions) = text.split_once('@').unwrap_or((text, "*"));
+        let name = name.replace('_', "-");
+        let wanted = VersionReq::parse(versions).map_err(|error| format!("--tapset {text}: {error}"))?;
+        let place = store.as_ref().filter(|_| systap_registry::is_name(&name)).and_then(|store| {
+            let version = store.versions(&name).into_iter().find(|version| wanted.matches(version))?;
+            Some(store.version(&name, &version))
+        });
+        place.ok_or_else(|| format!("--tapset {text}: no such version is here: `systap tapset install {text}`"))
+    };
+    texts.iter().map(one).collect()
+}
 
 /// The folders of the versions that the lock beside a script names; none without a lock. A sentence if one is not here.
 pub(crate) fn roots(script: &Path) -> Result<Vec<PathBuf>, String> {

@@ -72,6 +72,11 @@ fn users_live_with(operator: &Machine, place: &str) {
         assert_eq!(user.done("top.stp"), "1.1.0\n");
     }
 
+    // Another version, once.
+    user.done(&format!("tapset install {on} --dry-run disk@1.0"));
+    let missing = user.refused("check --tapset disk@9 top.stp");
+    assert!(missing.contains("no such version is here: `systap tapset install disk@9`"), "{missing}");
+
     // Locked, yanked, and locked still.
     assert!(user.done("tapset lock .").contains("systap.lock: written, 2 tapsets"));
     operator.done("tapset yank disk@1.1.0 --registry reg --key key.pem --reason counts-twice");
@@ -95,6 +100,12 @@ fn users_live_with(operator: &Machine, place: &str) {
     assert_eq!(user.done(&format!("tapset outdated {on}")), "cache 0.3.0 -> 0.4.0\ndisk 1.1.0 -> 2.0.0\n");
     user.done(&format!("tapset update {on}"));
     assert_eq!(user.done("tapset tree"), "cache 0.4.0\n  disk 2.0.0\n");
+    if systap::can_trace() {
+        user.write("other/top.stp", "probe disk.start { println(version); exit() }\n");
+        assert_eq!(user.done("other/top.stp"), "2.0.0\n");
+        assert_eq!(user.done("run --tapset disk@1 other/top.stp"), "1.1.0\n");
+        assert_eq!(user.done("top.stp"), "1.1.0\n", "the lock beside it says so");
+    }
     user.done("tapset install --locked systap.lock");
     assert_eq!(user.done("tapset remove cache disk"), "- cache 0.3.0\n- disk 1.1.0\n");
 }

@@ -85,6 +85,15 @@ impl Store {
         Receipt::read(&self.version(name, version))
     }
 
+    /// The versions of a tapset that are here, in use or not, the newest first.
+    pub fn versions(&self, name: &str) -> Vec<Version> {
+        let folder = self.root.join("store").join(name).read_dir().into_iter().flatten().flatten();
+        let named = folder.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let mut versions: Vec<Version> = named.collect();
+        versions.sort_by(|one, other| other.cmp(one));
+        versions
+    }
+
     /// The versions in use, by name.
     pub fn installed(&self) -> BTreeMap<String, Receipt> {
         let mut found = BTreeMap::new();

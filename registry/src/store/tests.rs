@@ -48,6 +48,7 @@ fn generations_switch_at_once() {
     changing.switch(&versions(&[("vm", "1.1.0")]), &requested).unwrap();
     assert_eq!(store.installed()["vm"].version, Version::new(1, 1, 0));
     assert!(store.receipt("vm", &Version::new(1, 0, 0)).is_some(), "a lock may name it");
+    assert_eq!(store.versions("vm"), [Version::new(1, 1, 0), Version::new(1, 0, 0)]);
     for _ in 0..6 {
         changing.switch(&versions(&[("vm", "1.1.0")]), &requested).unwrap();
     }
