@@ -90,7 +90,7 @@ fn check_one(
         (shown, compilation.diagnostics)
     });
     let Some((shown, mut diagnostics)) = done else { return Status::Internal };
-    tapset::missing::tell(&mut diagnostics, sources);
+    tapset::missing::tell(&mut diagnostics, sources, &options.script.tapsets);
     let wrong = terminal::show(&diagnostics, sources, options.script.format, options.script.color);
     match shown {
         Ok(text) if !wrong => match std::io::stdout().write_all(text.as_bytes()) {

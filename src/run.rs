@@ -43,7 +43,7 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         if small || options.quiet && compiled.is_ok() {
             diagnostics.clear();
         }
-        tapset::missing::tell(&mut diagnostics, sources);
+        tapset::missing::tell(&mut diagnostics, sources, &options.script.tapsets);
         terminal::show(&diagnostics, sources, options.script.format, options.script.color);
         let (mut placed, mut artifact) = compiled.map_err(|stop| explain_stop(&stop))?;
         if options.no_fentry {

@@ -88,8 +88,16 @@ fn a_package_sees_another_only_if_it_says_so() {
         let refused = refused(root.path(), &format!("probe {name}.start {{ exit() }}"));
         assert!(refused.contains(said), "{refused}");
     }
-    let refused = refused(root.path(), "probe without.start { println(v) exit() }");
-    assert!(refused.contains("there is no function `base_value`"), "{refused}");
+    let said = refused(root.path(), "probe without.start { println(v) exit() }");
+    assert!(said.contains("there is no function `base_value`"), "{said}");
+    let line = "`base_value` is of the tapset `base`";
+    assert!(said.contains(line) && said.contains("under [dependencies]: base = \"1.2\""), "{said}");
+    std::fs::write(root.path().join("base/tapset.toml"), "[tapset]\n").expect("it can be damaged");
+    let said = refused(root.path(), "probe begin { println(base_value()) }");
+    assert!(
+        said.contains("a tapset is left out, since it cannot be read") && said.contains("base/tapset.toml:"),
+        "{said}"
+    );
 }
 
 #[test]
