@@ -78,6 +78,57 @@ fn metrics_are_read_as_documented() {
 }
 
 #[test]
+fn arrays_of_every_number_of_keys_are_metrics() {
+    let (mut script, mut expected) = (String::new(), vec![]);
+    let mut prints = String::new();
+    for keys in 1..=8 {
+        let list = |of: &dyn Fn(usize) -> String| (1..=keys).map(of).collect::<Vec<String>>().join(", ");
+        let (indexes, labels) = (list(&|key| format!("\"v{key}\"")), list(&|key| format!("\"l{key}\"")));
+        script += &format!("global a{keys} probe begin {{ a{keys}[{indexes}] = {keys} }}\n");
+        let maps = format!("twice, {}", list(&|_| "mark".to_owned()));
+        let unquoted = format!("twice, {}", list(&|_| "quote".to_owned()));
+        prints += &format!("@prometheus_dump_array{keys}(a{keys}, \"plain{keys}\", {labels})\n");
+        prints += &format!("@prometheus_dump_array{keys}_map(a{keys}, \"map{keys}\", {labels}, {maps})\n");
+        prints += &format!("@prometheus_dump_array{keys}_map_unquoted(a{keys}, \"raw{keys}\", {labels}, {unquoted})\n");
+        let told = |mark: &str| (1..=keys).map(|key| format!("l{key}=\"v{key}{mark}\"")).collect::<Vec<_>>().join(",");
+        expected.push(format!("plain{keys}{{{}}} {keys}", told("")));
+        expected.push(format!("map{keys}{{{}}} {}", told("!"), 2 * keys));
+        expected.push(format!("raw{keys}{{{}}} {}", told("?"), 2 * keys));
+    }
+    script += "function twice(n) { return sprint(2 * n) } function mark(s) { return s . \"!\" }\n";
+    script += "function quote(s) { return \"\\\"\" . s . \"?\\\"\" }\n";
+    script += &format!("probe prometheus {{ {prints} }}");
+    let Some(outcome) = with_files(&script, "cat $D/__prometheus") else { return };
+    let lines: Vec<String> = outcome.text().lines().map(str::to_owned).collect();
+    assert_eq!(lines, expected, "{}", outcome.all());
+}
+
+#[test]
+fn metrics_of_every_kind_are_told() {
+    let text =
+        "probe init { json_set_prefix(\"all\") json_add_string_metric(\"who\", \"d1\") json_add_array(\"cpus\", \"d2\")
+            json_add_array_numeric_metric(\"cpus\", \"load\", \"d3\", \"u3\")
+            json_add_array_string_metric(\"cpus\", \"state\", \"d4\") }
+        probe json_data { @json_output_data_start @json_output_string_value(\"who\", \"me\")
+            @json_output_array_numeric_value(\"cpus\", \"0\", \"load\", 7)
+            @json_output_array_string_value(\"cpus\", \"0\", \"state\", \"busy\") @json_output_data_end }";
+    let Some(outcome) = with_files(text, "cat $D/data.json $D/metadata.json") else { return };
+    let text = outcome.text();
+    let mut objects = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    let data = objects.next().unwrap().unwrap();
+    assert_eq!(data, serde_json::json!({"who": "me", "cpus": [{"__id": "0", "load": 7, "state": "busy"}]}));
+    let about = objects.next().unwrap().unwrap();
+    assert_eq!(about["prefix"], "all");
+    let kinds: Vec<&str> =
+        about["metrics"].as_array().unwrap().iter().map(|one| one["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["string", "array"], "{about}");
+    assert_eq!(about["metrics"][0]["description"], "d1");
+    let within = about["metrics"][1]["metrics"].as_array().unwrap();
+    let within: Vec<_> = within.iter().filter_map(|one| Some((one["name"].as_str()?, one["type"].as_str()?))).collect();
+    assert!(within.contains(&("load", "integer")) && within.contains(&("state", "string")), "{about}");
+}
+
+#[test]
 fn what_is_read_can_be_longer_than_a_string() {
     let text =
         "probe procfs(\"long\").read.maxsize(65536) { for (i = 0; i < 1000; i++) $value .= sprintf(\"%050d\", i) }";
