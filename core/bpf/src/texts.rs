@@ -161,8 +161,8 @@ fn indexed(body: &Body) -> Vec<bool> {
 
 /// The operation looks at the bytes of its texts one by one.
 fn looks_at_bytes(intrinsic: Intrinsic) -> bool {
-    use Intrinsic::{Isinstr, StrReplace, Strpos, Strtol, Substr};
-    matches!(intrinsic, Substr | Isinstr | Strpos | StrReplace | Strtol)
+    use Intrinsic::{ByteAt, Isinstr, StrReplace, Strpos, Strtol, Substr};
+    matches!(intrinsic, ByteAt | Substr | Isinstr | Strpos | StrReplace | Strtol)
 }
 
 /// The most bytes that an operation writes behind what it has put together so far; `None` if it puts nothing together.

@@ -107,6 +107,7 @@ const NS_S: i64 = 1_000_000_000;
 static TABLE: &[(&str, Builtin)] = &[
     ("HZ", Builtin::Hertz),
     ("__at_function", Builtin::AtFunction),
+    ("__byte_at", Run(Intrinsic::ByteAt)),
     ("__event_argument", Builtin::EventArgument),
     ("__indent", Run(Intrinsic::Indent)),
     ("__indent_depth", Run(Intrinsic::IndentDepth)),
@@ -198,7 +199,6 @@ static TABLE: &[(&str, Builtin)] = &[
     ("stp_pid", Builtin::Context(Context::OwnProcess)),
     ("str_replace", Run(Intrinsic::StrReplace)),
     ("string_to_fp", Run(Intrinsic::TextDouble)),
-    ("stringat", Run(Intrinsic::Stringat)),
     ("strlen", Run(Intrinsic::Strlen)),
     ("strpos", Run(Intrinsic::Strpos)),
     ("strtol", Run(Intrinsic::Strtol)),

@@ -164,8 +164,8 @@ pub enum Intrinsic {
     Strlen,
     /// `substr(s, start, length)`: bytes; out of range gives what there is.
     Substr,
-    /// `stringat(s, n)`: byte n; an error if there is none.
-    Stringat,
+    /// `__byte_at(s, n)`: byte n, 0 if there is none.
+    ByteAt,
     /// `isinstr(s, part)`: 1 if `part` occurs.
     Isinstr,
     /// `strpos(s, part)`: index of the first occurrence, or -1.
@@ -251,7 +251,7 @@ impl Intrinsic {
         Intrinsic::Ftrace,
         Intrinsic::Strlen,
         Intrinsic::Substr,
-        Intrinsic::Stringat,
+        Intrinsic::ByteAt,
         Intrinsic::Isinstr,
         Intrinsic::Strpos,
         Intrinsic::StrReplace,
@@ -319,7 +319,7 @@ impl Intrinsic {
             Intrinsic::Ftrace => ("ftrace", &[Text], None, false),
             Intrinsic::Strlen => ("strlen", &[Text], Some(Long), true),
             Intrinsic::Substr => ("substr", &[Text, Long, Long], Some(Text), true),
-            Intrinsic::Stringat => ("stringat", &[Text, Long], Some(Long), false),
+            Intrinsic::ByteAt => ("__byte_at", &[Text, Long], Some(Long), true),
             Intrinsic::Isinstr => ("isinstr", &[Text, Text], Some(Long), true),
             Intrinsic::Strpos => ("strpos", &[Text, Text], Some(Long), true),
             Intrinsic::StrReplace => ("str_replace", &[Text, Text, Text], Some(Text), true),

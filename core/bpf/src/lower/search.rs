@@ -36,6 +36,7 @@ impl Lower<'_, '_> {
             (intrinsic, list.len()),
             (Intrinsic::Strlen, 1)
                 | (Intrinsic::Substr, 3)
+                | (Intrinsic::ByteAt, 2)
                 | (Intrinsic::Isinstr | Intrinsic::Strpos | Intrinsic::Strtol, 2)
                 | (Intrinsic::StrReplace, 3)
         );
@@ -47,6 +48,10 @@ impl Lower<'_, '_> {
                 self.hold(result, Held::Long(length));
             }
             Intrinsic::Substr => self.substr(result, list[0], list[1], list[2])?,
+            Intrinsic::ByteAt => {
+                let byte = self.byte_or_0(list[0], list[1])?;
+                self.hold(result, Held::Long(byte));
+            }
             Intrinsic::Isinstr | Intrinsic::Strpos => {
                 let at = self.find(list[0], list[1])?;
                 if intrinsic == Intrinsic::Isinstr {
@@ -157,6 +162,22 @@ impl Lower<'_, '_> {
             Mem::Base(_, offset) => Mem::Base(place, offset),
             Mem::Stack(..) => Mem::Base(place, 0),
         }
+    }
+
+    /// The byte at an index, or 0 where the text has none, in a register of its own.
+    fn byte_or_0(&mut self, text: Value, index: Value) -> Result<Reg, GenerateError> {
+        let bytes = self.bytes(text)?;
+        let at = self.copy(index)?;
+        let (behind, done) = (self.em.label(), self.em.label());
+        // Negative indexes are large ones; behind the text, but within its place, are NULs.
+        self.em.branch(Cond::Ge, at, Src::Imm(bytes.room as i32), behind);
+        let found = self.byte_at(bytes, at);
+        self.em.mov(at, Arg::Reg(found));
+        self.em.jump(done);
+        self.em.place(behind);
+        self.em.mov(at, Arg::Imm(0));
+        self.em.place(done);
+        Ok(at)
     }
 
     /// The index of the first occurrence, or -1, in a register of its own.

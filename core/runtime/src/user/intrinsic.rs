@@ -80,10 +80,9 @@ impl Interpreter<'_> {
             }
             Intrinsic::Strlen => Datum::Long(text(0).len() as i64),
             Intrinsic::Substr => Datum::text(substr(&text(0), long(1), long(2))),
-            Intrinsic::Stringat => {
+            Intrinsic::ByteAt => {
                 let byte = usize::try_from(long(1)).ok().and_then(|at| text(0).get(at).copied());
-                let outside = || ErrorKind::Message(Text::from(&b"Position out of bounds"[..]));
-                Datum::Long(i64::from(byte.ok_or_else(outside)?))
+                Datum::Long(i64::from(byte.unwrap_or(0)))
             }
             Intrinsic::Isinstr => Datum::Long(find(&text(0), &text(1)).is_some().into()),
             Intrinsic::Strpos => Datum::Long(find(&text(0), &text(1)).map_or(-1, |at| at as i64)),
