@@ -22,7 +22,9 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
     let debug = args.iter().any(|arg| arg == "--debug");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let place = args.iter().find(|arg| !arg.starts_with("--")).map(PathBuf::from);
-    let prefix = place.unwrap_or_else(|| target.join("dist"));
+    // The program takes folders of the environment only as whole paths.
+    let prefix =
+        std::path::absolute(place.unwrap_or_else(|| target.join("dist"))).map_err(|error| error.to_string())?;
     let mut build = vec!["build", "--package", "systap"];
     let packages: Vec<String> = TAPSETS.iter().map(|name| format!("systap-tapset-{name}")).collect();
     build.extend(packages.iter().flat_map(|name| ["--package", name]));
