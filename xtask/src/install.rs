@@ -18,12 +18,22 @@ pub(crate) fn debian(wanted: &[(&str, &str)]) {
         println!("not installed, since there is no apt-get here: {}", missing.join(", "));
         return;
     }
-    let mut args = vec!["install", "--yes", "--no-install-recommends"];
-    args.extend(&missing);
     let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
-    let outcome = run("apt-get", &["update", "--quiet"], &quiet).and_then(|()| run("apt-get", &args, &quiet));
-    if let Err(failure) = outcome {
-        println!("not installed: {}: {failure}", missing.join(", "));
+    let install = |packages: &[&str]| {
+        let args = [&["install", "--yes", "--no-install-recommends"], packages].concat();
+        run("apt-get", &args, &quiet)
+    };
+    if let Err(failure) = run("apt-get", &["update", "--quiet"], &quiet) {
+        println!("the list of packages is as old as it was: {failure}");
+    }
+    if install(&missing).is_ok() {
+        return;
+    }
+    // One that another distribution does not have keeps none of the others away.
+    for package in missing {
+        if let Err(failure) = install(&[package]) {
+            println!("not installed: {package}: {failure}");
+        }
     }
 }
 
