@@ -10,26 +10,15 @@ use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand::SystemRandom;
-use jiff::Timestamp;
 use semver::Version;
-use sha2::{Digest, Sha256};
-use tough::TargetName;
-use tough::editor::signed::SignedRole;
-use tough::key_source::KeySource;
-use tough::schema::{
-    Hashes, KeyHolder, Metafile, Role, RoleKeys, RoleType, Root, Signed, Snapshot, Target, Targets,
-    Timestamp as TimestampRole,
-};
+use tough::schema::{RoleType, Root, Signed, Targets};
 
 use super::keys::Key;
 use super::said::{TrustError, sentence};
 use super::seen::{DESCRIPTION, Description, Registry, Settings, package_file};
+use super::state::{SPECIFICATION, after, can_sign, commit, set_role, sign, write};
 use crate::access::{Patience, Place};
 use crate::index::{Bin, BinError, Entry, Named, Pinned, Yank, bin_of, hex, pack, targets_of};
-
-/// The version of TUF's specification that the metadata follows.
-const SPECIFICATION: &str = "1.0.0";
 
 /// How many former states stay readable, for those who have begun to read one.
 const FORMER_STATES: u64 = 10;
@@ -128,7 +117,7 @@ pub struct Editor {
 }
 
 /// What becomes of the targets: new bytes by name.
-type Changes = BTreeMap<String, Vec<u8>>;
+pub(super) type Changes = BTreeMap<String, Vec<u8>>;
 
 impl Editor {
     /// Makes a registry in a folder that is empty or not there.
@@ -401,124 +390,4 @@ impl Editor {
         remove(&self.folder.join("targets"), &|name| !name.starts_with('.') && !needed.contains(name));
         Ok(())
     }
-}
-
-/// Writes what a new state needs, and then makes it the state.
-fn commit(
-    folder: &Path,
-    roots: &[&Root],
-    mut targets: Targets,
-    [snapshot_version, timestamp_version]: [u64; 2],
-    changes: &Changes,
-    keys: &[Key],
-    days: u64,
-) -> Result<(), EditError> {
-    for (name, bytes) in changes {
-        let hash = Sha256::digest(bytes);
-        write(&folder.join(format!("targets/{}.{name}", hex(&hash))), bytes)?;
-        let hashes = Hashes { sha256: hash.to_vec().into(), _extra: HashMap::new() };
-        let target = Target { length: bytes.len() as u64, hashes, custom: HashMap::new(), _extra: HashMap::new() };
-        let name = TargetName::new(name).map_err(|error| EditError::Sign(sentence(&error)))?;
-        targets.targets.insert(name, target);
-    }
-    let version = |number| NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN);
-    let metadata = |name: String| folder.join("metadata").join(name);
-    let targets = sign_by(targets, roots, keys)?;
-    write(&metadata(targets.signed().signed.filename(true)), targets.buffer())?;
-    let mut snapshot = Snapshot::new(SPECIFICATION.to_owned(), version(snapshot_version), after(days));
-    snapshot.meta.insert("targets.json".to_owned(), metafile(&targets));
-    let snapshot = sign_by(snapshot, roots, keys)?;
-    write(&metadata(snapshot.signed().signed.filename(true)), snapshot.buffer())?;
-    let mut timestamp = TimestampRole::new(SPECIFICATION.to_owned(), version(timestamp_version), after(days));
-    timestamp.meta.insert("snapshot.json".to_owned(), metafile(&snapshot));
-    let timestamp = sign_by(timestamp, roots, keys)?;
-    write(&metadata(timestamp.signed().signed.filename(true)), timestamp.buffer())
-}
-
-fn metafile<T: Role>(signed: &SignedRole<T>) -> Metafile {
-    let hashes = Hashes { sha256: signed.sha256().to_vec().into(), _extra: HashMap::new() };
-    Metafile {
-        length: Some(*signed.length()),
-        hashes: Some(hashes),
-        version: signed.signed().signed.version(),
-        _extra: HashMap::new(),
-    }
-}
-
-/// Signs a role by those of the keys that may.
-fn sign<T: Role + serde::Serialize>(role: T, root: &Root, keys: &[Key]) -> Result<SignedRole<T>, EditError> {
-    let failed = |error: &dyn std::fmt::Display| EditError::Sign(error.to_string());
-    let sources: Vec<Box<dyn KeySource>> = keys.iter().map(|key| Box::new(key.clone()) as Box<dyn KeySource>).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| failed(&error))?;
-    let holder = KeyHolder::Root(root.clone());
-    let signed = runtime.block_on(SignedRole::new(role, &holder, &sources, &SystemRandom::new()));
-    signed.map_err(|error| match error {
-        tough::error::Error::SigningKeysNotFound { role } => {
-            EditError::Sign(format!("none of the keys that are given may sign the {role} of this registry, or too few"))
-        }
-        tough::error::Error::KeysNotFoundInRoot { .. } => {
-            EditError::Sign("none of the keys that are given is one of this registry's".to_owned())
-        }
-        other => EditError::Sign(sentence(&other)),
-    })
-}
-
-/// Signs a role for each of some roots. The last must be able to believe it; the keys of the others may be lost.
-fn sign_by<T: Role + serde::Serialize + Clone>(
-    role: T,
-    roots: &[&Root],
-    keys: &[Key],
-) -> Result<SignedRole<T>, EditError> {
-    let Some((last, others)) = roots.split_last() else {
-        return Err(EditError::Sign("there is no root".to_owned()));
-    };
-    others.iter().try_fold(sign(role.clone(), last, keys)?, |signed, root| {
-        let Ok(also) = sign(role.clone(), root, keys) else { return Ok(signed) };
-        let more = also.signed().signatures.clone();
-        signed.add_old_signatures(more).map_err(|error| EditError::Sign(sentence(&error)))
-    })
-}
-
-/// Whether there are enough of the keys that must sign a root.
-fn can_sign(root: &Root, keys: &[Key]) -> bool {
-    root.roles.get(&RoleType::Root).is_some_and(|role| {
-        let ids: Vec<String> = role.keyids.iter().map(|id| hex(id)).collect();
-        let given: std::collections::BTreeSet<String> =
-            keys.iter().map(Key::id).filter(|id| ids.contains(id)).collect();
-        given.len() as u64 >= role.threshold.get()
-    })
-}
-
-fn set_role(root: &mut Root, role: RoleType, keys: &[Key], threshold: u64) -> Result<(), EditError> {
-    let mut ids = vec![];
-    for key in keys {
-        let bad = || EditError::Sign(format!("the key {} makes no sense", key.id()));
-        let public = key.tuf().ok_or_else(bad)?;
-        let id = public.key_id().map_err(|_| bad())?;
-        root.keys.insert(id.clone(), public);
-        ids.push(id);
-    }
-    let threshold = NonZeroU64::new(threshold).unwrap_or(NonZeroU64::MIN);
-    root.roles.insert(role, RoleKeys { keyids: ids, threshold, _extra: HashMap::new() });
-    Ok(())
-}
-
-/// In so many days, to the second.
-fn after(days: u64) -> Timestamp {
-    let now = Timestamp::now().as_second();
-    let seconds = i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(86_400);
-    Timestamp::from_second(now.saturating_add(seconds)).unwrap_or(Timestamp::MAX)
-}
-
-/// Writes a file, whole or not at all, and has it on the disk before it returns.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), EditError> {
-    let failed = |source| EditError::File { path: path.into(), source };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(readable).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }

@@ -9,6 +9,7 @@ mod keys;
 mod push;
 mod said;
 mod seen;
+mod state;
 
 pub use edit::{EditError, Editor, InitError, Initial, Publication};
 pub use keys::{Key, KeyError};
