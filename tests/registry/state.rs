@@ -211,11 +211,18 @@ fn a_run_keeps_the_version_that_it_began_with() {
     let user = user_of(&operator);
     user.done("tapset install disk");
     operator.publishes("disk", "1.1.0", "");
+    let (output, script) = (
+        user.path("out"),
+        "probe disk.start { println(version) } probe timer.s(3) { println(end()); exit() }
+        function end() { return \"end\" }",
+    );
     let mut command = user.command(systap::binary());
-    command.args(["run", "-e", "probe disk.start { println(version) } probe timer.s(3) { println(version_of()); exit() } function version_of() { return \"end\" }"]);
+    command.arg("run").arg("-o").arg(&output).args(["-e", script]);
     let running = start(command);
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    let printed = || std::fs::read_to_string(&output).unwrap_or_default();
+    systap::eventually("the run has begun", || printed().starts_with("1.0.0\n"));
     user.done("tapset update");
-    running.wait().prints("1.0.0\nend\n");
+    running.wait().is_quiet();
+    assert_eq!(printed(), "1.0.0\nend\n");
     assert_eq!(user.done("tapset tree"), "disk 1.1.0\n");
 }
