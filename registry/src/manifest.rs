@@ -356,6 +356,9 @@ impl Manifest {
                 return Err(wrong(Some(alias.name.span()), format!("`{}` is noted twice", alias.name.get_ref())));
             }
         }
+        if let Some(bad) = written.dependencies.keys().find(|name| !is_name(name)) {
+            return Err(wrong(None, format!("`{bad}`, which it depends on, cannot be a tapset's name")));
+        }
         if let Some(bad) = written.constants.keys().chain(written.tables.keys()).find(|name| !is_identifier(name)) {
             return Err(wrong(None, format!("`{bad}` cannot be the name of a constant: letters, digits and `_` can")));
         }
@@ -464,6 +467,7 @@ mod tests {
             "[tables.t]\nx = \"y\"\n",
             "[dependencies]\ntask = \"one\"\n",
             "[plugin]\nlibrary = \"l\"\n",
+            "[dependencies]\n\"../../x\" = \"1\"\n",
             "[kernel]\ntested = \">=six\"\n",
             "[kernel]\nneeds = 'function(x)'\n",
         ]

@@ -76,7 +76,11 @@ fn registry(root: &Path) -> Registry {
     Editor::init(&folder, &initial).unwrap();
     let alias = |name: &str| AliasDoc {
         name: name.to_owned(),
-        comment: vec!["A disk is asked for something.".to_owned(), "sector: long, where on the disk".to_owned()],
+        comment: vec![
+            "A disk is asked for something.".to_owned(),
+            "sector: long, where on".to_owned(),
+            "the disk".to_owned(),
+        ],
         variables: vec![
             "sector:long".to_owned(),
             "a_very_long_name_of_a_variable_that_does_not_fit_a_phone:string".to_owned(),
@@ -196,17 +200,30 @@ fn a_browser_shows_them() {
     for page in ["evil/index.html", "disk/index.html", "names.html"] {
         let Some(dom) = shown(&folder, page, 1200) else { return };
         assert!(!dom.contains("<title>owned"), "{page}");
-        // A copy with a script of this test, which says how far the page reaches beyond a phone's screen.
-        let text = std::fs::read_to_string(folder.join(page)).unwrap();
-        let policy = text.find("<meta http-equiv").unwrap();
-        let rest = text[policy..].find('>').unwrap() + policy + 1;
-        let measured = format!(
-            "{}{}<script>document.title = 'beyond ' + (document.documentElement.scrollWidth - document.documentElement.clientWidth)</script>",
-            &text[..policy],
-            &text[rest..]
-        );
-        std::fs::write(folder.join(page), measured).unwrap();
-        let Some(dom) = shown(&folder, page, 390) else { return };
-        assert!(dom.contains("<title>beyond 0</title>"), "{page} is wider than a phone: {dom}");
+        let Some(is_narrow) = fits_a_phone(&folder, page) else { return };
+        assert!(is_narrow, "{page} is wider than a phone");
     }
+    let Some(is_narrow) = fits_a_phone(&folder, "index.html") else { return };
+    assert!(is_narrow, "the first page is wider than a phone");
+    // That it tells: what is wider is told to be.
+    std::fs::write(folder.join("wide.html"), "<meta http-equiv=x><p style=\"width: 900px\">wide</p>").unwrap();
+    assert_ne!(fits_a_phone(&folder, "wide.html"), Some(true), "a wide page was taken for a narrow one");
+}
+
+/// Whether a page is no wider than a phone; `None` where no browser tells. A browser's own window has at least 500 pixels, so the page is shown in a frame; a script
+/// of this test tells how wide it is there.
+fn fits_a_phone(folder: &Path, page: &str) -> Option<bool> {
+    let text = std::fs::read_to_string(folder.join(page)).unwrap();
+    let policy = text.find("<meta http-equiv").unwrap();
+    let rest = text[policy..].find('>').unwrap() + policy + 1;
+    let script = "<script>addEventListener('load', () => parent.postMessage(innerWidth + ' ' + (document.documentElement.scrollWidth - document.documentElement.clientWidth), '*'))</script>";
+    std::fs::write(folder.join(page), format!("{}{}{script}", &text[..policy], &text[rest..])).unwrap();
+    let frame = format!(
+        "<!doctype html><title>nothing</title><script>addEventListener('message', (told) => document.title = 'told ' + told.data)</script>\
+         <iframe src=\"{page}\" width=\"390\" height=\"800\" style=\"border: 0\"></iframe>"
+    );
+    std::fs::write(folder.join("frame.html"), frame).unwrap();
+    let dom = shown(folder, "frame.html", 1200)?;
+    assert!(dom.contains("<title>told 390 "), "the page does not tell: {dom}");
+    Some(dom.contains("<title>told 390 0</title>"))
 }

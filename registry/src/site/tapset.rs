@@ -59,7 +59,10 @@ fn facts(entry: &Entry, signers: &[String]) -> String {
     row("Signed by", escape(&signers.join(", ")));
     if !entry.dependencies.is_empty() {
         let one = |(name, versions): (&String, &semver::VersionReq)| {
-            format!("<a href=\"../{0}/\">{0}</a> {1}", escape(name), escape(&versions.to_string()))
+            // What is no tapset's name leads nowhere: it could lead out of the pages.
+            let shown = escape(name);
+            let link = if crate::is_name(name) { format!("<a href=\"../{name}/\">{shown}</a>") } else { shown };
+            format!("{link} {}", escape(&versions.to_string()))
         };
         row("Needs", entry.dependencies.iter().map(one).collect::<Vec<_>>().join(", "));
     }
@@ -80,9 +83,20 @@ fn facts(entry: &Entry, signers: &[String]) -> String {
 }
 
 /// What is said of a variable, without its name and type again.
-fn said_of<'c>(comment: &'c [String], name: &str, ty: &str) -> &'c str {
-    let said = comment.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default();
-    said.strip_prefix(ty).map_or(said, |rest| rest.trim_start_matches([',', ' ']))
+fn said_of(alias: &AliasDoc, name: &str, ty: &str) -> String {
+    let own = |line: &String| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(": "));
+    let mut lines = alias.comment.iter().skip_while(|line| !own(line));
+    let Some(first) = lines.next().and_then(|line| line.get(name.len() + 2..)) else { return String::new() };
+    let first = first.strip_prefix(ty).map_or(first, |rest| rest.trim_start_matches([',', ' ']));
+    // What goes on in the next lines is of the same variable.
+    let more = lines.take_while(|line| !is_of_variable(alias, line));
+    std::iter::once(first).chain(more.map(String::as_str)).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a line of the comment begins what is said of a variable.
+fn is_of_variable(alias: &AliasDoc, line: &str) -> bool {
+    let Some((name, _)) = line.split_once(": ") else { return false };
+    alias.variables.iter().any(|one| split(one).0 == name)
 }
 
 fn split(variable: &str) -> (&str, &str) {
@@ -98,9 +112,7 @@ fn alias(alias: &AliasDoc) -> String {
         text += " <small class=\"mark\">deprecated</small>";
     }
     text += "</h3>\n";
-    let is_of_variable =
-        |line: &&String| alias.variables.iter().any(|one| line.starts_with(&format!("{}: ", split(one).0)));
-    for line in alias.comment.iter().filter(|line| !is_of_variable(line)) {
+    for line in alias.comment.iter().take_while(|line| !is_of_variable(alias, line)) {
         _ = writeln!(text, "<p>{}</p>", escape(line));
     }
     if let Some(deprecated) = &alias.deprecated {
@@ -117,7 +129,7 @@ fn alias(alias: &AliasDoc) -> String {
                  <th scope=\"col\">What it is</th></tr></thead>\n<tbody>\n";
         for variable in &alias.variables {
             let (name, ty) = split(variable);
-            let said = escape(said_of(&alias.comment, name, ty));
+            let said = escape(&said_of(alias, name, ty));
             let (name, ty) = (escape(name), escape(ty));
             _ = writeln!(text, "<tr><th scope=\"row\"><code>{name}</code></th><td>{ty}</td><td>{said}</td></tr>");
         }
