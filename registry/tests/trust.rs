@@ -326,6 +326,21 @@ fn keys_change_and_the_lost_ones_are_of_no_use() {
 }
 
 #[test]
+fn keys_that_were_taken_away_stay_so() {
+    let made = Made::new();
+    made.publish("vm", "1.0.0");
+    let stolen = made.copy("stolen");
+    let next = [Key::generate().unwrap()];
+    made.editor().rotate(&made.keys, None, &next, BTreeMap::new(), DAYS).unwrap();
+    made.editor().publish(&[publication("vm", "1.1.0")], &next, DAYS).unwrap();
+    made.open().unwrap();
+    // Who has the old key goes on where it was good.
+    Editor::open(&stolen, "test").unwrap().publish(&[publication("vm", "1.9.9")], &made.keys[2..], DAYS).unwrap();
+    assert!(Registry::open(made.settings(&stolen)).is_err());
+    made.open().unwrap();
+}
+
+#[test]
 fn former_states_are_swept() {
     let made = Made::new();
     for patch in 0..30 {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tough::schema::{RoleType, Signed, Targets, Timestamp};
+use tough::schema::{RoleType, Root, Signed, Targets, Timestamp};
 use tough::{ExpirationEnforcement, Repository, RepositoryLoader, TargetName};
 
 use super::said::{TrustError, sentence};
@@ -90,7 +90,9 @@ impl Registry {
         let failed = |why: String| TrustError::Metadata { registry: registry.clone(), why };
         let url = |folder| Fetch::url(folder).map_err(|error| failed(error.to_string()));
         let expired = if settings.allow_expired { ExpirationEnforcement::Unsafe } else { ExpirationEnforcement::Safe };
-        let mut loader = RepositoryLoader::new(&settings.root, url("metadata/")?, url("targets/")?)
+        // The newest root that was seen is where the chain goes on: keys that it has taken away are of no use any more.
+        let root = seen.as_deref().and_then(newest_root).unwrap_or_else(|| settings.root.clone());
+        let mut loader = RepositoryLoader::new(&root, url("metadata/")?, url("targets/")?)
             .transport(fetch.clone())
             .expiration_enforcement(expired);
         if let Some(seen) = seen {
@@ -392,6 +394,14 @@ impl Registry {
         names.sort();
         Ok(names)
     }
+}
+
+/// The newest root that was seen of a registry, if it is whole: `tough` writes it once it believes it.
+fn newest_root(seen: &std::path::Path) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(seen.join("root.json")).ok()?;
+    let root: Signed<Root> = serde_json::from_slice(&bytes).ok()?;
+    root.signed.verify_role(&root).ok()?;
+    Some(bytes)
 }
 
 /// Where a version's package lies in a registry.
