@@ -4,7 +4,7 @@
 use systap_plugin::{KernelFacts, Registrar};
 
 extern "C" fn before_anything() {
-    _ = std::fs::write("/tmp/systap-plugin-was-here", "x");
+    _ = std::fs::write("/dev/shm/systap-plugin-was-here", "x");
     std::process::exit(0);
 }
 

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // What an initialiser leaves where it runs unconfined, as in a test program made of the example itself.
-    _ = fs::remove_file("/tmp/systap-plugin-was-here");
+    _ = fs::remove_file("/dev/shm/systap-plugin-was-here");
     let arguments = Arguments::from_args();
     if library("plugin_good").is_none() {
         eprintln!("skipped: the example libraries are not built (`cargo test -p systap-plugin-host` builds them)");
@@ -168,7 +168,7 @@ fn what_must_not_be_possible() {
         }
         assert_eq!(text(&asked.answer, "REFUSED"), "permission denied", "{deed}");
     }
-    assert!(!Path::new("/tmp/systap-plugin-was-here").exists());
+    assert!(!Path::new("/dev/shm/systap-plugin-was-here").exists());
 }
 
 fn what_was_answered_is_kept() {
