@@ -217,7 +217,6 @@ pub(crate) struct TapsetDoc {
     /// As a man page: `systap tapset doc --man vm | man -l -`
     #[arg(long)]
     pub(crate) man: bool,
-    /// As a page for a browser, with its style, in this folder
     /// A name, or a tapset's folder
     #[arg(value_name = "TAPSET")]
     pub(crate) tapset: String,

@@ -98,7 +98,8 @@ fn add(options: &AddOptions) -> Result<Status, Failure> {
     Ok(terminal::write_to_stdout(&text))
 }
 
-fn keys(paths: &[PathBuf]) -> Result<Vec<Key>, Failure> {
+/// Reads keys.
+pub(crate) fn keys(paths: &[PathBuf]) -> Result<Vec<Key>, Failure> {
     Ok(paths.iter().map(|path| Key::read(path)).collect::<Result<_, _>>()?)
 }
 
@@ -198,7 +199,7 @@ fn verify(options: &VerifyOptions) -> Result<Status, Failure> {
 }
 
 /// Seconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -77,10 +77,7 @@ pub(super) fn entry(
         }),
         sha256: pinned.sha256,
         size: pinned.length,
-        published: std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map(|since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-            .unwrap_or_default(),
+        published: crate::registry::now(),
     }
 }
 

@@ -10,7 +10,7 @@ use systap_elaborate::Declares;
 use systap_registry::Folder;
 use systap_registry::index::{Pinned, Yank};
 use systap_registry::package::{Contents, PackError};
-use systap_registry::trust::{Editor, Key, Publication, Registry};
+use systap_registry::trust::{Editor, Publication, Registry};
 
 use super::check::{self, Checked};
 use super::command::{Offered, find, offered};
@@ -19,6 +19,7 @@ use super::packages::Packages;
 use super::{changes, describe, testing};
 use crate::cli::{Allowance, PackageOptions, PublishOptions, YankOptions};
 use crate::outcome::Status;
+use crate::registry::{keys, now};
 use crate::{kernel, terminal};
 
 /// A tapset as it is to be published.
@@ -72,10 +73,6 @@ pub(super) fn package(packages: &Packages, options: &PackageOptions) -> Result<S
         text += &format!("{}\n", file.display());
     }
     Ok(terminal::write_to_stdout(&text))
-}
-
-fn keys(paths: &[PathBuf]) -> Result<Vec<Key>, Failure> {
-    Ok(paths.iter().map(|path| Key::read(path)).collect::<Result<_, _>>()?)
 }
 
 /// `systap tapset publish`
@@ -279,13 +276,7 @@ pub(super) fn yank(options: &YankOptions) -> Result<Status, Failure> {
     let keys = keys(&options.signing.keys)?;
     let registry: &Path = &options.signing.registry;
     let editor = Editor::open(registry, &registry.display().to_string())?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let yank = Yank {
-        version: version.clone(),
-        yanked: !options.undo,
-        reason: options.reason.clone(),
-        at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
-    };
+    let yank = Yank { version: version.clone(), yanked: !options.undo, reason: options.reason.clone(), at: now() };
     editor.yank(name, yank, &keys, options.signing.days)?;
     let said = if options.undo { "may be taken again" } else { "is not taken anew; what has it keeps it" };
     Ok(terminal::write_to_stdout(&format!("`{name}` {version} {said}\n")))

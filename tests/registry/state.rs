@@ -31,7 +31,7 @@ fn a_full_disk_leaves_the_old_state() {
         let data = user.path("data");
         _ = std::fs::remove_dir_all(&data);
         std::fs::create_dir_all(&data).expect("a folder can be made");
-        let Some(_small) = Small::mount(&data, pages) else { return };
+        let Some(_small) = small(&data, pages) else { return };
         let outcome = user.systap("tapset install disk");
         match outcome.status.code() {
             Some(0) => assert_eq!(user.done("tapset tree"), "disk 1.0.0\n"),
@@ -49,24 +49,22 @@ fn a_full_disk_leaves_the_old_state() {
     assert!(refused > 2, "the disk was never full");
 }
 
-/// A file system of so many pages, until this is dropped.
-struct Small(std::path::PathBuf);
-
-impl Small {
-    fn mount(at: &Path, pages: usize) -> Option<Small> {
-        let options = format!("size={},mode=755", pages * 4096);
-        let mut command = systap::command(Path::new("mount"));
-        command.args(["-t", "tmpfs", "-o", &options, "none"]).arg(at);
-        let outcome = start(command).wait();
-        if outcome.status.success() {
-            return Some(Small(at.to_owned()));
-        }
-        eprintln!("skipped: no file system can be mounted here");
-        None
+/// Makes a folder a file system of so many pages.
+fn small(at: &Path, pages: usize) -> Option<Mounted> {
+    let options = format!("size={},mode=755", pages * 4096);
+    let mut command = systap::command(Path::new("mount"));
+    command.args(["-t", "tmpfs", "-o", &options, "none"]).arg(at);
+    if start(command).wait().status.success() {
+        return Some(Mounted(at.to_owned()));
     }
+    eprintln!("skipped: no file system can be mounted here");
+    None
 }
 
-impl Drop for Small {
+/// What is mounted over a folder, until this is dropped.
+struct Mounted(std::path::PathBuf);
+
+impl Drop for Mounted {
     fn drop(&mut self) {
         let mut command = systap::command(Path::new("umount"));
         command.arg("-l").arg(&self.0);
@@ -84,8 +82,8 @@ fn a_disk_that_cannot_be_written_is_told() {
     user.done("tapset install disk");
     operator.publishes("disk", "1.1.0", "");
     user.done("tapset lock .");
-    let Some(_data) = ReadOnly::mount(&user.path("data")) else { return };
-    let Some(_work) = ReadOnly::mount(&user.path("work")) else { return };
+    let Some(_data) = read_only(&user.path("data")) else { return };
+    let Some(_work) = read_only(&user.path("work")) else { return };
     let said = user.refused("tapset update");
     assert!(said.contains("Read-only file system"), "{said}");
     assert_eq!(user.done("tapset tree"), "disk 1.0.0\n");
@@ -93,29 +91,17 @@ fn a_disk_that_cannot_be_written_is_told() {
     assert!(user.done("tapset lock .").contains("as it was"));
 }
 
-/// A folder that cannot be written to, until this is dropped.
-struct ReadOnly(std::path::PathBuf);
-
-impl ReadOnly {
-    fn mount(at: &Path) -> Option<ReadOnly> {
-        for options in ["bind", "remount,bind,ro"] {
-            let mut command = systap::command(Path::new("mount"));
-            command.arg("-o").arg(options).arg(at).arg(at);
-            if !start(command).wait().status.success() {
-                eprintln!("skipped: nothing can be mounted here");
-                return None;
-            }
+/// Makes a folder one that cannot be written to.
+fn read_only(at: &Path) -> Option<Mounted> {
+    for options in ["bind", "remount,bind,ro"] {
+        let mut command = systap::command(Path::new("mount"));
+        command.arg("-o").arg(options).arg(at).arg(at);
+        if !start(command).wait().status.success() {
+            eprintln!("skipped: nothing can be mounted here");
+            return None;
         }
-        Some(ReadOnly(at.to_owned()))
     }
-}
-
-impl Drop for ReadOnly {
-    fn drop(&mut self) {
-        let mut command = systap::command(Path::new("umount"));
-        command.arg("-l").arg(&self.0);
-        start(command).wait();
-    }
+    Some(Mounted(at.to_owned()))
 }
 
 #[test]

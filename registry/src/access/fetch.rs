@@ -76,8 +76,6 @@ struct State {
     as_of: Option<SystemTime>,
     /// What went wrong last.
     last: Option<FetchError>,
-    /// Requests to the server.
-    requests: u64,
 }
 
 /// The file that says which state is the newest.
@@ -124,11 +122,6 @@ impl Fetch {
     /// What went wrong last.
     pub(crate) fn last_error(&self) -> Option<FetchError> {
         self.state().last.take()
-    }
-
-    /// How often the server was asked.
-    pub(crate) fn requests(&self) -> u64 {
-        self.state().requests
     }
 
     /// The address of a folder of the registry, for `tough`.
@@ -180,7 +173,6 @@ impl Fetch {
         if let Some(kept) = kept.as_ref().filter(|kept| !kept.etag.is_empty() && name != TIMESTAMP) {
             request = request.header("If-None-Match", &kept.etag);
         }
-        self.state().requests += 1;
         let response = match request.call() {
             Ok(response) if response.status().is_server_error() => {
                 Err(format!("the server says {}", response.status()))

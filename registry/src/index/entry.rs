@@ -177,6 +177,26 @@ impl Tapset {
 }
 
 impl Entry {
+    /// A version of which nothing but that is known: it is on every kernel, and offers nothing.
+    pub fn bare(name: &str, version: Version, dependencies: BTreeMap<String, VersionReq>, sha256: String) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            version,
+            summary: String::new(),
+            license: String::new(),
+            dependencies,
+            kernel: KernelNeeds::default(),
+            whens: vec![],
+            aliases: BTreeMap::new(),
+            functions: vec![],
+            checked: BTreeMap::new(),
+            native: None,
+            sha256,
+            size: 0,
+            published: 0,
+        }
+    }
+
     /// Its line in the index, with the end of line.
     pub fn line(&self) -> String {
         written(&Line { v: FORMAT, version: Some(self.clone()), yank: None })
@@ -200,7 +220,7 @@ fn written(line: &Line) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::tests_support::entry;
+    use crate::index::made::entry;
 
     #[test]
     fn an_index_grows_by_lines() {

@@ -5,9 +5,9 @@
 
 mod bin;
 mod entry;
-mod names;
 #[cfg(test)]
-pub(crate) mod tests_support;
+pub(crate) mod made;
+mod names;
 
 pub(crate) use bin::hex;
 pub use bin::{Bin, BinError, Pinned, bin_of};

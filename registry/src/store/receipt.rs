@@ -8,7 +8,7 @@ use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use crate::index::{Entry, KernelNeeds, Pinned};
+use crate::index::{Entry, Pinned};
 use crate::package::Contents;
 
 /// The file beside the manifest.
@@ -77,22 +77,7 @@ impl Receipt {
 
     /// The version as an index would have it, as far as that decides whether it goes with others.
     pub fn entry(&self) -> Entry {
-        Entry {
-            name: self.name.clone(),
-            version: self.version.clone(),
-            summary: String::new(),
-            license: String::new(),
-            dependencies: self.dependencies.clone(),
-            kernel: KernelNeeds::default(),
-            whens: vec![],
-            aliases: BTreeMap::new(),
-            functions: vec![],
-            checked: BTreeMap::new(),
-            native: None,
-            sha256: self.sha256.clone(),
-            size: 0,
-            published: 0,
-        }
+        Entry::bare(&self.name, self.version.clone(), self.dependencies.clone(), self.sha256.clone())
     }
 
     /// Of a version's folder.

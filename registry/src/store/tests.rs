@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::Folder;
-use crate::index::tests_support::entry;
+use crate::index::made::entry;
 
 fn contents(name: &str, version: &str) -> Contents {
     let folder = tempfile::tempdir().unwrap();

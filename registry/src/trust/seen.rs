@@ -132,11 +132,6 @@ impl Registry {
         self.fetch.offline()
     }
 
-    /// How often the server was asked.
-    pub fn requests(&self) -> u64 {
-        self.fetch.requests()
-    }
-
     pub(super) fn targets(&self) -> &Targets {
         &self.repository.targets().signed
     }

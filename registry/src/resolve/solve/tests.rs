@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use super::*;
-use crate::index::tests_support::entry;
+use crate::index::made::entry;
 use crate::when::Feature;
 
 /// A registry in memory.
@@ -258,4 +258,7 @@ fn what_takes_too_long_is_given_up() {
         Err(error) => panic!("{error}"),
     }
     assert!(begun.elapsed() < Duration::from_secs(20), "it goes on");
+    let none = Rules { longest: Duration::ZERO, ..rules() };
+    let stopped = resolve(&asked("t0"), &made, &NEW, &none);
+    assert!(matches!(stopped, Err(ResolveError::TooLong(_))), "it has no time at all: {stopped:?}");
 }
