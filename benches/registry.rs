@@ -99,6 +99,7 @@ fn make(root: &Path) -> Result<(), Failure> {
             publishing: &keys,
             owners: BTreeMap::new(),
             days: 3650,
+            root_days: 3650,
         },
     )?;
     let mut numbers = Numbers(42);

@@ -32,6 +32,8 @@ fn served() -> Served {
     std::fs::write(root.path().join("secret"), "secret").unwrap();
     std::os::unix::fs::symlink("../secret", folder.join("link.txt")).unwrap();
     std::os::unix::fs::symlink("index.html", folder.join("own.html")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe.json")).status().unwrap();
+    assert!(made.success());
     let server = Server::bind(&folder, "127.0.0.1:0".parse().unwrap()).unwrap();
     let address = server.address().unwrap();
     std::thread::spawn(move || server.run(|_| {}).unwrap());
@@ -53,6 +55,37 @@ impl Served {
     fn get(&self, path: &str, headers: &str) -> String {
         self.raw(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"))
     }
+}
+
+#[test]
+fn a_long_file_is_read_as_it_is_taken() {
+    let served = served();
+    let path = served.root.path().join("registry/packages/vm/long.tapset");
+    let long = vec![b'x'; 48 << 20];
+    std::fs::write(&path, &long).unwrap();
+    let before = resident();
+    let slow: Vec<TcpStream> = (0..50)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.address).unwrap();
+            stream.write_all(b"GET /packages/vm/long.tapset HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0; 12]).unwrap();
+            stream
+        })
+        .collect();
+    let held = resident().saturating_sub(before);
+    assert!(held < 48 << 20, "50 clients that have taken 12 bytes each hold {held} bytes");
+    let whole = served.get("/packages/vm/long.tapset", "");
+    assert_eq!(body(&whole).len(), long.len());
+    let part = served.get("/packages/vm/long.tapset", "Range: bytes=100000-399999\r\n");
+    assert_eq!(body(&part).len(), 300_000);
+    drop(slow);
+}
+
+/// How much memory this process holds, in bytes.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
 fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
@@ -96,8 +129,7 @@ fn text_is_packed_for_who_can_unpack_it() {
     let plain = served.get("/index/vm.json", "");
     let packed = served.get("/index/vm.json", "Accept-Encoding: br, gzip;q=0.5\r\n");
     assert_eq!(header(&packed, "content-encoding"), Some("gzip"));
-    let length = |answer: &str| header(answer, "content-length").unwrap().parse::<usize>().unwrap();
-    assert!(length(&packed) * 4 < length(&plain), "{packed}");
+    assert!(body(&packed).len() * 4 < header(&plain, "content-length").unwrap().parse().unwrap(), "{packed}");
     assert_eq!(header(&plain, "vary"), Some("accept-encoding"));
     let etag = header(&packed, "etag").unwrap();
     assert!(served.get("/index/vm.json", &format!("If-None-Match: {etag}\r\n")).starts_with("HTTP/1.1 304"));
@@ -119,6 +151,7 @@ fn nothing_else_is_given() {
         "//etc/passwd",
         "/nothing",
         "/index/vm.json/x",
+        "/pipe.json",
         "/index/vm.json%00",
     ] {
         let answer = served.get(path, "");

@@ -72,7 +72,15 @@ fn registry(root: &Path) -> Registry {
     let keys = [Key::generate().unwrap()];
     let folder = root.join("registry");
     let owners = BTreeMap::from([(keys[0].id(), "Ada <b>".to_owned())]);
-    let initial = Initial { name: "test".to_owned(), root: &keys, threshold: 1, publishing: &keys, owners, days: 30 };
+    let initial = Initial {
+        name: "test".to_owned(),
+        root: &keys,
+        threshold: 1,
+        publishing: &keys,
+        owners,
+        days: 30,
+        root_days: 30,
+    };
     Editor::init(&folder, &initial).unwrap();
     let alias = |name: &str| AliasDoc {
         name: name.to_owned(),

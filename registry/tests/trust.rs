@@ -31,6 +31,7 @@ impl Made {
             publishing: &made.keys[2..],
             owners,
             days: DAYS,
+            root_days: DAYS,
         };
         Editor::init(&made.folder(), &initial).unwrap();
         made
@@ -301,10 +302,11 @@ fn keys_change_and_the_lost_ones_are_of_no_use() {
     assert_eq!(before.keys("root").unwrap().0, 2);
     let publishing = [Key::generate().unwrap()];
     let owners = BTreeMap::from([(publishing[0].id(), "Grace".to_owned())]);
-    let one = made.editor().rotate(&made.keys[..1], None, &publishing, owners.clone(), DAYS).unwrap_err().to_string();
+    let one =
+        made.editor().rotate(&made.keys[..1], None, &publishing, owners.clone(), [DAYS; 2]).unwrap_err().to_string();
     assert!(one.contains("the keys that sign the root now are not all given"), "{one}");
     made.open().unwrap();
-    made.editor().rotate(&made.keys, None, &publishing, owners, DAYS).unwrap();
+    made.editor().rotate(&made.keys, None, &publishing, owners, [DAYS; 2]).unwrap();
     let registry = made.open().unwrap();
     assert_eq!(registry.versions()[0], ("root", 2));
     assert!(registry.signers().unwrap().iter().any(|signer| signer.starts_with("Grace")));
@@ -314,10 +316,10 @@ fn keys_change_and_the_lost_ones_are_of_no_use() {
     // The root keys themselves; without the old publishing key, which is lost.
     let roots: Vec<Key> = (0..3).map(|_| Key::generate().unwrap()).collect();
     let next = [Key::generate().unwrap()];
-    made.editor().rotate(&made.keys[..2], Some((&roots, 2)), &next, BTreeMap::new(), DAYS).unwrap();
+    made.editor().rotate(&made.keys[..2], Some((&roots, 2)), &next, BTreeMap::new(), [DAYS; 2]).unwrap();
     let registry = made.open().unwrap();
     assert_eq!((registry.versions()[0], registry.keys("root").unwrap().1.len()), (("root", 3), 3));
-    assert!(made.editor().rotate(&made.keys[..2], None, &publishing, BTreeMap::new(), DAYS).is_err());
+    assert!(made.editor().rotate(&made.keys[..2], None, &publishing, BTreeMap::new(), [DAYS; 2]).is_err());
     assert_eq!(made.read_all(&made.folder()).unwrap(), 2);
     // A root that the reader does not know begins no chain.
     let other = Made::new();
@@ -331,7 +333,7 @@ fn keys_that_were_taken_away_stay_so() {
     made.publish("vm", "1.0.0");
     let stolen = made.copy("stolen");
     let next = [Key::generate().unwrap()];
-    made.editor().rotate(&made.keys, None, &next, BTreeMap::new(), DAYS).unwrap();
+    made.editor().rotate(&made.keys, None, &next, BTreeMap::new(), [DAYS; 2]).unwrap();
     made.editor().publish(&[publication("vm", "1.1.0")], &next, DAYS).unwrap();
     made.open().unwrap();
     // Who has the old key goes on where it was good.
@@ -368,6 +370,7 @@ fn what_is_no_registry_is_told() {
         publishing: &made.keys,
         owners: BTreeMap::new(),
         days: 1,
+        root_days: 1,
     };
     assert!(
         Editor::init(&made.root.path().join("new"), &initial)

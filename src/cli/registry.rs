@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+/// What is signed for longer is signed for good, and cannot be taken back.
+const LONGEST_DAYS: u64 = 3650;
+
 /// Which registry to use, and how.
 #[derive(Args, Debug, Default)]
 pub(crate) struct RegistryChoice {
@@ -32,7 +35,7 @@ pub(crate) struct Signing {
     #[arg(long = "key", value_name = "FILE", required = true)]
     pub(crate) keys: Vec<PathBuf>,
     /// For how many days what is signed is good
-    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(..=LONGEST_DAYS))]
     pub(crate) days: u64,
 }
 
@@ -50,6 +53,8 @@ pub(crate) enum RegistryVerb {
     List,
     /// Know a registry from now on, and which root to believe of it
     Add(AddOptions),
+    /// Forget a registry that was added; what was installed from it stays
+    Remove(RemoveRegistryOptions),
     /// Make a registry in a folder
     Init(InitOptions),
     /// Make keys, show them, and change those of a registry
@@ -82,6 +87,13 @@ pub(crate) struct AddOptions {
     pub(crate) place: String,
 }
 
+/// `systap registry remove`
+#[derive(Args, Debug)]
+pub(crate) struct RemoveRegistryOptions {
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
 /// `systap registry init`
 #[derive(Args, Debug)]
 pub(crate) struct InitOptions {
@@ -101,8 +113,11 @@ pub(crate) struct InitOptions {
     #[arg(long = "owner", value_name = "FILE=NAME")]
     pub(crate) owners: Vec<String>,
     /// For how many days what is signed is good
-    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(..=LONGEST_DAYS))]
     pub(crate) days: u64,
+    /// For how many days the root is good, which the root keys sign
+    #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(u64).range(..=LONGEST_DAYS))]
+    pub(crate) root_days: u64,
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
 }
@@ -154,8 +169,11 @@ pub(crate) struct RotateOptions {
     #[arg(long = "owner", value_name = "FILE=NAME")]
     pub(crate) owners: Vec<String>,
     /// For how many days what is signed is good
-    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(..=LONGEST_DAYS))]
     pub(crate) days: u64,
+    /// For how many days the root is good, which the root keys sign
+    #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(u64).range(..=LONGEST_DAYS))]
+    pub(crate) root_days: u64,
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
 }

@@ -90,13 +90,34 @@ pub(crate) fn add(name: &str, place: &str, root: &str) -> Result<PathBuf, Config
     let literal = |text: &str| serde_json::Value::from(text);
     let more = format!("[registries.{name}]\nplace = {}\nroot = {}\n", literal(place), literal(root));
     let gap = if old.is_empty() || old.ends_with("\n\n") { "" } else { "\n" };
-    let fresh = path.with_extension(format!("new-{}", std::process::id()));
-    let written = std::fs::File::create(&fresh)
-        .and_then(|mut file| {
-            file.write_all(format!("{old}{gap}{more}").as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| std::fs::rename(&fresh, &path));
-    written.map_err(failed)?;
+    replace(&path, &format!("{old}{gap}{more}")).map_err(failed)?;
     Ok(path)
+}
+
+/// Takes a registry out of the user's file, with the tapsets that are bound to it; all else there stays as it is.
+pub(crate) fn remove(name: &str) -> Result<PathBuf, ConfigError> {
+    let unknown = || ConfigError(format!("there is no registry `{name}` in your systap.toml"));
+    let path = file().ok_or_else(unknown)?;
+    let Some(config) = parse(&path)?.filter(|config| config.registries.contains_key(name)) else {
+        return Err(unknown());
+    };
+    let failed = |error: &dyn std::fmt::Display| ConfigError(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
+    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error| failed(&error))?;
+    let bound = config.tapsets.iter().filter(|(_, registry)| *registry == name).map(|(tapset, _)| tapset.as_str());
+    for (table, key) in bound.map(|tapset| ("tapsets", tapset)).chain([("registries", name)]) {
+        if let Some(table) = document.get_mut(table).and_then(toml_edit::Item::as_table_like_mut) {
+            table.remove(key);
+        }
+    }
+    replace(&path, &document.to_string()).map_err(|error| failed(&error))?;
+    Ok(path)
+}
+
+/// Writes a file whole or not at all.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = std::fs::File::create(&fresh)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
+    std::fs::rename(&fresh, path)
 }

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use systap_registry::access::{FetchError, Patience, Place};
-use systap_registry::index::Tapset;
+use systap_registry::index::{Pinned, Tapset};
 use systap_registry::resolve::Versions;
 use systap_registry::trust::{Registry, Settings, TrustError};
 
 use crate::cli::RegistryChoice;
 use crate::{terminal, xdg};
 
-pub(crate) use config::{ConfigError, add};
+pub(crate) use config::{ConfigError, add, remove};
 
 /// What the registry that ships with systap is called.
 pub(crate) const DEFAULT: &str = "default";
@@ -234,7 +234,7 @@ impl Registries {
         let failed = |why: String| RegistriesError::Root { name: known.name.clone(), why };
         let Some(root) = &known.root else {
             let found = Registry::first_root(&known.place, patience()).ok();
-            let sha256 = found.map(|bytes| systap_registry::index::Pinned::of(&bytes).sha256);
+            let sha256 = found.map(|bytes| Pinned::of(&bytes).sha256);
             return Err(RegistriesError::NoRoot {
                 name: known.name.clone(),
                 place: Box::new(known.place.clone()),
@@ -244,23 +244,31 @@ impl Registries {
         let Some(wanted) = root.strip_prefix("sha256:") else {
             return std::fs::read(root).map_err(|error| failed(format!("{root}: {error}")));
         };
-        let kept = xdg::data().map(|data| data.join("seen").join(format!("{wanted}.root.json")));
-        let is_it = |bytes: &[u8]| systap_registry::index::Pinned::of(bytes).sha256 == wanted;
-        if let Some(bytes) = kept.as_ref().and_then(|path| std::fs::read(path).ok()).filter(|bytes| is_it(bytes)) {
+        let is_it = |bytes: &[u8]| Pinned::of(bytes).sha256 == wanted;
+        if let Some(bytes) = kept_root(wanted).and_then(|path| std::fs::read(path).ok()).filter(|bytes| is_it(bytes)) {
             return Ok(bytes);
         }
         let bytes =
             Registry::first_root(&known.place, patience()).map_err(|error: FetchError| failed(error.to_string()))?;
         if !is_it(&bytes) {
-            let found = systap_registry::index::Pinned::of(&bytes).sha256;
+            let found = Pinned::of(&bytes).sha256;
             return Err(failed(format!("it is sha256:{found}, and sha256:{wanted} is believed")));
         }
-        if let Some(path) = kept {
-            // What cannot be kept is got again.
-            _ = path.parent().map(std::fs::create_dir_all);
-            _ = std::fs::write(path, &bytes);
-        }
+        keep_root(&bytes);
         Ok(bytes)
+    }
+}
+
+/// Where a root that is believed is kept, by its hash.
+fn kept_root(sha256: &str) -> Option<PathBuf> {
+    Some(xdg::data()?.join("seen").join(format!("{sha256}.root.json")))
+}
+
+/// Keeps a root that is believed; what cannot be kept is got again.
+pub(crate) fn keep_root(bytes: &[u8]) {
+    if let Some(path) = kept_root(&Pinned::of(bytes).sha256) {
+        _ = path.parent().map(std::fs::create_dir_all);
+        _ = std::fs::write(path, bytes);
     }
 }
 
@@ -300,7 +308,10 @@ fn shipped() -> Option<PathBuf> {
 pub(crate) fn patience() -> Patience {
     let seconds = std::env::var("SYSTAP_PATIENCE").ok().and_then(|text| text.parse().ok());
     match seconds.map(std::time::Duration::from_secs) {
-        Some(time) => Patience { connect: time.min(Patience::default().connect), file: time },
+        Some(file) => {
+            let Patience { connect, answer, .. } = Patience::default();
+            Patience { connect: file.min(connect), answer: file.min(answer), file }
+        }
         None => Patience::default(),
     }
 }

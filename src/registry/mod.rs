@@ -27,13 +27,20 @@ pub(crate) fn registry(options: &RegistryOptions) -> Status {
     let done = match &options.verb {
         RegistryVerb::List => list(),
         RegistryVerb::Add(options) => add(options),
+        RegistryVerb::Remove(options) => {
+            let path = registries::remove(&options.name).map_err(|error| Failure::usage(error.to_string()));
+            path.map(|path| {
+                terminal::write_to_stdout(&format!("`{}` is no longer in {}\n", options.name, path.display()))
+            })
+        }
         RegistryVerb::Init(options) => init(options),
         RegistryVerb::Key(options) => key(&options.verb),
         RegistryVerb::Refresh(options) => {
             let signing = &options.signing;
             keys(&signing.keys).and_then(|keys| {
-                Editor::open(&signing.registry, &signing.registry.display().to_string())?
-                    .refresh(&keys, signing.days)?;
+                let editor = Editor::open(&signing.registry, &signing.registry.display().to_string())?;
+                warn_of_root(editor.registry(), signing.days);
+                editor.refresh(&keys, signing.days)?;
                 Ok(Status::Done)
             })
         }
@@ -84,9 +91,11 @@ fn add(options: &AddOptions) -> Result<Status, Failure> {
             return Err(Failure::registry(format!("its root is {found}, and not {root}")));
         }
         Some(_) => root.clone(),
+        // The file may change or go, what is believed may not: its hash is noted, and its bytes are kept.
         None => {
-            let path = std::path::absolute(root).map_err(|error| Failure::usage(format!("{root}: {error}")))?;
-            path.display().to_string()
+            let bytes = std::fs::read(root).map_err(|error| Failure::usage(format!("{root}: {error}")))?;
+            registries::keep_root(&bytes);
+            format!("sha256:{}", Pinned::of(&bytes).sha256)
         }
     };
     let choice =
@@ -123,6 +132,7 @@ fn init(options: &InitOptions) -> Result<Status, Failure> {
         publishing: &publishing,
         owners: owners(&options.owners)?,
         days: options.days,
+        root_days: options.root_days,
     };
     Editor::init(&options.folder, &initial)?;
     let path = options.folder.join("metadata/1.root.json");
@@ -160,7 +170,7 @@ fn rotate(options: &RotateOptions) -> Result<Status, Failure> {
     let owners = owners(&options.owners)?;
     let editor = Editor::open(&options.folder, &options.folder.display().to_string())?;
     let root = (!root.is_empty()).then_some((root.as_slice(), options.threshold));
-    editor.rotate(&old, root, &publishing, owners, options.days)?;
+    editor.rotate(&old, root, &publishing, owners, [options.root_days, options.days])?;
     Ok(terminal::write_to_stdout("the keys are changed; users follow by themselves\n"))
 }
 
@@ -187,15 +197,29 @@ fn verify(options: &VerifyOptions) -> Result<Status, Failure> {
         let count = names.len();
         text += &format!("{}: {count} tapsets, {versions} versions, each byte as signed\n", registry.name());
         text += &format!("  signed by {}\n", registry.signers()?.join(", "));
-        text += &match u64::try_from(left) {
-            Ok(left) => format!("  good for {}\n", registries::ago(left)),
-            Err(_) => "  expired\n".to_owned(),
+        let good = |left: i64| match u64::try_from(left) {
+            Ok(left) => format!("good for {}", registries::ago(left)),
+            Err(_) => "expired".to_owned(),
         };
+        text += &format!("  {}, its root {}\n", good(left), good(registry.root_expires() - now()));
         let versions: Vec<String> =
             registry.versions().iter().map(|(role, version)| format!("{role} {version}")).collect();
         text += &format!("  {}\n", versions.join(", "));
     }
     Ok(terminal::write_to_stdout(&text))
+}
+
+/// Says so if a registry's root expires before what is being signed, or within a month.
+pub(crate) fn warn_of_root(registry: &Registry, days: u64) {
+    let left = registry.root_expires() - now();
+    if left < i64::try_from(days.max(30)).unwrap_or(i64::MAX).saturating_mul(86_400) {
+        let when = u64::try_from(left)
+            .map_or_else(|_| "has expired".to_owned(), |left| format!("expires in {}", registries::ago(left)));
+        terminal::warn(&format!(
+            "the root of the registry {when}, and then nobody believes it: `systap registry key rotate` with its root \
+             key signs it anew"
+        ));
+    }
 }
 
 /// Seconds since 1970.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use systap_registry::index::Asked as Wanted;
 use systap_registry::resolve::{Versions, judge};
-use systap_registry::store::Receipt;
+use systap_registry::store::{InUse, Receipt};
 
 use super::facts::Asked;
 use super::failure::Failure;
@@ -63,7 +63,7 @@ pub(super) fn search(options: &SearchOptions) -> Result<Status, Failure> {
 pub(super) fn why(options: &WhyOptions) -> Result<Status, Failure> {
     let asked = request(&options.tapset)?;
     let registries = Registries::new(&options.resolving.choice)?;
-    let installed = store().map(|store| store.installed()).unwrap_or_default();
+    let installed = store()?.look().whole;
     for (name, receipt) in &installed {
         registries.bind(name, &receipt.registry);
     }
@@ -100,7 +100,7 @@ pub(super) fn why(options: &WhyOptions) -> Result<Status, Failure> {
     }
     kernel.keep();
     if options.resolving.format == Format::Text && here.is_some() {
-        let requested = store()?.requested();
+        let requested = store()?.requested()?;
         if requested.contains_key(&asked.name) {
             text += "  it was asked for\n";
         }
@@ -114,7 +114,7 @@ pub(super) fn why(options: &WhyOptions) -> Result<Status, Failure> {
 /// `systap tapset tree`
 pub(super) fn tree() -> Result<Status, Failure> {
     let store = store()?;
-    let (installed, requested) = (store.installed(), store.requested());
+    let (installed, requested) = (store.installed()?, store.requested()?);
     let mut text = String::new();
     for name in requested.keys() {
         branch(name, &installed, 0, &mut BTreeSet::new(), &mut text);
@@ -145,7 +145,8 @@ pub(super) fn verify() -> Result<Status, Failure> {
     let store = store()?;
     let mut text = String::new();
     let mut wrong = 0;
-    for (name, receipt) in store.installed() {
+    let InUse { whole, damaged } = store.look();
+    for (name, receipt) in whole {
         let amiss = receipt.amiss(&store.version(&name, &receipt.version));
         wrong += amiss.len();
         let files = receipt.files.len();
@@ -155,8 +156,14 @@ pub(super) fn verify() -> Result<Status, Failure> {
         text.extend(amiss.iter().map(|amiss| format!("  {amiss}\n")));
     }
     terminal::write_to_stdout(&text);
+    for error in &damaged {
+        terminal::complain(&error.to_string());
+    }
     if wrong > 0 {
         return Err(Failure::registry("`systap tapset install` of the same puts it right"));
+    }
+    if !damaged.is_empty() {
+        return Err(Failure::registry(""));
     }
     Ok(Status::Done)
 }

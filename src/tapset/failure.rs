@@ -83,7 +83,10 @@ impl From<TrustError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
-        Failure::registry(format!("nothing was installed: {error}"))
+        Failure::registry(match error {
+            StoreError::File { .. } => format!("nothing was installed: {error}"),
+            told => told.to_string(),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use semver::VersionReq;
 use systap_registry::package::Contents;
 use systap_registry::resolve::Request;
-use systap_registry::store::{Lock, Locked, Receipt, Requested, Store};
+use systap_registry::store::{Changing, Lock, Locked, Receipt, Requested, Store};
 
 use super::failure::Failure;
 use super::plan::{Plan, change, lock_file, request, store};
@@ -27,20 +27,29 @@ pub(super) fn install(options: &InstallOptions) -> Result<Status, Failure> {
     let named = |name: &str| asked.iter().any(|request| request.name == name);
     let changing = if options.dry_run { None } else { Some(change(&store)?) };
     let plan = Plan::make(&store, &asked, &options.resolving, &named)?;
-    let format = options.resolving.format;
-    plan.show(format)?;
-    if options.verbose {
-        for (name, points) in plan.attachments()? {
-            let list: String = points.iter().map(|point| format!("    {point}\n")).collect();
-            terminal::write_to_stdout(&format!("  {name} may attach to\n{list}"));
-        }
+    if changing.is_some() && plan.is_empty() && plan.requested == store.requested()? {
+        return Ok(told(options.resolving.format, "all of that is installed already"));
+    }
+    let attachments = if options.verbose { plan.attachments()? } else { BTreeMap::new() };
+    follow(&plan, &store, changing, options.resolving.format, &attachments)
+}
+
+/// Shows a plan, to people before it is carried out, to programs once it is.
+fn follow(
+    plan: &Plan,
+    store: &Store,
+    changing: Option<Changing<'_>>,
+    format: Format,
+    attachments: &BTreeMap<String, Vec<String>>,
+) -> Result<Status, Failure> {
+    if format == Format::Text || changing.is_none() {
+        plan.show(format, attachments)?;
     }
     let Some(changing) = changing else { return Ok(told(format, "nothing was installed (--dry-run)")) };
-    let same = plan.is_empty() && plan.requested == store.requested();
-    if same {
-        return Ok(told(format, "all of that is installed already"));
+    plan.carry_out(store, &changing)?;
+    if format == Format::Json {
+        plan.show(format, attachments)?;
     }
-    plan.carry_out(&store, &changing)?;
     Ok(Status::Done)
 }
 
@@ -55,8 +64,8 @@ fn told(format: Format, sentence: &str) -> Status {
 fn install_locked(store: &Store, path: &Path, options: &InstallOptions) -> Result<Status, Failure> {
     let path = lock_file(path);
     let lock = Lock::read(&path)?.ok_or_else(|| Failure::registry(format!("there is no {}", path.display())))?;
-    let mut versions = BTreeMap::new();
-    let mut requested = BTreeMap::new();
+    let format = options.resolving.format;
+    let (mut versions, mut requested, mut text) = (BTreeMap::new(), BTreeMap::new(), String::new());
     let missing: Vec<&Locked> = lock.tapsets.iter().filter(|locked| !has(store, locked)).collect();
     let registries = if missing.is_empty() { None } else { Some(Registries::new(&options.resolving.choice)?) };
     let changing = change(store)?;
@@ -88,17 +97,26 @@ fn install_locked(store: &Store, path: &Path, options: &InstallOptions) -> Resul
             let contents = registry.package(entry)?;
             changing.add(&contents, &Receipt::of(entry, &contents, registry.name(), registry.signers()?))?;
         }
-        terminal::write_to_stdout(&format!("+ {} {}\n", locked.name, locked.version));
+        text += &match format {
+            Format::Text => format!("+ {} {}\n", locked.name, locked.version),
+            Format::Json => {
+                let line =
+                    serde_json::json!({ "name": locked.name, "version": locked.version, "registry": registry.name() });
+                format!("{line}\n")
+            }
+        };
     }
     if options.dry_run {
-        return Ok(told(options.resolving.format, "nothing was installed (--dry-run)"));
+        terminal::write_to_stdout(&text);
+        return Ok(told(format, "nothing was installed (--dry-run)"));
     }
-    let before = store.installed().into_iter().map(|(name, receipt)| (name, receipt.version));
-    if before.collect::<BTreeMap<_, _>>() == versions && store.requested() == requested {
-        return Ok(told(options.resolving.format, "all of that is installed already"));
+    let before = store.look().whole.into_iter().map(|(name, receipt)| (name, receipt.version));
+    let as_before = before.collect::<BTreeMap<_, _>>() == versions;
+    if as_before && text.is_empty() && store.requested().is_ok_and(|before| before == requested) {
+        return Ok(told(format, "all of that is installed already"));
     }
     changing.switch(&versions, &requested)?;
-    Ok(Status::Done)
+    Ok(terminal::write_to_stdout(&text))
 }
 
 /// Whether a version that a lock names is in the store, as it was signed.
@@ -112,8 +130,9 @@ fn has(store: &Store, locked: &Locked) -> bool {
 pub(super) fn update(options: &UpdateOptions) -> Result<Status, Failure> {
     let store = store()?;
     let names: Vec<String> = options.tapsets.iter().map(|name| name.replace('_', "-")).collect();
-    let installed = store.installed();
-    if let Some(other) = names.iter().find(|name| !installed.contains_key(*name)) {
+    let requested = store.requested()?;
+    let installed = store.look().whole;
+    if let Some(other) = names.iter().find(|name| !installed.contains_key(*name) && !requested.contains_key(*name)) {
         return Err(Failure::registry(format!("`{other}` is not installed")));
     }
     let changing = if options.dry_run { None } else { Some(change(&store)?) };
@@ -123,18 +142,15 @@ pub(super) fn update(options: &UpdateOptions) -> Result<Status, Failure> {
     if plan.is_empty() {
         return Ok(told(format, "there is nothing newer for this kernel"));
     }
-    plan.show(format)?;
-    let Some(changing) = changing else { return Ok(told(format, "nothing was installed (--dry-run)")) };
-    plan.carry_out(&store, &changing)?;
-    Ok(Status::Done)
+    follow(&plan, &store, changing, format, &BTreeMap::new())
 }
 
 /// `systap tapset remove`
 pub(super) fn remove(options: &RemoveOptions) -> Result<Status, Failure> {
     let store = store()?;
     let changing = change(&store)?;
-    let installed = store.installed();
-    let mut requested = store.requested();
+    let installed = store.installed()?;
+    let mut requested = store.requested()?;
     let names: BTreeSet<String> = options.tapsets.iter().map(|name| name.replace('_', "-")).collect();
     if let Some(other) = names.iter().find(|name| !installed.contains_key(*name)) {
         let near = systap_diagnostics::nearest(other, installed.keys().map(String::as_str));
@@ -180,8 +196,8 @@ fn needed<'n>(installed: &BTreeMap<String, Receipt>, roots: impl Iterator<Item =
 /// `systap tapset outdated`
 pub(super) fn outdated(options: &OutdatedOptions) -> Result<Status, Failure> {
     let store = store()?;
+    let installed = store.installed()?;
     let plan = Plan::make(&store, &[], &options.resolving, &|_| true)?;
-    let installed = store.installed();
     let mut text = String::new();
     for chosen in &plan.chosen {
         let entry = &chosen.entry;
@@ -212,7 +228,7 @@ pub(super) fn lock(options: &LockOptions) -> Result<Status, Failure> {
     let version = kernel.version().map(|version| version.to_string()).unwrap_or_default();
     let numbers: Vec<&str> = version.split('.').take(2).collect();
     let class = format!("{} {}", numbers.join("."), kernel.arch());
-    let lock = Lock::new(class, store.installed().into_values().map(locked).collect());
+    let lock = Lock::new(class, store.installed()?.into_values().map(locked).collect());
     if !options.folder.is_dir() {
         return Err(Failure::usage(format!("{} is no folder", options.folder.display())));
     }
@@ -232,7 +248,7 @@ pub(super) fn vendor(options: &VendorOptions) -> Result<Status, Failure> {
         return Err(Failure::registry(format!("{} is there already, and is not empty", options.folder.display())));
     }
     let mut text = String::new();
-    for (name, receipt) in store.installed() {
+    for (name, receipt) in store.installed()? {
         let place = store.version(&name, &receipt.version);
         let amiss = receipt.amiss(&place);
         if let Some(amiss) = amiss.first() {

@@ -2,7 +2,7 @@
 //!
 //! Must never change what is in use before everything that is to replace it is on the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use systap_registry::index::{Entry, Tapset};
 use systap_registry::package::Contents;
 use systap_registry::resolve::{Chosen, Request, Rules, Verdict, Versions, resolve};
-use systap_registry::store::{Changing, Receipt, Requested, Store};
+use systap_registry::store::{Changing, InUse, Receipt, Requested, Store};
 
 use super::facts::Asked;
 use super::failure::Failure;
@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) chosen: Vec<Chosen>,
     pub(super) requested: BTreeMap<String, Requested>,
     before: BTreeMap<String, Receipt>,
+    /// What is in use and is not what was installed any more.
+    amiss: BTreeSet<String>,
 }
 
 /// What becomes of a tapset.
@@ -48,6 +50,8 @@ struct Change<'p> {
     version: &'p Version,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'p Version>,
+    /// Whether it is installed again, since what was there has changed.
+    mended: bool,
     registry: String,
     signed_by: Vec<String>,
     verdict: Verdict,
@@ -57,6 +61,9 @@ struct Change<'p> {
     aliases: (usize, usize),
     native: Vec<&'p str>,
     bytes: u64,
+    /// What its scripts may attach to, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attaches: Option<&'p [String]>,
 }
 
 /// Takes `NAME[@VERSIONS]` apart.
@@ -97,8 +104,12 @@ impl Plan {
         fresh: &dyn Fn(&str) -> bool,
     ) -> Result<Plan, Failure> {
         let registries = Registries::new(&resolving.choice)?;
-        let before = store.installed();
-        let mut requested = store.requested();
+        // What is damaged is as if it were not there: it is chosen, and fetched, again.
+        let InUse { whole: before, damaged } = store.look();
+        for error in &damaged {
+            terminal::warn(&error.to_string());
+        }
+        let mut requested = store.requested()?;
         for (name, receipt) in &before {
             registries.bind(name, &receipt.registry);
         }
@@ -128,14 +139,17 @@ impl Plan {
             let registry = registries.of(&request.name)?.name().to_owned();
             requested.insert(request.name.clone(), Requested { versions: request.versions.clone(), registry });
         }
-        Ok(Plan { registries, chosen, requested, before })
+        let is_amiss = |(name, receipt): &(&String, &Receipt)| {
+            registries.knows(&receipt.registry) && !receipt.amiss(&store.version(name, &receipt.version)).is_empty()
+        };
+        let amiss = before.iter().filter(is_amiss).map(|(name, _)| name.clone()).collect();
+        Ok(Plan { registries, chosen, requested, before, amiss })
     }
 
     /// Whether a version is in use as it is chosen.
     fn is_there(&self, entry: &Entry) -> bool {
-        self.before
-            .get(&entry.name)
-            .is_some_and(|receipt| receipt.version == entry.version && receipt.sha256 == entry.sha256)
+        let same = |receipt: &Receipt| receipt.version == entry.version && receipt.sha256 == entry.sha256;
+        self.before.get(&entry.name).is_some_and(same) && !self.amiss.contains(&entry.name)
     }
 
     /// Whether nothing changes.
@@ -143,8 +157,8 @@ impl Plan {
         self.chosen.len() == self.before.len() && self.chosen.iter().all(|chosen| self.is_there(&chosen.entry))
     }
 
-    /// Shows what changes.
-    pub(super) fn show(&self, format: Format) -> Result<(), Failure> {
+    /// Shows what changes; and of each tapset what `attachments` has of it.
+    pub(super) fn show(&self, format: Format, attachments: &BTreeMap<String, Vec<String>>) -> Result<(), Failure> {
         let mut text = String::new();
         for chosen in &self.chosen {
             let entry = &chosen.entry;
@@ -157,6 +171,7 @@ impl Plan {
                 name: &entry.name,
                 version: &entry.version,
                 before: self.before.get(&entry.name).map(|receipt| &receipt.version),
+                mended: self.amiss.contains(&entry.name),
                 registry: registry.name().to_owned(),
                 signed_by: registry.signers()?,
                 verdict: chosen.judged.verdict,
@@ -164,6 +179,7 @@ impl Plan {
                 aliases: (all - chosen.judged.missing.len(), all),
                 native: entry.native.iter().flat_map(|native| &native.targets).map(String::as_str).collect(),
                 bytes: entry.size,
+                attaches: attachments.get(&entry.name).map(Vec::as_slice),
             };
             text += &match format {
                 Format::Json => serde_json::to_string(&change).unwrap_or_default() + "\n",
@@ -185,7 +201,8 @@ impl Plan {
     /// Fetches what is not there, and puts all into use.
     pub(super) fn carry_out(&self, store: &Store, changing: &Changing<'_>) -> Result<(), Failure> {
         let missing: Vec<&Entry> =
-            self.chosen.iter().map(|chosen| &chosen.entry).filter(|entry| !is_stored(store, entry)).collect();
+            self.chosen.iter().map(|chosen| &chosen.entry).filter(|entry| !self.is_there(entry)).collect();
+        let missing: Vec<&Entry> = missing.into_iter().filter(|entry| !is_stored(store, entry)).collect();
         let progress = terminal::progress("fetching", missing.iter().map(|entry| entry.size).sum());
         for entry in missing {
             let registry = self.registries.of(&entry.name)?;
@@ -200,12 +217,12 @@ impl Plan {
         Ok(())
     }
 
-    /// What a package's scripts may attach to, by the tapset's name.
-    pub(super) fn attachments(&self) -> Result<Vec<(String, Vec<String>)>, Failure> {
-        let mut all = vec![];
+    /// What the scripts of what is new may attach to, by the tapset's name.
+    pub(super) fn attachments(&self) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+        let mut all = BTreeMap::new();
         for chosen in self.chosen.iter().filter(|chosen| !self.is_there(&chosen.entry)) {
             let contents: Contents = self.registries.of(&chosen.entry.name)?.package(&chosen.entry)?;
-            all.push((chosen.entry.name.clone(), super::describe::attachments(&contents)));
+            all.insert(chosen.entry.name.clone(), super::describe::attachments(&contents));
         }
         Ok(all)
     }
@@ -221,7 +238,13 @@ fn is_stored(store: &Store, entry: &Entry) -> bool {
 
 impl Change<'_> {
     fn text(&self) -> String {
-        let before = self.before.map(|before| format!(" (was {before})")).unwrap_or_default();
+        let before = match self.before {
+            Some(before) if before == self.version && self.mended => {
+                " (anew: it was not as it was installed)".to_owned()
+            }
+            Some(before) => format!(" (was {before})"),
+            None => String::new(),
+        };
         let mut text = format!("+ {} {}{before}\n", self.name, self.version);
         let mut row = |name: &str, value: String| text += &format!("    {name:12}{value}\n");
         let verdict = match self.reason {
@@ -238,6 +261,9 @@ impl Change<'_> {
             row("native code", format!("for {}; it runs confined, and never as root", self.native.join(", ")));
         }
         row("package", format!("{} KB", self.bytes.div_ceil(1024)));
+        for (nth, point) in self.attaches.unwrap_or_default().iter().enumerate() {
+            row(if nth == 0 { "attaches to" } else { "" }, point.clone());
+        }
         text
     }
 }

@@ -154,8 +154,156 @@ fn what_was_changed_by_hand_is_told_and_mended() {
     outcome.exits(4);
     assert!(outcome.text().contains("scripts/start.stp is not what was installed"), "{}", outcome.all());
     assert!(user.refused("tapset vendor copy").contains("is not what was installed"));
+    let mended = user.done("tapset install disk@1");
+    assert!(mended.starts_with("+ disk 1.0.0 (anew: it was not as it was installed)\n"), "{mended}");
+    user.done("tapset verify");
+    // Asked for as it was: that mends too.
+    std::fs::remove_file(&script).expect("it is there");
     user.done("tapset install disk@1");
     user.done("tapset verify");
+    assert_eq!(user.done("tapset install disk@1"), "all of that is installed already\n");
+}
+
+#[test]
+fn what_is_known_of_a_version_may_be_damaged() {
+    let operator = published();
+    operator.publishes("cache", "1.0.0", "[dependencies]\ndisk = \"1\"\n");
+    let user = user_of(&operator);
+    for damage in ["{", "{}", ""] {
+        user.done("tapset install cache");
+        let receipt = user.data().join("store/disk/1.0.0/receipt.json");
+        match damage {
+            "" => std::fs::remove_file(&receipt).expect("it is there"),
+            text => std::fs::write(&receipt, text).expect("it can be changed"),
+        }
+        for line in ["tapset verify", "tapset tree", "tapset lock .", "tapset outdated", "tapset vendor copy"] {
+            let said = user.refused(line);
+            assert!(said.contains("`disk` 1.0.0 is damaged: ") && said.contains("receipt.json"), "{line}: {said}");
+        }
+        let mended = user.systap("tapset install cache");
+        mended.exits(0).complains(&["`disk` 1.0.0 is damaged"]);
+        assert!(user.done("tapset verify").contains("disk 1.0.0: "));
+        assert_eq!(user.done("tapset tree"), "cache 1.0.0\n  disk 1.0.0\n");
+    }
+}
+
+#[test]
+fn what_was_asked_for_may_be_damaged() {
+    let operator = published();
+    operator.publishes("cache", "1.0.0", "");
+    let user = user_of(&operator);
+    user.done("tapset install disk");
+    let requests = || user.data().join("installed/requests.json");
+    std::fs::write(requests(), "[").expect("it can be changed");
+    for line in ["tapset install cache", "tapset update", "tapset remove disk", "tapset tree"] {
+        let said = user.refused(line);
+        assert!(said.contains("requests.json makes no sense") && said.contains("without that file"), "{line}: {said}");
+    }
+    std::fs::remove_file(requests()).expect("it is there");
+    user.done("tapset install cache");
+    assert_eq!(user.done("tapset tree"), "cache 1.0.0\ndisk 1.0.0\n");
+}
+
+#[test]
+fn a_tapset_stays_with_its_registry() {
+    let (one, other) = (Machine::new(), Machine::new());
+    for (operator, version) in [(&one, "1.0.0"), (&other, "2.0.0")] {
+        operator.operates();
+        operator.publishes("disk", version, "");
+    }
+    let user = Machine::new();
+    for (name, operator) in [("one", &one), ("other", &other)] {
+        let place = operator.path("work/reg").display().to_string();
+        user.done(&format!("registry add {name} {place} {}", operator.root()));
+    }
+    let both = user.refused("tapset install disk");
+    assert!(both.contains("is in more than one registry: one, other"), "{both}");
+    user.done("tapset install disk --registry other");
+    for line in ["tapset update", "tapset update --registry one", "tapset update disk --registry one"] {
+        user.done(line);
+        assert_eq!(user.done("tapset tree"), "disk 2.0.0\n", "{line}");
+    }
+    one.publishes("disk", "3.0.0", "");
+    assert_eq!(user.done("tapset outdated"), "");
+    user.done("tapset update");
+    assert_eq!(user.done("tapset tree"), "disk 2.0.0\n");
+    // Asked for by name, it moves.
+    user.done("tapset install disk --registry one");
+    assert_eq!(user.done("tapset tree"), "disk 3.0.0\n");
+    user.done("registry remove one");
+    assert!(user.done("registry list").contains("other") && !user.done("registry list").contains("one "));
+    assert_eq!(user.done("tapset tree"), "disk 3.0.0\n", "what is installed stays");
+    user.systap("registry remove one").exits(2).complains(&["there is no registry `one`"]);
+}
+
+#[test]
+fn a_root_that_is_believed_is_pinned() {
+    let (one, other) = (published(), published());
+    let user = Machine::new();
+    let root = user.path("work/root.json");
+    std::fs::copy(one.path("work/reg/metadata/1.root.json"), &root).expect("it can be copied");
+    user.done(&format!("registry add corp {} --root root.json", one.path("work/reg").display()));
+    // Who can change the file later is not believed for that.
+    std::fs::copy(other.path("work/reg/metadata/1.root.json"), &root).expect("it can be copied");
+    user.done("tapset install disk");
+    std::fs::remove_file(&root).expect("it is there");
+    user.done("registry verify");
+}
+
+#[test]
+fn roots_expire_in_their_own_time() {
+    let operator = Machine::new();
+    operator.done("registry key new root.pem");
+    operator.done("registry key new key.pem");
+    let init = "registry init reg --name example --key key.pem --root-key root.pem";
+    for (line, said) in
+        [("--days 99999999", "99999999 is not in 0..=3650"), ("--root-days 3651", "3651 is not in 0..=3650")]
+    {
+        operator.systap(&format!("{init} {line}")).exits(2).complains(&[said]);
+    }
+    let twice = operator.refused(&format!("{init} --root-key root.pem --threshold 2"));
+    assert!(twice.contains("is given twice for the same"), "{twice}");
+    operator.done(&format!("{init} --root-days 20"));
+    let good = |days: u64, root: u64| {
+        let said = operator.done(&format!("registry verify --registry reg {}", operator.root()));
+        // A second may have passed.
+        let ways = [(days, root), (days - 1, root - 1)];
+        let said_so = |(days, root)| said.contains(&format!("good for {days} days, its root good for {root} days"));
+        assert!(ways.into_iter().any(said_so), "{said}");
+    };
+    good(20, 20);
+    let refresh = "registry refresh --registry reg --key key.pem --days 10";
+    operator.systap(refresh).exits(0).complains(&["the root of the registry expires in "]);
+    operator.done("registry key rotate reg --root-key root.pem --key key.pem");
+    assert_eq!(operator.systap(refresh).exits(0).complaints(), "");
+    good(10, 730);
+}
+
+#[test]
+fn programs_read_what_was_done() {
+    let operator = published();
+    let user = user_of(&operator);
+    let line = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("it is one object");
+    let done = line(&user.done("tapset install -v --format json disk"));
+    assert_eq!((&done["name"], &done["version"]), (&"disk".into(), &"1.0.0".into()));
+    assert_eq!(done["attaches"], serde_json::json!(["begin"]));
+    user.done("tapset lock .");
+    _ = std::fs::remove_dir_all(user.data());
+    assert_eq!(line(&user.done("tapset install --format json --locked ."))["name"], "disk");
+    assert_eq!(user.done("tapset install --format json --locked ."), "");
+}
+
+#[test]
+fn a_pipe_in_a_registry_keeps_nobody_waiting() {
+    let operator = published();
+    let user = user_of(&operator);
+    let package = operator.path("work/reg/packages/disk/disk-1.0.0.tapset");
+    std::fs::remove_file(&package).expect("it is there");
+    let mut command = user.command(Path::new("mkfifo"));
+    command.arg(&package);
+    start(command).wait().exits(0);
+    let said = user.refused("tapset install disk");
+    assert!(said.contains("it is no plain file"), "{said}");
 }
 
 #[test]

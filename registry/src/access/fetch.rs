@@ -1,6 +1,5 @@
 //! Gets a file of a registry, bounded in length and in time.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tough::{Transport, TransportError, TransportErrorKind, TransportStream};
 use url::Url;
 
+use super::file::open;
 use super::kept::Kept;
 use super::place::Place;
 
@@ -17,13 +17,15 @@ use super::place::Place;
 pub struct Patience {
     /// For a connection.
     pub connect: Duration,
+    /// For the beginning of an answer.
+    pub answer: Duration,
     /// For a whole file.
     pub file: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Patience { connect: Duration::from_secs(10), file: Duration::from_secs(120) }
+        Patience { connect: Duration::from_secs(10), answer: Duration::from_secs(20), file: Duration::from_secs(120) }
     }
 }
 
@@ -132,7 +134,7 @@ impl Fetch {
     /// The bytes of a file, by its name in the registry.
     pub(crate) fn get(&self, name: &str, most: u64) -> Result<Vec<u8>, FetchError> {
         let got = match &self.0.place {
-            Place::Folder(folder) => read(File::open(folder.join(name)), name, most),
+            Place::Folder(folder) => read(open(&folder.join(name)), name, most),
             Place::Web(base) => self.get_over_web(base, name, most),
             Place::Bucket { .. } => self.get_of_bucket(name, most),
         };
@@ -253,6 +255,7 @@ fn agent(patience: Patience) -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(patience.connect))
+        .timeout_recv_response(Some(patience.answer))
         .timeout_global(Some(patience.file))
         .max_redirects(5)
         .tls_config(tls)

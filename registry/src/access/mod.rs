@@ -5,6 +5,7 @@
 #[cfg(feature = "s3")]
 mod bucket;
 mod fetch;
+mod file;
 mod kept;
 mod place;
 
@@ -14,4 +15,5 @@ pub(crate) use bucket::Bucket;
 pub use bucket::PutError;
 pub(crate) use fetch::Fetch;
 pub use fetch::{FetchError, Patience};
+pub(crate) use file::open;
 pub use place::{Place, PlaceError};

@@ -1,14 +1,10 @@
 //! The answer to one request: a file or a part of one, that it has not changed, or why there is none.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::read::GzEncoder;
-use http_body_util::Full;
 use hyper::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     HeaderMap, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
@@ -16,18 +12,15 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::Served;
+use super::body::Body;
 
 /// No file is longer, in bytes: nothing of a registry is.
 const LONGEST: u64 = 64 << 20;
 /// Shorter files are not packed for the wire.
-const WORTH_PACKING: usize = 512;
+const WORTH_PACKING: u64 = 512;
 
 /// Answers a request.
-pub(super) async fn answer<B>(
-    folder: &Path,
-    from: SocketAddr,
-    request: &Request<B>,
-) -> (Response<Full<Bytes>>, Served) {
+pub(super) fn answer<B>(folder: &Path, from: SocketAddr, request: &Request<B>) -> (Response<Body>, Served) {
     let path = request.uri().path();
     let told = format!("{} {}", request.method(), path.escape_default());
     let response = match *request.method() {
@@ -40,26 +33,22 @@ pub(super) async fn answer<B>(
     (response, Served { from, request: told, status, bytes })
 }
 
-fn plain(status: StatusCode, headers: &[(HeaderName, String)]) -> Response<Full<Bytes>> {
+fn plain(status: StatusCode, headers: &[(HeaderName, String)]) -> Response<Body> {
     let mut text = status.canonical_reason().unwrap_or_default().to_owned();
     text.push('\n');
     let headers = headers.iter().cloned().chain([(CONTENT_TYPE, "text/plain; charset=utf-8".to_owned())]);
-    with(status, headers, Bytes::from(text))
+    with(status, headers, Body::Text(text.into()))
 }
 
-fn with(
-    status: StatusCode,
-    headers: impl IntoIterator<Item = (HeaderName, String)>,
-    body: Bytes,
-) -> Response<Full<Bytes>> {
+fn with(status: StatusCode, headers: impl IntoIterator<Item = (HeaderName, String)>, body: Body) -> Response<Body> {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(name, value);
     }
-    response.body(Full::new(body)).unwrap_or_default()
+    response.body(body).unwrap_or_else(|_| Response::new(Body::Text(Default::default())))
 }
 
-fn file(folder: &Path, path: &str, asked: &HeaderMap) -> Response<Full<Bytes>> {
+fn file(folder: &Path, path: &str, asked: &HeaderMap) -> Response<Body> {
     let Some(name) = relative(path) else { return plain(StatusCode::NOT_FOUND, &[]) };
     let (file, facts) = match open(folder, &name) {
         Ok(opened) => opened,
@@ -80,7 +69,7 @@ fn file(folder: &Path, path: &str, asked: &HeaderMap) -> Response<Full<Bytes>> {
     // A packed answer's tag is the same with a mark, and stands for the same bytes.
     let same = |tag: &str| tag == "*" || tag.trim_start_matches("W/").replace("-gz\"", "\"") == etag;
     if text(IF_NONE_MATCH).split(',').any(|tag| same(tag.trim())) {
-        return with(StatusCode::NOT_MODIFIED, headers, Bytes::new());
+        return with(StatusCode::NOT_MODIFIED, headers, Body::Text(Default::default()));
     }
     let range = text(RANGE);
     let if_range = text(IF_RANGE);
@@ -92,14 +81,13 @@ fn file(folder: &Path, path: &str, asked: &HeaderMap) -> Response<Full<Bytes>> {
             }
             Part::From(first, last) => {
                 headers.push((CONTENT_RANGE, format!("bytes {first}-{last}/{length}")));
-                return match read(file, first, last - first + 1) {
-                    Ok(bytes) => with(StatusCode::PARTIAL_CONTENT, headers, bytes),
+                return match Body::part(file, first, last - first + 1) {
+                    Ok(body) => with(StatusCode::PARTIAL_CONTENT, headers, body),
                     Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, &[]),
                 };
             }
         }
     }
-    let Ok(bytes) = read(file, 0, length) else { return plain(StatusCode::INTERNAL_SERVER_ERROR, &[]) };
     let can_unpack = text(ACCEPT_ENCODING).split(',').any(|way| {
         let mut words = way.split(';').map(str::trim);
         words.next() == Some("gzip") && !words.any(|word| word == "q=0")
@@ -109,15 +97,12 @@ fn file(folder: &Path, path: &str, asked: &HeaderMap) -> Response<Full<Bytes>> {
     if is_text {
         headers.push((VARY, "accept-encoding".to_owned()));
     }
-    if is_text && can_unpack && bytes.len() >= WORTH_PACKING {
-        let mut packed = vec![];
-        if GzEncoder::new(&*bytes, Compression::fast()).read_to_end(&mut packed).is_ok() {
-            headers[0].1 = etag.trim_end_matches('"').to_owned() + "-gz\"";
-            headers.push((CONTENT_ENCODING, "gzip".to_owned()));
-            return with(StatusCode::OK, headers, packed.into());
-        }
+    if is_text && can_unpack && length >= WORTH_PACKING {
+        headers[0].1 = etag.trim_end_matches('"').to_owned() + "-gz\"";
+        headers.push((CONTENT_ENCODING, "gzip".to_owned()));
+        return with(StatusCode::OK, headers, Body::packed(file, length));
     }
-    with(StatusCode::OK, headers, bytes)
+    with(StatusCode::OK, headers, Body::Part(file, length))
 }
 
 /// The name of a file below the folder, of the path of a request. What is hidden, goes up, or is odd in any way has none.
@@ -140,19 +125,12 @@ fn relative(path: &str) -> Option<PathBuf> {
 fn open(folder: &Path, name: &Path) -> io::Result<(std::fs::File, std::fs::Metadata)> {
     let place = folder.join(name).canonicalize()?;
     let file = if place.starts_with(folder) {
-        std::fs::File::open(place)?
+        crate::access::open(&place)?
     } else {
         return Err(io::ErrorKind::NotFound.into());
     };
     let facts = file.metadata()?;
-    if facts.is_file() && facts.len() <= LONGEST { Ok((file, facts)) } else { Err(io::ErrorKind::NotFound.into()) }
-}
-
-fn read(mut file: std::fs::File, from: u64, length: u64) -> io::Result<Bytes> {
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = vec![];
-    file.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes.into())
+    if facts.len() <= LONGEST { Ok((file, facts)) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 /// What of a file is asked for.

@@ -3,8 +3,9 @@
 //! Must never give a file that is not below the folder, nor a hidden one, nor take anything from who asks but a name.
 
 mod answer;
+mod body;
+mod places;
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -17,13 +18,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use answer::answer;
+use places::Places;
 
 /// How long a client may take to send its request.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 /// How long a connection may last.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(300);
-/// How many connections there may be at once.
-const MOST_CONNECTIONS: usize = 512;
 
 /// A server that listens.
 #[derive(Debug)]
@@ -78,12 +78,8 @@ impl Server {
         local.block_on(&runtime, async move {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
             let folder: Rc<Path> = self.folder.into();
-            let open = Rc::new(Cell::new(0usize));
+            let places = Rc::new(Places::default());
             loop {
-                if open.get() >= MOST_CONNECTIONS {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
                 let (stream, from) = match listener.accept().await {
                     Ok(accepted) => accepted,
                     // One that went away, or no room for more files: others may do better.
@@ -92,12 +88,13 @@ impl Server {
                         continue;
                     }
                 };
-                let (folder, told, open) = (folder.clone(), told.clone(), open.clone());
-                open.set(open.get() + 1);
+                // Who is sent away at once tries again, or has taken too much already.
+                let Some(place) = Places::take(&places, from.ip()) else { continue };
+                let (folder, told) = (folder.clone(), told.clone());
                 let service = service_fn(move |request| {
                     let (folder, told) = (folder.clone(), told.clone());
                     async move {
-                        let (response, served) = answer(&folder, from, &request).await;
+                        let (response, served) = answer(&folder, from, &request);
                         told(served);
                         Ok::<_, Infallible>(response)
                     }
@@ -108,7 +105,7 @@ impl Server {
                     // Who goes away in the middle has what he has.
                     let connection = server.serve_connection(TokioIo::new(stream), service);
                     _ = tokio::time::timeout(LONGEST_CONNECTION, connection).await;
-                    open.set(open.get() - 1);
+                    drop(place);
                 });
             }
         })

@@ -28,18 +28,48 @@ const REQUESTS: &str = "requests.json";
 /// How many former generations stay.
 const FORMER: usize = 3;
 
-/// Why something cannot be installed or removed.
+/// Why something cannot be installed or removed, or what is installed cannot be told.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", .path.display())]
-pub struct StoreError {
-    /// The file or folder.
-    pub path: PathBuf,
-    /// Why.
-    pub source: io::Error,
+pub enum StoreError {
+    /// A file or folder cannot be written.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is known of a version in use makes no sense, or is gone.
+    #[error("`{name}` {version} is damaged: {why}; `systap tapset install {name}` puts it right")]
+    Damaged {
+        /// The tapset.
+        name: String,
+        /// The version that is in use.
+        version: Version,
+        /// What is wrong with its receipt.
+        why: String,
+    },
+    /// What was asked for is not known any more.
+    #[error("{} makes no sense: {why}; without that file, all that is in use counts as asked for", .path.display())]
+    Requests {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
-    move |source| StoreError { path: path.into(), source }
+    move |source| StoreError::File { path: path.into(), source }
+}
+
+/// The versions in use.
+#[derive(Debug, Default)]
+pub struct InUse {
+    /// Those of which all is known, by name.
+    pub whole: BTreeMap<String, Receipt>,
+    /// The others: each is [`StoreError::Damaged`].
+    pub damaged: Vec<StoreError>,
 }
 
 /// A tapset that was asked for, not one that another needs.
@@ -82,7 +112,7 @@ impl Store {
 
     /// What is known of a version that is here, in use or not.
     pub fn receipt(&self, name: &str, version: &Version) -> Option<Receipt> {
-        Receipt::read(&self.version(name, version))
+        Receipt::read(&self.version(name, version)).ok()
     }
 
     /// The versions of a tapset that are here, in use or not, the newest first.
@@ -94,21 +124,57 @@ impl Store {
         versions
     }
 
-    /// The versions in use, by name.
-    pub fn installed(&self) -> BTreeMap<String, Receipt> {
-        let mut found = BTreeMap::new();
+    /// The versions in use, damaged or not.
+    pub fn look(&self) -> InUse {
+        let mut found = InUse::default();
         for entry in self.in_use().read_dir().into_iter().flatten().flatten() {
-            if let Some(receipt) = Receipt::read(&entry.path()) {
-                found.insert(receipt.name.clone(), receipt);
+            // A link to `../../store/NAME/VERSION` says what should be there, whatever is.
+            let Ok(place) = std::fs::read_link(entry.path()) else { continue };
+            let version = place.file_name().and_then(|version| version.to_str()?.parse::<Version>().ok());
+            let (Some(name), Some(version)) = (entry.file_name().to_str().map(str::to_owned), version) else {
+                continue;
+            };
+            match Receipt::read(&entry.path()) {
+                Ok(receipt) if receipt.name == name && receipt.version == version => {
+                    found.whole.insert(name, receipt);
+                }
+                Ok(receipt) => {
+                    let why = format!("its receipt is that of `{}` {}", receipt.name, receipt.version);
+                    found.damaged.push(StoreError::Damaged { name, version, why });
+                }
+                Err(error) => found.damaged.push(StoreError::Damaged { name, version, why: error.to_string() }),
             }
         }
         found
     }
 
-    /// What was asked for, by name.
-    pub fn requested(&self) -> BTreeMap<String, Requested> {
-        let text = std::fs::read(self.in_use().join(REQUESTS)).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+    /// The versions in use, by name.
+    ///
+    /// # Errors
+    /// Where one is damaged, so that it is not known which there are.
+    pub fn installed(&self) -> Result<BTreeMap<String, Receipt>, StoreError> {
+        let InUse { whole, mut damaged } = self.look();
+        if damaged.is_empty() { Ok(whole) } else { Err(damaged.swap_remove(0)) }
+    }
+
+    /// What was asked for, by name; without a record of that, everything in use was.
+    ///
+    /// # Errors
+    /// Where the record makes no sense.
+    pub fn requested(&self) -> Result<BTreeMap<String, Requested>, StoreError> {
+        let path = self.in_use().join(REQUESTS);
+        match std::fs::read(&path) {
+            Ok(text) => {
+                serde_json::from_slice(&text).map_err(|error| StoreError::Requests { path, why: error.to_string() })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let asked = |(name, receipt): (String, Receipt)| {
+                    (name, Requested { versions: VersionReq::STAR, registry: receipt.registry })
+                };
+                Ok(self.look().whole.into_iter().map(asked).collect())
+            }
+            Err(error) => Err(StoreError::Requests { path, why: error.to_string() }),
+        }
     }
 
     /// Begins a change; `waiting` is called if somebody else is at one, and then it waits.

@@ -81,8 +81,14 @@ impl Receipt {
     }
 
     /// Of a version's folder.
-    pub fn read(folder: &Path) -> Option<Receipt> {
-        serde_json::from_slice(&std::fs::read(folder.join(FILE)).ok()?).ok()
+    ///
+    /// # Errors
+    /// Where there is none, or it makes no sense.
+    pub fn read(folder: &Path) -> io::Result<Receipt> {
+        let path = folder.join(FILE);
+        let said = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", path.display()));
+        let text = std::fs::read(&path).map_err(|error| said(&error))?;
+        serde_json::from_slice(&text).map_err(|error| said(&error))
     }
 
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {

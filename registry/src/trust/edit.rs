@@ -77,6 +77,9 @@ pub enum EditError {
     /// It cannot be signed.
     #[error("it cannot be signed: {0}")]
     Sign(String),
+    /// A key counts once, however often it is given.
+    #[error("the key {0} is given twice for the same")]
+    Twice(String),
 }
 
 /// What a new registry is to be like.
@@ -94,6 +97,8 @@ pub struct Initial<'k> {
     pub owners: BTreeMap<String, String>,
     /// For how many days what is signed is good.
     pub days: u64,
+    /// For how many days the root is.
+    pub root_days: u64,
 }
 
 /// A version to publish.
@@ -131,15 +136,11 @@ impl Editor {
         if initial.threshold == 0 || initial.threshold > initial.root.len() as u64 {
             return Err(InitError::Threshold { threshold: initial.threshold, keys: initial.root.len() });
         }
-        for name in ["metadata", "targets", "index", "packages"] {
-            let path = folder.join(name);
-            std::fs::create_dir_all(&path).map_err(|source| EditError::File { path, source })?;
-        }
         let mut root = Root {
             spec_version: SPECIFICATION.to_owned(),
             consistent_snapshot: true,
             version: NonZeroU64::MIN,
-            expires: after(initial.days),
+            expires: after(initial.root_days),
             keys: HashMap::new(),
             roles: HashMap::new(),
             _extra: HashMap::new(),
@@ -149,6 +150,10 @@ impl Editor {
             set_role(&mut root, role, initial.publishing, 1)?;
         }
         let signed = sign(root.clone(), &root, initial.root)?;
+        for name in ["metadata", "targets", "index", "packages"] {
+            let path = folder.join(name);
+            std::fs::create_dir_all(&path).map_err(|source| EditError::File { path, source })?;
+        }
         let path = folder.join("metadata/1.root.json");
         write(&path, signed.buffer())?;
         let description = Description { name: initial.name.clone(), owners: initial.owners.clone() };
@@ -244,7 +249,7 @@ impl Editor {
     }
 
     /// Changes which keys sign: `publishing`, and `root` with its threshold, where they are given. `old` must have enough of the keys
-    /// that sign the root now.
+    /// that sign the root now. The root is good for the first number of days, all else for the second.
     ///
     /// # Errors
     /// Where the root cannot be signed by both the old keys and the new.
@@ -254,11 +259,11 @@ impl Editor {
         root: Option<(&[Key], u64)>,
         publishing: &[Key],
         owners: BTreeMap<String, String>,
-        days: u64,
+        [root_days, days]: [u64; 2],
     ) -> Result<(), EditError> {
         let former = self.root.clone();
         self.root.version = former.version.saturating_add(1);
-        self.root.expires = after(days);
+        self.root.expires = after(root_days);
         if let Some((keys, threshold)) = root {
             set_role(&mut self.root, RoleType::Root, keys, threshold)?;
         }

@@ -1,5 +1,7 @@
 //! What is wrong with a registry's metadata, in sentences that a person can act on.
 
+use std::path::Path;
+
 use tough::error::Error;
 
 use crate::access::FetchError;
@@ -69,6 +71,42 @@ pub enum TrustError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl TrustError {
+    /// Of what `tough` says of a registry; `fetch` is what went wrong last over the network, `seen` where it keeps what it has seen.
+    pub(super) fn of(error: Error, fetch: Option<FetchError>, registry: &str, seen: Option<&Path>) -> TrustError {
+        let registry = registry.to_owned();
+        let state = |path: &Path, error: &dyn std::error::Error| {
+            let why = innermost(error);
+            TrustError::State { registry: registry.clone(), path: path.into(), source: std::io::Error::other(why) }
+        };
+        match (&error, fetch, seen) {
+            (Error::Transport { .. }, Some(error), _) => TrustError::Fetch { registry, error },
+            (
+                Error::DatastoreCreate { path, .. }
+                | Error::DatastoreOpen { path, .. }
+                | Error::DatastoreRemove { path, .. }
+                | Error::DatastoreSerialize { path, .. },
+                ..,
+            ) => state(path, &error),
+            (Error::SystemTimeSteppedBackward { .. }, _, Some(seen)) => {
+                let file = seen.join("latest_known_time.json");
+                let why = format!("{}; if it was wrong then, remove {}", sentence(&error), file.display());
+                TrustError::Metadata { registry, why }
+            }
+            _ => TrustError::Metadata { registry, why: sentence(&error) },
+        }
+    }
+}
+
+/// The error that has led to all others.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
 }
 
 /// What `tough` says, for people.

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tough::schema::{RoleType, Root, Signed, Targets, Timestamp};
 use tough::{ExpirationEnforcement, Repository, RepositoryLoader, TargetName};
 
-use super::said::{TrustError, sentence};
+use super::said::TrustError;
 use crate::access::{Fetch, FetchError, Patience, Place};
 use crate::index::{Asked, Bin, Entry, Found, Pinned, Tapset, all_bins, bin_of, hex, search, targets_of, unpack};
 use crate::package::{Contents, LONGEST_PACKED};
@@ -95,17 +95,13 @@ impl Registry {
         let mut loader = RepositoryLoader::new(&root, url("metadata/")?, url("targets/")?)
             .transport(fetch.clone())
             .expiration_enforcement(expired);
-        if let Some(seen) = seen {
+        if let Some(seen) = &seen {
             loader = loader.datastore(seen);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let loaded = runtime.map_err(|error| failed(error.to_string()))?.block_on(loader.load());
-        let repository = loaded.map_err(|error| match (&error, fetch.last_error()) {
-            (tough::error::Error::Transport { .. }, Some(error)) => {
-                TrustError::Fetch { registry: registry.clone(), error }
-            }
-            _ => failed(sentence(&error)),
-        })?;
+        let repository =
+            loaded.map_err(|error| TrustError::of(error, fetch.last_error(), &registry, seen.as_deref()))?;
         Ok(Registry { settings, fetch, repository, bins: RefCell::default() })
     }
 
@@ -175,6 +171,11 @@ impl Registry {
             repository.targets().signed.expires,
         ];
         times.into_iter().map(|time| time.as_second()).min().unwrap_or_default()
+    }
+
+    /// When its root expires, in seconds since 1970: who holds its keys must sign it anew before.
+    pub fn root_expires(&self) -> i64 {
+        self.repository.root().signed.expires.as_second()
     }
 
     /// The versions of its metadata: root, timestamp, snapshot, targets.

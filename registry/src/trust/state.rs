@@ -118,6 +118,9 @@ pub(super) fn set_role(root: &mut Root, role: RoleType, keys: &[Key], threshold:
         let bad = || EditError::Sign(format!("the key {} makes no sense", key.id()));
         let public = key.tuf().ok_or_else(bad)?;
         let id = public.key_id().map_err(|_| bad())?;
+        if ids.contains(&id) {
+            return Err(EditError::Twice(key.id()));
+        }
         root.keys.insert(id.clone(), public);
         ids.push(id);
     }
