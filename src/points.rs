@@ -19,6 +19,8 @@ pub(crate) struct Points {
     pub(crate) found: BTreeMap<String, Offered>,
     /// What is wrong with the pattern; if points were found, of those that were not.
     pub(crate) errors: Vec<Diagnostic>,
+    /// What is wrong with files of tapsets that may have it.
+    pub(crate) left_out: Vec<Diagnostic>,
 }
 
 /// What a point offers.
@@ -74,8 +76,9 @@ pub(crate) fn find(
             }
         }
     }
+    let left_out = errors.iter().filter(|finding| finding.code == "tapset-left-out").cloned().collect();
     errors.retain(|finding| finding.severity == Severity::Error);
-    Some(Points { found, errors })
+    Some(Points { found, errors, left_out })
 }
 
 /// A pattern over system calls as a list of those that it matches, since a list names each; any other pattern as it is.

@@ -28,13 +28,14 @@ mod search;
 pub mod serve;
 pub mod site;
 pub mod store;
+mod tested;
 pub mod trust;
 mod when;
 
 pub use folder::{Folder, FolderError, Script};
 pub use manifest::{
-    AliasNote, Constant, Dependency, Deprecation, KernelNote, Manifest, ManifestError, Plugin, Stability, Tested,
-    is_name,
+    AliasNote, Constant, Dependency, Deprecation, KernelNote, Manifest, ManifestError, Plugin, Stability, is_name,
 };
 pub use search::find;
+pub use tested::{Tested, TestedError};
 pub use when::{Condition, ConditionError, Feature, KernelFacts};

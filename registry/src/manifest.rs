@@ -2,7 +2,8 @@
 //!
 //! Must never take a key that it does not know: it is a mistake, or of a later format, and both are to be told.
 
-use crate::when::{Condition, ConditionError, Feature, KernelFacts};
+use crate::tested::Tested;
+use crate::when::{Condition, ConditionError};
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// The format that is read.
 const FORMAT: u32 = 1;
+/// The machines that Linux runs on today, as `uname -m` names them.
+const MACHINES: [&str; 10] =
+    ["x86_64", "i686", "aarch64", "armv7l", "loongarch64", "mips64", "ppc64", "ppc64le", "riscv64", "s390x"];
 
 /// What a tapset says of itself.
 #[derive(Debug, Clone)]
@@ -52,90 +56,6 @@ pub struct KernelNote {
     pub tested: Option<Tested>,
     /// Architectures, as `uname -m` has them; none: any.
     pub arch: Vec<String>,
-}
-
-/// A text that names no releases.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no releases: `>=5.15, <7.0` does")]
-pub struct TestedError(String);
-
-/// Releases of upstream that a tapset was tested on.
-#[derive(Debug, Clone)]
-pub struct Tested {
-    text: String,
-    condition: Condition,
-}
-
-impl Tested {
-    /// Takes apart `>=5.15, <7.0`.
-    ///
-    /// # Errors
-    /// Where a part is not a relation and the numbers of a release.
-    pub fn parse(text: &str) -> Result<Tested, TestedError> {
-        let part = |part: &str| {
-            let part = part.trim();
-            let (relation, release) = part.split_at(part.find(|c: char| c.is_ascii_digit())?);
-            let relation = relation.trim();
-            let is_release = release.split('.').all(|number| number.parse::<u32>().is_ok());
-            let condition =
-                format!("kernel {} \"{release}\"", if matches!(relation, "" | "=") { "==" } else { relation });
-            is_release.then_some(condition)
-        };
-        let parts: Option<Vec<String>> = text.split(',').map(part).collect();
-        let condition = parts.and_then(|parts| parts.join(" and ").parse().ok());
-        let condition = condition.ok_or_else(|| TestedError(text.to_owned()))?;
-        Ok(Tested { text: text.to_owned(), condition })
-    }
-
-    /// Whether a kernel's release is among them.
-    pub fn has(&self, kernel: &dyn KernelFacts) -> bool {
-        self.condition.fails_on(kernel).is_none()
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// A release that is among these and not among those, if one is: looked for among those that either names, what comes right after
-    /// each, and the kernels that distributions keep long.
-    pub fn first_missing_in(&self, other: &Tested) -> Option<String> {
-        const KEPT_LONG: [&str; 8] = ["4.19", "5.4", "5.10", "5.15", "6.1", "6.6", "6.12", "6.18"];
-        let digits = |c: char| c.is_ascii_digit() || c == '.';
-        let named = self.text.split(|c| !digits(c)).chain(other.text.split(|c| !digits(c))).chain(KEPT_LONG);
-        let releases =
-            named.filter_map(|text| text.split('.').map(|number| number.parse().ok()).collect::<Option<Vec<u32>>>());
-        let with_next = releases.flat_map(|release| {
-            let mut next = release.clone();
-            if let Some(last) = next.last_mut() {
-                *last += 1;
-            }
-            [release, next]
-        });
-        let missing = |release: &Vec<u32>| {
-            let kernel = OnlyRelease(release);
-            self.has(&kernel) && !other.has(&kernel)
-        };
-        let first = with_next.filter(missing).min()?;
-        Some(first.iter().map(u32::to_string).collect::<Vec<_>>().join("."))
-    }
-}
-
-/// A kernel of which nothing but the release is asked.
-struct OnlyRelease<'r>(&'r [u32]);
-
-impl KernelFacts for OnlyRelease<'_> {
-    fn has(&self, _: Feature<'_>) -> bool {
-        false
-    }
-
-    fn release(&self) -> Vec<u32> {
-        self.0.to_vec()
-    }
-
-    fn arch(&self) -> String {
-        String::new()
-    }
 }
 
 /// Another tapset that this one uses.
@@ -238,7 +158,7 @@ struct Written {
     #[serde(default)]
     kernel: WrittenKernel,
     #[serde(default)]
-    dependencies: BTreeMap<String, VersionReq>,
+    dependencies: BTreeMap<toml::Spanned<String>, VersionReq>,
     plugin: Option<Plugin>,
     #[serde(default)]
     script: Vec<WrittenScript>,
@@ -269,7 +189,7 @@ struct WrittenKernel {
     needs: Option<toml::Spanned<String>>,
     tested: Option<toml::Spanned<String>>,
     #[serde(default)]
-    arch: Vec<String>,
+    arch: Vec<toml::Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -356,8 +276,20 @@ impl Manifest {
                 return Err(wrong(Some(alias.name.span()), format!("`{}` is noted twice", alias.name.get_ref())));
             }
         }
-        if let Some(bad) = written.dependencies.keys().find(|name| !is_name(name)) {
-            return Err(wrong(None, format!("`{bad}`, which it depends on, cannot be a tapset's name")));
+        for on in written.dependencies.keys() {
+            let said = match on.get_ref() {
+                bad if !is_name(bad) => format!("`{bad}`, which it depends on, cannot be a tapset's name"),
+                own if own == tapset.name.get_ref() => "a tapset does not depend on itself".to_owned(),
+                _ => continue,
+            };
+            return Err(wrong(Some(on.span()), said));
+        }
+        for arch in &written.kernel.arch {
+            if !MACHINES.contains(&arch.get_ref().as_str()) {
+                let said =
+                    format!("`{}` is no machine as `uname -m` names them: {}", arch.get_ref(), MACHINES.join(", "));
+                return Err(wrong(Some(arch.span()), said));
+            }
         }
         if let Some(bad) = written.constants.keys().chain(written.tables.keys()).find(|name| !is_identifier(name)) {
             return Err(wrong(None, format!("`{bad}` cannot be the name of a constant: letters, digits and `_` can")));
@@ -389,12 +321,12 @@ impl Manifest {
             kernel: KernelNote {
                 needs: written.kernel.needs.map(condition).transpose()?,
                 tested: written.kernel.tested.map(tested).transpose()?,
-                arch: written.kernel.arch,
+                arch: written.kernel.arch.into_iter().map(toml::Spanned::into_inner).collect(),
             },
             dependencies: written
                 .dependencies
                 .into_iter()
-                .map(|(name, versions)| Dependency { name, versions })
+                .map(|(name, versions)| Dependency { name: name.into_inner(), versions })
                 .collect(),
             plugin: written.plugin,
             conditions,
@@ -446,16 +378,6 @@ mod tests {
     }
 
     #[test]
-    fn releases_that_are_no_longer_tested() {
-        let missing =
-            |one: &str, other: &str| Tested::parse(one).unwrap().first_missing_in(&Tested::parse(other).unwrap());
-        assert_eq!(missing(">=5.15, <7.0", ">=5.15, <7.1"), None);
-        assert_eq!(missing(">=5.15, <7.0", ">=6.1, <7.1").as_deref(), Some("5.15"));
-        assert_eq!(missing(">=5.15, <7.0", ">=5.15, <6.12").as_deref(), Some("6.12"));
-        assert_eq!(missing("=6.1", "6.1"), None);
-    }
-
-    #[test]
     fn mistakes_are_pointed_at() {
         let said: Vec<String> = [
             "[[scripts]]\n",
@@ -470,6 +392,9 @@ mod tests {
             "[dependencies]\n\"../../x\" = \"1\"\n",
             "[kernel]\ntested = \">=six\"\n",
             "[kernel]\nneeds = 'function(x)'\n",
+            "[kernel]\ntested = \">=6.1, <5.15\"\n",
+            "[kernel]\narch = [\"x86_64\", \"arm64\"]\n",
+            "[dependencies]\ntask = \"1\"\nvm = \"1\"\n",
         ]
         .map(|more| parsed(more).unwrap_err())
         .to_vec();

@@ -71,7 +71,7 @@ pub(crate) fn points_of(request: &Request) -> Verdict {
     };
     let how = if with_variables { List::Variables } else { List::Names };
     let mut sources = Sources::default();
-    let Some(Points { found, errors }) =
+    let Some(Points { found, errors, .. }) =
         points::find(pattern, how, &mut settings, &kernel, &mut sources, &request.more)
     else {
         return Verdict::Failure;

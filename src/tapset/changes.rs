@@ -52,6 +52,7 @@ pub(super) const LINTS: &[Lint] = &[
     lint("alias-private", Level::Major, "a script that names the alias does not compile any more"),
     lint("alias-added", Level::Minor, "scripts that use it need this version"),
     lint("alias-deprecated", Level::Minor, "scripts that use it are warned"),
+    lint("evolving-changed", Level::Minor, "it was said that it may change, and who uses it nevertheless is to know"),
     lint("alias-destabilized", Level::Major, "it was promised to stay as it is"),
     lint("variable-removed", Level::Major, "a handler that reads it does not compile any more"),
     lint("variable-type", Level::Major, "a handler that reads it as it was does not compile any more"),
@@ -128,10 +129,18 @@ pub(super) fn compare(
         let promised = old_note.stability == Stability::Stable;
         let Some(now) = is.aliases.get(alias) else {
             let gone = old_note.deprecated.as_ref().and_then(|deprecated| deprecated.gone.clone());
-            if gone.is_none_or(|gone| gone > new.manifest.version) && promised {
-                let private = new_note.stability == Stability::Private;
-                found(if private { "alias-private" } else { "alias-removed" }, alias.clone());
+            if gone.is_some_and(|gone| gone <= new.manifest.version) {
+                continue;
             }
+            let private = new_note.stability == Stability::Private;
+            found(
+                match promised {
+                    false => "evolving-changed",
+                    true if private => "alias-private",
+                    true => "alias-removed",
+                },
+                alias.clone(),
+            );
             continue;
         };
         if new_note.deprecated.is_some() && old_note.deprecated.is_none() {
@@ -152,11 +161,12 @@ pub(super) fn compare(
             list.iter().map(split).collect()
         };
         let (before, now) = (named(before), named(now));
-        for (name, ty) in before.iter().filter(|_| promised) {
+        for (name, ty) in &before {
             match now.get(name) {
+                Some(same) if same == ty => {}
+                _ if !promised => found("evolving-changed", format!("{alias}: {name}")),
                 None => found("variable-removed", format!("{alias}: {name}")),
-                Some(other) if other != ty => found("variable-type", format!("{alias}: {name} was {ty}, is {other}")),
-                Some(_) => {}
+                Some(other) => found("variable-type", format!("{alias}: {name} was {ty}, is {other}")),
             }
         }
         for name in now.keys().filter(|name| !before.contains_key(*name)) {

@@ -9,7 +9,7 @@ use systap_diagnostics::Sources;
 use systap_elaborate::{Declares, List};
 use systap_kernel::Kernel;
 use systap_registry::Folder;
-use systap_syntax::ast::TypeName;
+use systap_syntax::ast::{FunctionBody, TypeName};
 
 use super::command::{Offered, offered};
 use super::plugin::{self, Outcome};
@@ -55,11 +55,24 @@ fn holds(
         let mut sources = Sources::default();
         let (pattern, more) = match offered.kind {
             Declares::Alias => (offered.name.clone(), vec![]),
-            _ => ("begin".to_owned(), vec![call(offered)?]),
+            _ => match call(offered)? {
+                Some(call) => ("begin".to_owned(), vec![call]),
+                None => {
+                    found.push(Err("it is embedded C, which only the module runtime has".to_owned()));
+                    continue;
+                }
+            },
         };
         let asked = points::find(&pattern, List::Variables, &mut settings, kernel, &mut sources, &more)
             .ok_or("systap failed at it")?;
+        // What is wrong with its file says more than that it is not there.
+        let left_out = asked.left_out.first().map(|found| {
+            let place = found.span.map(|span| sources.place(span));
+            let line = place.map(|place| format!(" (line {})", place.line)).unwrap_or_default();
+            format!("{}{line}", found.message)
+        });
         found.push(match asked.errors.first() {
+            Some(_) if left_out.is_some() => Err(left_out.unwrap_or_default()),
             Some(error) if offered.kind == Declares::Function || asked.found.is_empty() => Err(sentence(error)),
             _ => Ok(asked.found.values().map(|point| point.events.len()).sum()),
         });
@@ -99,8 +112,8 @@ pub(super) fn on_kernels(
     Ok(checked)
 }
 
-/// A probe that calls a function, with a value of each parameter's type.
-fn call(offered: &Offered) -> Result<String, String> {
+/// A probe that calls a function, with a value of each parameter's type; `None` if it is embedded C.
+fn call(offered: &Offered) -> Result<Option<String>, String> {
     let text = std::fs::read(offered.file()).map_err(|error| format!("{}: {error}", offered.file().display()))?;
     let text = systap_syntax::foreign::decode(text);
     let mut sources = Sources::default();
@@ -112,11 +125,14 @@ fn call(offered: &Offered) -> Result<String, String> {
         systap_syntax::ast::Item::Function(function) if function.name.text == offered.name => Some(function),
         _ => None,
     });
+    if function.is_some_and(|function| matches!(function.body, FunctionBody::Embedded(_))) {
+        return Ok(None);
+    }
     let args: Vec<&str> = function.map_or(vec![], |function| {
         let value = |ty: &Option<TypeName>| if *ty == Some(TypeName::String) { "\"\"" } else { "0" };
         function.params.iter().map(|(_, ty)| value(ty)).collect()
     });
-    Ok(format!("probe begin {{ {}({}) }}", offered.name, args.join(", ")))
+    Ok(Some(format!("probe begin {{ {}({}) }}", offered.name, args.join(", "))))
 }
 
 /// An error in a line: what is said, and why.
@@ -156,6 +172,13 @@ pub(super) fn check(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> R
             }
         }
         column.kernel.keep();
+    }
+    for script in folder.scripts.iter().filter(|script| script.name.ends_with(".stp")) {
+        let bytes = std::fs::read(&script.path).map_err(|error| format!("{}: {error}", script.path.display()))?;
+        if systap_elaborate::declarations(&systap_syntax::foreign::decode(bytes)).is_empty() {
+            wrong += 1;
+            text += &format!("scripts/{} declares nothing\n", script.name);
+        }
     }
     let tested: BTreeSet<String> = testing::tested_aliases(folder)?;
     let owed = |title: &str, names: Vec<&str>, text: &mut String| {

@@ -131,7 +131,8 @@ impl Packages {
             let named: Vec<String> = machines.iter().map(|machine| format!("arch == \"{machine}\"")).collect();
             return Some(named.join(" or "));
         }
-        condition(folder, &file.name)?.fails_on(&Asked(kernel))
+        let needs = folder.manifest.kernel.needs.as_ref().and_then(|needs| needs.fails_on(&Asked(kernel)));
+        needs.or_else(|| condition(folder, &file.name)?.fails_on(&Asked(kernel)))
     }
 }
 

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use systap_elaborate::Declares;
 use systap_registry::Folder;
-use systap_registry::index::{Pinned, Yank};
+use systap_registry::index::{Entry, Pinned, Yank};
 use systap_registry::package::{Contents, PackError};
 use systap_registry::trust::{Editor, Publication, Registry};
 
@@ -81,9 +81,12 @@ pub(super) fn publish(packages: &Packages, options: &PublishOptions, more: &[Pat
     let candidates: Vec<Candidate> =
         options.tapsets.iter().map(|named| Candidate::of(find(packages, named)?)).collect::<Result<_, Failure>>()?;
     let editor = Editor::open(&options.signing.registry, &options.signing.registry.display().to_string())?;
-    // Those that are published together see each other.
+    // Those that are published together see each other, and what they need of the registry.
     let mut roots = more.to_vec();
     roots.extend(candidates.iter().map(|candidate| candidate.folder.path.clone()));
+    let fetched = tempfile::tempdir().map_err(|error| Failure::refused(error.to_string()))?;
+    let folders: Vec<&Folder> = candidates.iter().map(|candidate| &candidate.folder).collect();
+    roots.extend(needed(&folders, editor.registry(), &roots, fetched.path())?);
     let mut publications = vec![];
     let mut against = 0;
     for candidate in &candidates {
@@ -128,6 +131,38 @@ pub(super) fn publish(packages: &Packages, options: &PublishOptions, more: &[Pat
     Ok(terminal::write_to_stdout(&format!("published in {}\n", options.signing.registry.display())))
 }
 
+/// Whether one of the folders is that tapset.
+fn is_beside(roots: &[PathBuf], name: &str, versions: &VersionReq) -> bool {
+    let mut folders =
+        roots.iter().flat_map(|root| systap_registry::find(root)).filter_map(|root| Folder::open(&root).ok());
+    folders.any(|folder| folder.manifest.name == name && versions.matches(&folder.manifest.version))
+}
+
+/// Fetches what tapsets need of a registry, and what that needs, into a folder, for what is beside them not; gives the folders.
+fn needed(folders: &[&Folder], registry: &Registry, roots: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let all = folders.iter().flat_map(|folder| &folder.manifest.dependencies);
+    let mut open: Vec<(String, VersionReq)> = all.map(|on| (on.name.clone(), on.versions.clone())).collect();
+    let mut fetched = vec![];
+    while let Some((name, versions)) = open.pop() {
+        let folder = into.join(&name);
+        if folder.is_dir() || is_beside(roots, &name, &versions) {
+            continue;
+        }
+        let tapset = registry.tapset(&name)?.unwrap_or_default();
+        let is_good = |entry: &&Entry| {
+            versions.matches(&entry.version) && tapset.yanks.get(&entry.version).is_none_or(|yank| !yank.yanked)
+        };
+        // That there is none is told with all else that is against publishing.
+        let Some(entry) = tapset.entries.iter().find(is_good) else { continue };
+        let contents = registry.package(entry)?;
+        let written = std::fs::create_dir_all(&folder).and_then(|()| contents.write_to(&folder));
+        written.map_err(|error| Failure::refused(format!("{}: {error}", folder.display())))?;
+        open.extend(entry.dependencies.iter().map(|(name, versions)| (name.clone(), versions.clone())));
+        fetched.push(folder);
+    }
+    Ok(fetched)
+}
+
 /// What is against publishing a tapset, and by which word it may pass.
 fn against_it(
     candidate: &Candidate,
@@ -157,10 +192,7 @@ fn against_it(
     }
     found.extend(nowhere.into_iter().map(|said| (Some(Allowance::Nowhere), said)));
     for on in &manifest.dependencies {
-        let beside = roots
-            .iter()
-            .filter_map(|root| Folder::open(root).ok())
-            .any(|folder| folder.manifest.name == on.name && on.versions.matches(&folder.manifest.version));
+        let beside = is_beside(roots, &on.name, &on.versions);
         let published = registry
             .tapset(&on.name)?
             .is_some_and(|tapset| tapset.entries.iter().any(|entry| on.versions.matches(&entry.version)));
@@ -189,6 +221,14 @@ fn against_it(
     }
     if let Some(other) = similar(&manifest.name, &registry.tapsets()?) {
         found.push((Some(Allowance::SimilarName), format!("its name is easily taken for that of `{other}`")));
+    }
+    let own = manifest.name.replace('-', "_");
+    for alias in candidate.offered.iter().filter(|offered| offered.kind == Declares::Alias) {
+        let first = alias.name.split('.').next().unwrap_or_default();
+        if first != own && registry.tapset(&first.replace('_', "-"))?.is_some() {
+            let said = format!("its alias `{}` is named as if it were of the tapset `{first}`", alias.name);
+            found.push((Some(Allowance::SimilarName), said));
+        }
     }
     let tapset = registry.tapset(&manifest.name)?.unwrap_or_default();
     if tapset.entry(&manifest.version).is_some() {

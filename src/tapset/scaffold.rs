@@ -18,6 +18,10 @@ pub(super) fn new(options: &NewOptions) -> Result<Status, Failure> {
             "`{name}` cannot be a tapset's name: a small letter, then small letters, digits and `-`, up to 64 in all"
         )));
     }
+    let word = name.replace('-', "_");
+    if systap_syntax::tokens(&word).any(|(kind, _)| kind.is_keyword()) {
+        return Err(Failure::usage(format!("`{word}` is a word of the language: no alias can begin with it")));
+    }
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::wrong(format!("{} is there already, and is not empty", folder.display())));
     }
@@ -67,9 +71,9 @@ fn files(name: &str, plugin: bool) -> Vec<(String, String)> {
     let script = format!(
         "// A process begins to run another program.\n\
          // name: what it is called from now on\n\
-         probe {word}.exec = kernel.trace(\"sched:sched_process_exec\") {{\n    name = {word}_name(execname())\n}}\n\
+         probe {word}.exec = kernel.trace(\"sched:sched_process_exec\") {{\n    name = {word}_program(execname())\n}}\n\
          \n// A process's name, as long as the kernel keeps it.\n\
-         function {word}_name:string (name:string) {{\n    return substr(name, 0, @LONGEST_NAME)\n}}\n"
+         function {word}_program:string (name:string) {{\n    return substr(name, 0, @LONGEST_NAME)\n}}\n"
     );
     let test = format!(
         "// alias: {word}.exec\n// run: /bin/true\nprobe {word}.exec {{ if (name == \"true\") {{ println(name); exit() }} }}\n"

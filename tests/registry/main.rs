@@ -11,6 +11,7 @@ mod bucket;
 mod faults;
 mod killed;
 mod machine;
+mod maintainer;
 mod scenario;
 mod server;
 mod shipped;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::index::{Entry, Yank};
-use crate::manifest::Tested;
+use crate::tested::Tested;
 use crate::when::{Condition, KernelFacts};
 
 /// What a version is worth on a kernel.
