@@ -92,7 +92,9 @@ pub(super) fn doc(folder: &Folder, offered: &[Offered], kernel: &Kernel) -> Resu
                 let mut sources = Sources::default();
                 let found = points::find(&one.name, List::Variables, &mut settings, kernel, &mut sources, &[]);
                 let found = found.and_then(|points| points.found.into_values().next());
-                let variables = found.map(|offered| offered.variables).unwrap_or_default();
+                let mut variables = found.map(|offered| offered.variables).unwrap_or_default();
+                let mut seen = BTreeSet::new();
+                variables.retain(|variable| seen.insert(variable.clone()));
                 let note = folder.manifest.aliases.get(&one.name).cloned().unwrap_or_default();
                 let names = one.files.iter().filter_map(|file| file.file_name()?.to_str());
                 let whens: Vec<Option<String>> =

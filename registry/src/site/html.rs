@@ -36,10 +36,26 @@ pub(super) fn page(title: &str, up: &str, body: &str) -> String {
     )
 }
 
-/// An address within a page, of a name.
-pub(super) fn anchor(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
-    name.chars().map(plain).collect()
+/// What a page has of that name, for its address within the page.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Alias,
+    Function,
+}
+
+/// An address within a page, of a name: another for each.
+pub(super) fn anchor(kind: Kind, name: &str) -> String {
+    let mut text = String::from(match kind {
+        Kind::Alias => "alias-",
+        Kind::Function => "function-",
+    });
+    for c in name.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' => text.push(c),
+            other => text += &format!("-{:x}-", u32::from(other)),
+        }
+    }
+    text
 }
 
 /// A day of the calendar, of seconds since 1970, UTC.
@@ -62,7 +78,9 @@ mod tests {
         let escaped = "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#39;y&#39; [U+202E]gpj[U+0007]";
         assert_eq!(escape(evil), escaped);
         assert_eq!(escape("Größe, 漢字\n"), "Größe, 漢字\n");
-        assert_eq!(anchor("a\"b<c>.d"), "a-b-c-.d");
+        assert_eq!(anchor(Kind::Alias, "a\"b<.d"), "alias-a-22-b-3c-.d");
+        assert_ne!(anchor(Kind::Alias, "a-22-"), anchor(Kind::Alias, "a\""));
+        assert_ne!(anchor(Kind::Alias, "x"), anchor(Kind::Function, "x"));
         assert_eq!((day(0).as_str(), day(1_700_000_000).as_str()), ("1970-01-01", "2023-11-14"));
     }
 }

@@ -1,8 +1,9 @@
 //! On which kernels an alias is there: a table that says so by words and signs, and by colour besides.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::html::{anchor, escape};
+use super::html::{Kind, anchor, escape};
 use crate::index::Entry;
 
 /// The table of a version; nothing if it was checked on no kernel.
@@ -22,14 +23,15 @@ pub(super) fn table(entry: &Entry) -> String {
         _ = write!(text, "<th scope=\"col\">{}</th>", escape(kernel));
     }
     text += "</tr></thead>\n<tbody>\n";
+    let missing: Vec<BTreeSet<&String>> = entry.checked.values().map(|missing| missing.iter().collect()).collect();
     for alias in entry.aliases.keys() {
         _ = write!(
             text,
             "<tr><th scope=\"row\"><a href=\"#{}\"><code>{}</code></a></th>",
-            anchor(alias),
+            anchor(Kind::Alias, alias),
             escape(alias)
         );
-        for missing in entry.checked.values() {
+        for missing in &missing {
             text +=
                 if missing.contains(alias) { "<td class=\"no\">✗ no</td>" } else { "<td class=\"yes\">✓ yes</td>" };
         }

@@ -8,7 +8,8 @@ mod html;
 mod matrix;
 mod tapset;
 
-use crate::index::Tapset;
+use crate::doc::{AliasDoc, Doc, FunctionDoc};
+use crate::index::{Entry, Tapset};
 use crate::trust::{Registry, TrustError};
 
 /// A file of the pages.
@@ -25,7 +26,24 @@ struct Shown {
     name: String,
     tapset: Tapset,
     /// Of the newest version.
-    doc: crate::doc::Doc,
+    doc: Doc,
+}
+
+/// What the index says of a version whose package says nothing for people.
+fn of_entry(entry: &Entry) -> Doc {
+    let when = |needs: &Vec<usize>| needs.iter().filter_map(|nth| entry.whens.get(*nth).cloned()).collect();
+    let alias = |(name, needs): (&String, &Vec<usize>)| AliasDoc {
+        name: name.clone(),
+        when: when(needs),
+        ..AliasDoc::default()
+    };
+    let function =
+        |name: &String| FunctionDoc { name: name.clone(), gives: "any".to_owned(), ..FunctionDoc::default() };
+    Doc {
+        aliases: entry.aliases.iter().map(alias).collect(),
+        functions: entry.functions.iter().map(function).collect(),
+        attaches: vec![],
+    }
 }
 
 /// The pages of a registry.
@@ -37,18 +55,18 @@ pub fn pages(registry: &Registry) -> Result<Vec<Page>, TrustError> {
     for name in registry.tapsets()? {
         let Some(tapset) = registry.tapset(&name)? else { continue };
         let Some(newest) = tapset.newest() else { continue };
-        let doc = crate::doc::Doc::of(&registry.package(newest)?).unwrap_or_default();
+        let doc = Doc::of(&registry.package(newest)?).unwrap_or_else(|| of_entry(newest));
         shown.push(Shown { name, tapset, doc });
     }
     let title = registry.description()?.name;
     let signers = registry.signers()?;
     let page = |path: String, text: String| Page { path, bytes: text.into_bytes() };
     let mut pages = vec![
-        page("index.html".to_owned(), front::front(&title, &signers, registry.expires(), &shown)),
-        page("names.html".to_owned(), front::names(&title, &shown)),
         page("style.css".to_owned(), include_str!("style.css").to_owned()),
         page("filter.js".to_owned(), include_str!("filter.js").to_owned()),
     ];
+    let whole = front::Whole { title: &title, signers: &signers, expires: registry.expires(), shown: &shown };
+    pages.extend(whole.tapsets().into_iter().chain(whole.names()).map(|(path, text)| page(path, text)));
     for one in &shown {
         pages.push(page(format!("{}/index.html", one.name), tapset::page_of(&title, &signers, one)));
     }

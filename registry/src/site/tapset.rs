@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Shown;
-use super::html::{anchor, bytes, day, escape, page};
+use super::html::{Kind, anchor, bytes, day, escape, page};
 use super::matrix;
 use crate::doc::{AliasDoc, FunctionDoc};
 use crate::index::Entry;
@@ -76,7 +76,8 @@ fn facts(entry: &Entry, signers: &[String]) -> String {
         row("Machines", escape(&entry.kernel.arch.join(", ")));
     }
     if let Some(native) = &entry.native {
-        row("Native code", format!("for {}; it runs confined, and never as root", escape(&native.targets.join(", "))));
+        let targets = escape(&native.targets.join(", "));
+        row("Native code", format!("for {targets}, interface {}; it runs confined, and never as root", native.abi));
     }
     text += "</dl>\n";
     text
@@ -104,7 +105,8 @@ fn split(variable: &str) -> (&str, &str) {
 }
 
 fn alias(alias: &AliasDoc) -> String {
-    let mut text = format!("<article id=\"{}\">\n<h3><code>{}</code>", anchor(&alias.name), escape(&alias.name));
+    let mut text =
+        format!("<article id=\"{}\">\n<h3><code>{}</code>", anchor(Kind::Alias, &alias.name), escape(&alias.name));
     if alias.stability == Stability::Evolving {
         text += " <small class=\"mark\">evolving</small>";
     }
@@ -119,6 +121,9 @@ fn alias(alias: &AliasDoc) -> String {
         let instead = deprecated.instead.as_ref().map(|instead| format!("; use <code>{}</code>", escape(instead)));
         let since = escape(&deprecated.since.to_string());
         _ = writeln!(text, "<p>Deprecated since {since}{}</p>", instead.unwrap_or_default());
+    }
+    if let Some(since) = &alias.since {
+        _ = writeln!(text, "<p>Since {}</p>", escape(since));
     }
     if !alias.when.is_empty() {
         let whens: Vec<String> = alias.when.iter().map(|when| format!("<code>{}</code>", escape(when))).collect();
@@ -144,7 +149,7 @@ fn function(function: &FunctionDoc) -> String {
     let parameters: Vec<String> = function.parameters.iter().map(|one| escape(&one.replace(':', ": "))).collect();
     let mut text = format!(
         "<article id=\"{}\">\n<h3><code>{}({}): {}</code></h3>\n",
-        anchor(name),
+        anchor(Kind::Function, name),
         escape(name),
         parameters.join(", "),
         escape(&function.gives)
@@ -163,9 +168,9 @@ fn versions(shown: &Shown) -> String {
          <th scope=\"col\">SHA-256</th></tr></thead>\n<tbody>\n",
     );
     for entry in &shown.tapset.entries {
-        let yanked = shown.tapset.yanks.get(&entry.version).map(|yank| {
+        let yanked = shown.tapset.yanks.get(&entry.version).filter(|yank| yank.yanked).map(|yank| {
             let why = yank.reason.as_ref().map(|why| format!(": {}", escape(why))).unwrap_or_default();
-            format!(" <small class=\"mark\">yanked{why}</small>")
+            format!(" <small class=\"mark\">yanked {}{why}</small>", day(yank.at))
         });
         _ = writeln!(
             text,

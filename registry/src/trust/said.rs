@@ -27,6 +27,14 @@ pub enum TrustError {
         /// Why.
         why: String,
     },
+    /// It is laid out in a way that is not known.
+    #[error("the registry `{registry}` is of format {layout}, and this systap reads 1: a newer systap may read it")]
+    Layout {
+        /// The registry.
+        registry: String,
+        /// What it says of its layout.
+        layout: String,
+    },
     /// A file is not what was signed.
     #[error("the registry `{registry}` is not believed: {file} is not what was signed")]
     NotSigned {

@@ -13,6 +13,7 @@ use tough::schema::{RoleType, Root, Signed, Targets, Timestamp};
 use tough::{ExpirationEnforcement, Repository, RepositoryLoader, TargetName};
 
 use super::said::TrustError;
+use super::state::LAYOUT;
 use crate::access::{Fetch, FetchError, Patience, Place};
 use crate::index::{Asked, Bin, Entry, Found, Pinned, Tapset, all_bins, bin_of, hex, search, targets_of, unpack};
 use crate::package::{Contents, LONGEST_PACKED};
@@ -102,6 +103,9 @@ impl Registry {
         let loaded = runtime.map_err(|error| failed(error.to_string()))?.block_on(loader.load());
         let repository =
             loaded.map_err(|error| TrustError::of(error, fetch.last_error(), &registry, seen.as_deref()))?;
+        if let Some(layout) = repository.targets().signed._extra.get(LAYOUT.0).filter(|layout| **layout != LAYOUT.1) {
+            return Err(TrustError::Layout { registry, layout: layout.to_string() });
+        }
         Ok(Registry { settings, fetch, repository, bins: RefCell::default() })
     }
 

@@ -26,6 +26,9 @@ use crate::index::hex;
 /// The version of TUF's specification that the metadata follows.
 pub(super) const SPECIFICATION: &str = "1.0.0";
 
+/// What the metadata says of how the rest of a registry is laid out, and the number of the layout that is read and written.
+pub(super) const LAYOUT: (&str, u64) = ("systap-registry", 1);
+
 /// Writes what a new state needs, and then makes it the state.
 pub(super) fn commit(
     folder: &Path,
@@ -44,6 +47,7 @@ pub(super) fn commit(
         let name = TargetName::new(name).map_err(|error| EditError::Sign(sentence(&error)))?;
         targets.targets.insert(name, target);
     }
+    targets._extra.entry(LAYOUT.0.to_owned()).or_insert_with(|| LAYOUT.1.into());
     let version = |number| NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN);
     let metadata = |name: String| folder.join("metadata").join(name);
     let targets = sign_by(targets, roots, keys)?;
@@ -147,4 +151,46 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), EditError> {
     file.as_file().set_permissions(readable).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::edit::{Editor, Initial};
+    use super::super::seen::{Registry, Settings};
+    use super::*;
+
+    #[test]
+    fn a_layout_of_later_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("registry");
+        let keys = [Key::generate().unwrap()];
+        let initial = Initial {
+            name: "test".to_owned(),
+            root: &keys,
+            threshold: 1,
+            publishing: &keys,
+            owners: Default::default(),
+            days: 1,
+            root_days: 1,
+        };
+        Editor::init(&folder, &initial).unwrap();
+        let settings = Settings {
+            name: "test".to_owned(),
+            place: crate::access::Place::Folder(folder.clone()),
+            root: std::fs::read(folder.join("metadata/1.root.json")).unwrap(),
+            seen: None,
+            kept: None,
+            offline: false,
+            allow_expired: false,
+            patience: crate::access::Patience::default(),
+        };
+        let registry = Registry::open(settings.clone()).unwrap();
+        let mut targets = registry.targets().clone();
+        targets.version = targets.version.saturating_add(1);
+        targets._extra.insert(LAYOUT.0.to_owned(), (LAYOUT.1 + 1).into());
+        let roots = [&registry.repository().root().signed];
+        commit(&folder, &roots, targets, [2, 2], &Changes::new(), &keys, 1).unwrap();
+        let said = Registry::open(settings).unwrap_err().to_string();
+        assert_eq!(said, "the registry `test` is of format 2, and this systap reads 1: a newer systap may read it");
+    }
 }
