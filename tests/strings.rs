@@ -164,6 +164,25 @@ fn replacements() {
 }
 
 #[test]
+fn texts_taken_apart() {
+    same_on_both_sides(
+        "d = substr(\"ab/.x \", n & 3, 1 + (m & 3)); println(tokenize(s, \"b/. \"), \"|\", tokenize(\"\", \"b/. \"), \"|\", tokenize(\"\", \"\"), \"|\",
+            tokenize(t . s, d), \"|\", tokenize(\"\", d), \"|\", tokenize(n & 1 ? t : \"\", \"0123456789abcdefxyz+-\"), \"|\", tokenize(\"\", \"/\"))",
+    );
+    same_on_both_sides(
+        "c = 0; for (part = tokenize(s, \"a \"); part != \"\" && c < 9; part = tokenize(\"\", \"a \")) { c++; printf(\"%s,\", part) } println(c)",
+    );
+}
+
+#[test]
+fn texts_with_escapes() {
+    same_on_both_sides(
+        "u = sprintf(\"%c%s%c\", 1 + (n & 127), s, 128 + (m & 127)); println(text_str(u), text_strn(u, n & 31, m & 1), \"|\", text_strn(s, n, 1), \"|\",
+            text_strn(t, 7, 0), string_quoted(u), \"|\", text_strn(\"lit\\n\\\"\", m, n & 1), text_strn(s . t . s . t . s . t, 0, 1))",
+    );
+}
+
+#[test]
 fn numbers_out_of_texts() {
     same_on_both_sides(
         "println(strtol(s, 10), \" \", strtol(s, 0), \" \", strtol(s, 16), \" \", strtol(s . t, n), \" \", strtol(t, m), \" \", strtol(\"-12\" . s, 8))",

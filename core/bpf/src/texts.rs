@@ -161,8 +161,11 @@ fn indexed(body: &Body) -> Vec<bool> {
 
 /// The operation looks at the bytes of its texts one by one.
 fn looks_at_bytes(intrinsic: Intrinsic) -> bool {
-    use Intrinsic::{ByteAt, Isinstr, StrReplace, Strpos, Strtol, Substr};
-    matches!(intrinsic, ByteAt | Substr | Isinstr | Strpos | StrReplace | Strtol)
+    use Intrinsic::{ByteAt, Isinstr, StrReplace, Strpos, Strtol, Substr, TextOr, TextStrn, Token, TokenRest};
+    matches!(
+        intrinsic,
+        ByteAt | Substr | Isinstr | Strpos | StrReplace | Strtol | TextOr | TextStrn | Token | TokenRest
+    )
 }
 
 /// The most bytes that an operation writes behind what it has put together so far; `None` if it puts nothing together.
@@ -180,7 +183,7 @@ fn longest_piece(handler: &KernelHandler, op: &Op) -> Option<u32> {
             });
             Some(literals.max().unwrap_or(0).max(texts(list)))
         }
-        Op::Intrinsic(Intrinsic::StrReplace | Intrinsic::Substr, list) => Some(texts(list)),
+        Op::Intrinsic(intrinsic, list) if looks_at_bytes(*intrinsic) => Some(texts(list)),
         _ => None,
     }
 }

@@ -346,6 +346,7 @@ impl Op {
             Op::Binary(op, ..) => !matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
             Op::ReadText { fallback, .. } => fallback.is_some(),
             Op::Format(format, _) => !format.reads_memory(),
+            Op::Intrinsic(Intrinsic::TextOr | Intrinsic::Token | Intrinsic::TokenRest, _) => true,
             _ => false,
         }
     }

@@ -183,6 +183,12 @@ pub enum Intrinsic {
     /// `tokenize(s, delimiters)`: the next token that is not empty, of this string or, if it is empty, of the last one in this
     /// handler; "" if there is none.
     Tokenize,
+    /// `__text_or(s, other)`: `s`, or `other` if `s` is empty.
+    TextOr,
+    /// `__token(s, delimiters)`: the first token of `s` that is not empty; "" if there is none.
+    Token,
+    /// `__token_rest(s, delimiters)`: what is behind that token and the delimiter that ends it.
+    TokenRest,
     /// `strtol(s, base)`: as C's; 0 where there is no number.
     Strtol,
     /// `fp_to_string(double, precision)`: the double of those 64 bits, with that many digits behind the point.
@@ -259,6 +265,9 @@ impl Intrinsic {
         Intrinsic::Ngroups,
         Intrinsic::TextStrn,
         Intrinsic::Tokenize,
+        Intrinsic::TextOr,
+        Intrinsic::Token,
+        Intrinsic::TokenRest,
         Intrinsic::Strtol,
         Intrinsic::DoubleText,
         Intrinsic::TextDouble,
@@ -288,7 +297,8 @@ impl Intrinsic {
 
     /// Kernel-side code runs it in a loop whose length the verifier does not know.
     pub fn loops(self) -> bool {
-        matches!(self, Intrinsic::Isinstr | Intrinsic::Strpos | Intrinsic::StrReplace | Intrinsic::Strtol)
+        use Intrinsic::{Isinstr, StrReplace, Strpos, Strtol, TextStrn, Token, TokenRest};
+        matches!(self, Isinstr | Strpos | StrReplace | Strtol | TextStrn | Token | TokenRest)
     }
 
     /// Its name as the library and the text form call it, its parameters, its result, and whether kernel-side code can
@@ -325,8 +335,11 @@ impl Intrinsic {
             Intrinsic::StrReplace => ("str_replace", &[Text, Text, Text], Some(Text), true),
             Intrinsic::Matched => ("matched", &[Long], Some(Text), false),
             Intrinsic::Ngroups => ("ngroups", &[], Some(Long), false),
-            Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), false),
+            Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), true),
             Intrinsic::Tokenize => ("tokenize", &[Text, Text], Some(Text), false),
+            Intrinsic::TextOr => ("__text_or", &[Text, Text], Some(Text), true),
+            Intrinsic::Token => ("__token", &[Text, Text], Some(Text), true),
+            Intrinsic::TokenRest => ("__token_rest", &[Text, Text], Some(Text), true),
             Intrinsic::Strtol => ("strtol", &[Text, Long], Some(Long), true),
             Intrinsic::DoubleText => ("fp_to_string", &[Long, Long], Some(Text), false),
             Intrinsic::TextDouble => ("string_to_fp", &[Text], Some(Long), false),

@@ -25,7 +25,7 @@ pub(super) struct Composition {
 
 impl Composition {
     /// To the verifier, its length is at most this.
-    fn mask(self) -> i32 {
+    pub(super) fn mask(self) -> i32 {
         self.cap.next_power_of_two() as i32 - 1
     }
 }
@@ -218,6 +218,13 @@ impl Lower<'_, '_> {
         let end = self.end(text);
         self.em.store(Size::B2, Mem::Base(end, 0), Src::Reg(pair));
         self.advance(text, length);
+    }
+
+    /// Adds four bytes, of which `length` count.
+    pub(super) fn add_short(&mut self, text: Composition, bytes: Reg, length: Reg) {
+        let end = self.end(text);
+        self.em.store(Size::B4, Mem::Base(end, 0), Src::Reg(bytes));
+        self.advance(text, Src::Reg(length));
     }
 
     /// Adds `words` words that lie at a place, of which `length` bytes count and the rest is NUL.

@@ -25,6 +25,7 @@ mod search;
 mod syscall;
 mod tables;
 mod text;
+mod tokens;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

@@ -18,10 +18,10 @@ const HIGH_BITS: i64 = i64::from_ne_bytes([0x80; 8]);
 
 /// A text whose bytes are looked at one by one.
 #[derive(Clone, Copy)]
-struct Bytes {
-    start: Mem,
+pub(super) struct Bytes {
+    pub(super) start: Mem,
     /// A power of two; so many bytes are there to be read, and 7 more.
-    room: u32,
+    pub(super) room: u32,
 }
 
 impl Lower<'_, '_> {
@@ -38,7 +38,8 @@ impl Lower<'_, '_> {
                 | (Intrinsic::Substr, 3)
                 | (Intrinsic::ByteAt, 2)
                 | (Intrinsic::Isinstr | Intrinsic::Strpos | Intrinsic::Strtol, 2)
-                | (Intrinsic::StrReplace, 3)
+                | (Intrinsic::StrReplace | Intrinsic::TextStrn, 3)
+                | (Intrinsic::TextOr | Intrinsic::Token | Intrinsic::TokenRest, 2)
         );
         let Some(result) = result.filter(|_| known) else { return Ok(known) };
         match intrinsic {
@@ -62,6 +63,10 @@ impl Lower<'_, '_> {
                 self.hold(result, Held::Long(at));
             }
             Intrinsic::StrReplace => self.replace(result, list)?,
+            Intrinsic::TextOr => self.text_or(result, list[0], list[1])?,
+            Intrinsic::Token => self.token(result, list[0], list[1])?,
+            Intrinsic::TokenRest => self.token_rest(result, list[0], list[1])?,
+            Intrinsic::TextStrn => self.escaped(result, list[0], list[1], list[2])?,
             _ => {
                 let value = self.number_in(list[0], list[1])?;
                 self.hold(result, Held::Long(value));
@@ -134,7 +139,7 @@ impl Lower<'_, '_> {
     }
 
     /// The bytes of a value, to be looked at one by one.
-    fn bytes(&mut self, value: Value) -> Result<Bytes, GenerateError> {
+    pub(super) fn bytes(&mut self, value: Value) -> Result<Bytes, GenerateError> {
         let source = self.text(value)?;
         let room = match &source {
             TextSource::Literal(bytes) => bytes.len() as u32 + 1,
@@ -148,7 +153,7 @@ impl Lower<'_, '_> {
     }
 
     /// The byte at an index.
-    fn byte_at(&mut self, bytes: Bytes, at: Reg) -> Reg {
+    pub(super) fn byte_at(&mut self, bytes: Bytes, at: Reg) -> Reg {
         let place = self.indexed_place(bytes.start, at, bytes.room);
         self.em.load(Size::B1, place)
     }

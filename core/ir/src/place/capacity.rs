@@ -131,6 +131,11 @@ impl Lengths<'_> {
             Op::Concat(a, b) => self.of(*a) + self.of(*b),
             Op::Format(format, args) => self.formatted(format, args),
             Op::Intrinsic(Intrinsic::Substr, args) => self.part(args),
+            Op::Intrinsic(Intrinsic::Token | Intrinsic::TokenRest, args) => {
+                args.first().map_or(1, |text| self.of(*text)).max(1)
+            }
+            Op::Intrinsic(Intrinsic::TextOr, args) => args.iter().map(|text| self.of(*text)).max().unwrap_or(1).max(1),
+            Op::Intrinsic(Intrinsic::TextStrn, args) => self.escaped(args),
             Op::Get(global) | Op::ElementGet(global, _) => self.globals[global.0 as usize].value.max(1),
             Op::CursorKey(cursor, position) => match cursors.get(cursor) {
                 Some(global) => self.globals[global.0 as usize].keys[*position as usize],
@@ -151,6 +156,14 @@ impl Lengths<'_> {
             .constant(*length)
             .map_or(self.limit, |length| u32::try_from(length.max(0)).unwrap_or(self.limit).saturating_add(1));
         self.of(*text).min(length).max(1)
+    }
+
+    /// Of a string with its bytes escaped, and quotes around it and dots behind it.
+    fn escaped(&self, args: &[Value]) -> u32 {
+        let [text, length, _] = args else { return self.limit };
+        let length = self.constant(*length).and_then(|length| u32::try_from(length).ok()).filter(|length| *length > 0);
+        let most = length.map_or(self.limit, |length| length.max(5).saturating_add(1));
+        (4 * self.of(*text).saturating_sub(1) + 6).min(most)
     }
 
     fn constant(&self, value: Value) -> Option<i64> {

@@ -17,6 +17,7 @@ mod matches;
 mod outline;
 mod residence;
 mod rewritten;
+mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -94,6 +95,7 @@ fn divide(rules: &Rules<'_>, carriers: &Carriers) -> Result<Placed, Vec<Diagnost
         if noted {
             matches::carry(&mut body);
         }
+        tokens::carry(&mut body);
         optimize_body(&mut body);
         let numbers = (placed.kernel.len(), unit.limits.actions_of(&event));
         match defer::divide(&mut body, rules, numbers, placed.continuations.len()) {

@@ -8,6 +8,7 @@ use super::datum::{Datum, Text};
 use super::error::ErrorKind;
 use super::host::Host;
 use super::interpreter::{Interpreter, Stop};
+use super::tokens::Tokens;
 use crate::text::{float, stack, syscall, time};
 
 impl Interpreter<'_> {
@@ -98,6 +99,9 @@ impl Interpreter<'_> {
                 let (input, delimiters) = (text(0), text(1));
                 Datum::text(&self.tokens.next(&input, &delimiters))
             }
+            Intrinsic::TextOr => Datum::text(&if text(0).is_empty() { text(1) } else { text(0) }),
+            Intrinsic::Token => Datum::text(&Tokens::of(&text(0)).next(&[], &text(1))),
+            Intrinsic::TokenRest => Datum::text(&Tokens::of(&text(0)).rest_after(&text(1))),
             Intrinsic::Strtol => Datum::Long(strtol(&text(0), long(1))),
             Intrinsic::DoubleText => {
                 let value = f64::from_bits(long(0).cast_unsigned());

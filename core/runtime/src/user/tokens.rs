@@ -7,6 +7,17 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
+    /// A string that has not been begun.
+    pub(super) fn of(text: &[u8]) -> Tokens {
+        Tokens { rest: Some(text.to_vec()) }
+    }
+
+    /// What is behind the next token and the delimiter that ends it.
+    pub(super) fn rest_after(mut self, delimiters: &[u8]) -> Vec<u8> {
+        self.next(&[], delimiters);
+        self.rest.unwrap_or_default()
+    }
+
     /// The next token that is not empty; "" if there is none. An `input` that is not empty begins anew.
     pub(super) fn next(&mut self, input: &[u8], delimiters: &[u8]) -> Vec<u8> {
         if !input.is_empty() {
