@@ -284,6 +284,8 @@ pub enum Op {
     DeleteSlice(GlobalId, Vec<Option<Value>>),
     /// 1 if `width` bytes can be read at `base + offset`, else 0; never fails.
     Readable { base: Value, offset: i64, width: Width, space: Space },
+    /// Memory at `base + offset`, or 0 if it cannot be read; never fails. Placing makes it; only kernel-side bodies have it.
+    LoadOrZero { base: Value, offset: i64, width: Width, signed: bool, space: Space },
     /// Raises the error of a read fault at an address if the flag is 0, of a number or of a string; fallible.
     CheckRead { flag: Value, address: Value, space: Space, text: bool },
 }
@@ -294,9 +296,8 @@ impl Op {
         match self {
             Op::Long(_) | Op::Text(_) | Op::Context(_) | Op::Argument { .. } | Op::Get(_) | Op::Clear(_) => {}
             Op::Unary(_, a) | Op::Set(_, a) | Op::Add(_, a) | Op::Extend { value: a, .. } | Op::Advance(a) => each(a),
-            Op::CursorKey(a, _) | Op::CursorValue(a) | Op::Readable { base: a, .. } | Op::Load { base: a, .. } => {
-                each(a)
-            }
+            Op::CursorKey(a, _) | Op::CursorValue(a) => each(a),
+            Op::Readable { base: a, .. } | Op::Load { base: a, .. } | Op::LoadOrZero { base: a, .. } => each(a),
             Op::Binary(_, a, b) | Op::Compare(_, a, b) | Op::Concat(a, b) => {
                 each(a);
                 each(b);
@@ -342,7 +343,8 @@ impl Op {
         match self {
             Op::Long(_) | Op::Text(_) | Op::Unary(..) | Op::Compare(..) | Op::Extend { .. } | Op::Match { .. } => true,
             Op::Concat(..) | Op::Pick { .. } | Op::Context(_) | Op::Argument { .. } | Op::Get(_) => true,
-            Op::ElementGet(..) | Op::Contains(..) | Op::ContainsSlice(..) | Op::Readable { .. } => true,
+            Op::ElementGet(..) | Op::Contains(..) | Op::ContainsSlice(..) => true,
+            Op::Readable { .. } | Op::LoadOrZero { .. } => true,
             Op::Binary(op, ..) => !matches!(op, BinaryOp::Divide | BinaryOp::Remainder),
             Op::ReadText { fallback, .. } => fallback.is_some(),
             Op::Format(format, _) => !format.reads_memory(),

@@ -121,11 +121,21 @@ impl Lower<'_, '_> {
     ) -> Result<(), GenerateError> {
         let Some(result) = result else { return Ok(()) };
         let (_, failed) = self.probe(base, offset, width, space)?;
-        let truth = self.truth(|lower, yes| {
-            lower.em.branch(Cond::Eq, failed, Src::Imm(0), yes);
-            Ok(())
-        })?;
-        self.hold(result, Held::Long(truth));
+        // 0 or minus an error: the sign says which, without a branch that the verifier would follow both ways.
+        self.em.alu(AluOp::Rsh, failed, Src::Imm(63));
+        self.em.alu(AluOp::Xor, failed, Src::Imm(1));
+        self.hold(result, Held::Long(failed));
+        Ok(())
+    }
+
+    /// What can be read; what a read that fails leaves is zeros.
+    pub(super) fn load_or_zero(&mut self, result: Option<Value>, load: Load) -> Result<(), GenerateError> {
+        let Some(result) = result else { return Ok(()) };
+        self.probe(load.base, load.offset, load.width, load.space)?;
+        let loaded = self.em.load(Self::size(load.width), Mem::Stack(StackObject::Read, 0));
+        let bits = (8 * load.width.bytes()) as u8;
+        let value = if load.signed { self.extended(loaded, bits, true) } else { loaded };
+        self.hold(result, Held::Long(value));
         Ok(())
     }
 

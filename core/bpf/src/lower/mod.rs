@@ -408,6 +408,10 @@ impl<'a, 's> Lower<'a, 's> {
                 self.read_text(result, *address, *limit, *space, *fallback)?;
             }
             Op::Readable { base, offset, width, space } => self.readable(result, *base, *offset, *width, *space)?,
+            Op::LoadOrZero { base, offset, width, signed, space } => {
+                let load = memory::Load { base: *base, offset: *offset, width: *width, signed: *signed, space: *space };
+                self.load_or_zero(result, load)?;
+            }
             Op::CheckRead { flag, address, space, text } => {
                 let flag = self.register(*flag)?;
                 let address = self.operand(*address)?;

@@ -187,7 +187,17 @@ impl<'a> Outline<'a> {
         // The read may not happen at all, so a fault must not end the handler here: ask first, and let the region raise the
         // error where it would have read.
         let flag = self.emit(Op::Readable { base, offset, width, space }, Type::Long, inst.span);
-        let copy = self.read_if(flag, op, ty, inst.span);
+        // No branch: a verifier that remembers which of many reads have worked follows all ways to the record.
+        let copy = match op {
+            Op::Load { base, offset, width, signed, space, .. } => {
+                self.emit(Op::LoadOrZero { base, offset, width, signed, space }, ty, inst.span)
+            }
+            Op::ReadText { address, limit, space, .. } => {
+                let nothing = self.emit(Op::Text(vec![]), Type::Text, inst.span);
+                self.emit(Op::ReadText { address, limit, space, fallback: Some(nothing) }, ty, inst.span)
+            }
+            other => self.emit(other, ty, inst.span),
+        };
         let flag_inside = self.fresh(Type::Long);
         self.capture(flag, flag_inside);
         let address_inside = self.fresh(Type::Long);
@@ -227,33 +237,6 @@ impl<'a> Outline<'a> {
             last.insts.push(Inst { result: Some(value), op, span });
         }
         value
-    }
-
-    /// In the bridge: the read if the flag is set, else 0 or "".
-    fn read_if(&mut self, flag: Value, op: Op, ty: Type, span: Span) -> Value {
-        let number = self.bridge.len() as u32;
-        let (read, skip, join) = (BlockId(number), BlockId(number + 1), BlockId(number + 2));
-        let nothing = match ty {
-            Type::Long => Op::Long(0),
-            Type::Text => Op::Text(vec![]),
-        };
-        let block = |params, insts, term| Block { params, insts, term, span };
-        if let Some(last) = self.bridge.last_mut() {
-            last.term = Terminator::Branch {
-                condition: flag,
-                then: Jump { to: read, args: vec![] },
-                otherwise: Jump { to: skip, args: vec![] },
-            };
-        }
-        for op in [op, nothing] {
-            let value = self.fresh(ty);
-            let inst = Inst { result: Some(value), op, span };
-            let term = Terminator::Jump(Jump { to: join, args: vec![value] });
-            self.bridge.push(block(vec![], vec![inst], term));
-        }
-        let result = self.fresh(ty);
-        self.bridge.push(block(vec![result], vec![], Terminator::Unreachable));
-        result
     }
 
     /// The record carries `kernel`; the region finds it as `region`.

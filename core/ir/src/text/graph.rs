@@ -139,6 +139,11 @@ impl Names<'_> {
             Op::CursorValue(cursor) => format!("value at {}", value(*cursor)),
             Op::ContainsSlice(g, keys) => format!("any of {}", self.slice(*g, keys)),
             Op::DeleteSlice(g, keys) => format!("delete {}", self.slice(*g, keys)),
+            Op::LoadOrZero { base, offset, width, signed, space } => {
+                let sign = if *signed { "signed" } else { "unsigned" };
+                let (bytes, of) = (width.bytes(), of_user(*space));
+                format!("{sign} {bytes} bytes at {} + {offset}{of}, or 0", value(*base))
+            }
             Op::Readable { base, offset, width, space } => {
                 format!("readable {} bytes at {} + {offset}{}", width.bytes(), value(*base), of_user(*space))
             }

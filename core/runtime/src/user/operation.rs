@@ -91,6 +91,10 @@ impl Interpreter<'_> {
                 let address = self.registers.long(*base).wrapping_add(*offset).cast_unsigned();
                 Datum::Long(i64::from(load(host, *space, address, *width, false).is_ok()))
             }
+            Op::LoadOrZero { base, offset, width, signed, space } => {
+                let address = self.registers.long(*base).wrapping_add(*offset).cast_unsigned();
+                Datum::Long(load(host, *space, address, *width, *signed).unwrap_or(0))
+            }
             Op::CheckRead { flag, address, space, text } => {
                 if self.registers.long(*flag) == 0 {
                     let address = self.registers.long(*address).cast_unsigned();
