@@ -206,25 +206,31 @@ fn is_private(folder: &Folder, alias: &str) -> bool {
 /// Shows which alias is there on which kernel, and of those that are not, why.
 pub(super) fn matrix(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> Result<Status, String> {
     let all: Vec<Offered> = offered(folder)?.into_iter().filter(|offered| offered.kind == Declares::Alias).collect();
-    let columns = columns(kernels)?;
-    let mut held = vec![];
-    for column in &columns {
-        held.push(holds(folder, &all, &column.kernel, more)?);
+    let mut checked = vec![];
+    for column in columns(kernels)? {
+        let held = holds(folder, &all, &column.kernel, more)?;
         column.kernel.keep();
+        checked.push(Checked { kernel: column.name, held });
     }
-    let width = all.iter().map(|offered| offered.name.len()).max().unwrap_or_default();
+    Ok(terminal::write_to_stdout(&table(&all, &checked)))
+}
+
+/// Which alias is there on which kernel, a line an alias, and below that why others are not.
+pub(super) fn table(all: &[Offered], checked: &[Checked]) -> String {
+    let aliases = || all.iter().enumerate().filter(|(_, offered)| offered.kind == Declares::Alias);
+    let width = aliases().map(|(_, offered)| offered.name.len()).max().unwrap_or_default();
     let mut text = String::new();
-    for (nth, column) in columns.iter().enumerate() {
-        text += &format!("{:width$}  {}{}\n", "", "| ".repeat(nth), column.name);
+    for (nth, column) in checked.iter().enumerate() {
+        text += &format!("{:width$}  {}{}\n", "", "| ".repeat(nth), column.kernel);
     }
     let mut reasons: Vec<String> = vec![];
-    for (nth, offered) in all.iter().enumerate() {
+    for (nth, offered) in aliases() {
         text += &format!("{:width$}  ", offered.name);
-        for (column, held) in columns.iter().zip(&held) {
-            text += match &held[nth] {
+        for column in checked {
+            text += match &column.held[nth] {
                 Ok(_) => "+ ",
                 Err(why) => {
-                    reasons.push(format!("{} on {}: {why}\n", offered.name, column.name));
+                    reasons.push(format!("{} on {}: {why}\n", offered.name, column.kernel));
                     "- "
                 }
             };
@@ -236,5 +242,5 @@ pub(super) fn matrix(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> 
         text.push('\n');
         text.extend(reasons);
     }
-    Ok(terminal::write_to_stdout(&text))
+    text
 }

@@ -35,7 +35,7 @@ pub(crate) fn tapset(options: &TapsetOptions) -> Status {
         TapsetVerb::Check(on) => of(&on.tapset).and_then(|folder| Ok(check::check(&folder, &on.kernels, more)?)),
         TapsetVerb::Matrix(on) => of(&on.tapset).and_then(|folder| Ok(check::matrix(&folder, &on.kernels, more)?)),
         TapsetVerb::Test(on) if on.lab => {
-            of(&on.tapset).and_then(|folder| Ok(testing::on_other_kernels(&folder, &on.words)?))
+            of(&on.tapset).and_then(|folder| Ok(testing::on_other_kernels(&folder, &on.words, more)?))
         }
         TapsetVerb::Test(on) => of(&on.tapset).and_then(|folder| Ok(testing::test(&folder, &on.words, more)?)),
         TapsetVerb::Doc(options) => of(&options.tapset).and_then(|folder| manual::doc(&folder, options)),

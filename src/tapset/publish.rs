@@ -98,6 +98,9 @@ pub(super) fn publish(packages: &Packages, options: &PublishOptions, more: &[Pat
             let held = column.held.iter().filter(|held| held.is_ok()).count();
             text += &format!("  {}: {held} of {} hold\n", column.kernel, candidate.offered.len());
         }
+        if checked.len() > 1 {
+            text += &check::table(&candidate.offered, &checked);
+        }
         for (allowance, said) in found {
             let allowed = allowance.is_some_and(|allowance| options.allow.contains(&allowance));
             against += usize::from(!allowed);

@@ -102,8 +102,8 @@ pub(super) fn test(folder: &Folder, words: &[String], more: &[PathBuf]) -> Resul
 }
 
 /// Runs the tests on this kernel and on those of the lab, by the chore that boots them.
-pub(super) fn on_other_kernels(folder: &Folder, words: &[String]) -> Result<Status, String> {
-    let here = test(folder, words, &[])?;
+pub(super) fn on_other_kernels(folder: &Folder, words: &[String], more: &[PathBuf]) -> Result<Status, String> {
+    let here = test(folder, words, more)?;
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let checkout = program.ancestors().find(|path| path.join("xtask/src/lab").is_dir());
     let checkout =
@@ -118,6 +118,10 @@ pub(super) fn on_other_kernels(folder: &Folder, words: &[String]) -> Result<Stat
             .args(["xtask", "lab", series, "--"])
             .arg(&program)
             .args(["tapset", "test"])
+            .args(
+                more.iter()
+                    .flat_map(|root| [Path::new("-I").to_owned(), std::path::absolute(root).unwrap_or_default()]),
+            )
             .arg(&path);
         let status = command.args(words).status().map_err(|error| format!("cargo cannot be started: {error}"))?;
         if !status.success() {
@@ -204,11 +208,12 @@ fn is_of_the_kernel(complained: &str) -> bool {
     complained.contains("error[alias-not-here]")
 }
 
-/// Where the programs of tests are looked for: beside this one too, where a checkout's own are.
+/// Where the programs of tests are looked for: where systap's own are installed, and beside it, where a checkout's are.
 fn path() -> std::ffi::OsString {
     let own = std::env::current_exe().ok();
-    let beside = own.as_deref().and_then(Path::parent).map(|folder| vec![folder.to_owned(), folder.join("examples")]);
+    let folder = own.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+    let beside = [folder.to_owned(), folder.join("examples"), folder.join("../libexec/systap")];
     let usual = std::env::var_os("PATH").unwrap_or_default();
-    let all = beside.into_iter().flatten().chain(std::env::split_paths(&usual));
+    let all = beside.into_iter().chain(std::env::split_paths(&usual));
     std::env::join_paths(all).unwrap_or(usual)
 }

@@ -152,6 +152,12 @@ fn what_a_tapset_needs_is_looked_for_where_it_is_published() {
     operator.writes_tapset("top", "1.0.0", "[dependencies]\ncache = \"1\"\ndisk = \"1\"\n", script);
     let said = operator.done(&format!("{publish} --allow tests --allow untested-alias top"));
     assert!(said.contains("2 of 2 hold"), "{said}");
+    // With another kernel, the table of both.
+    let Some(old) = operator.kernel("6.1.0-25-amd64") else { return };
+    operator.writes_tapset("top", "1.0.1", "[dependencies]\ncache = \"1\"\ndisk = \"1\"\n", script);
+    let said = operator
+        .done(&format!("{publish} --allow tests --allow untested-alias --kernel {} --dry-run top", old.display()));
+    assert!(said.contains("| 6.1.0-25-amd64 x86_64") && said.contains("top.later  + +\n"), "{said}");
     // Nobody else's names.
     operator.writes_tapset("other", "1.0.0", "", "// Foreign.\nprobe disk.more = begin {}\n");
     let outcome = operator.systap(&format!("{publish} --allow tests --allow untested-alias other"));

@@ -41,6 +41,12 @@ fn what_ships_is_installed_and_runs() {
     let plan = run("tapset install vm");
     assert!(plan.exits(0).text().contains("native code for "), "{}", plan.all());
     assert!(scripted().text().ends_with("1\n"));
+    let tested = run("tapset test vm pagefault_reads");
+    assert!(
+        tested.exits(0).text().contains("pagefault_reads ... ok"),
+        "the program that makes the events is there: {}",
+        tested.all()
+    );
     assert!(run("tapset verify").exits(0).text().starts_with("vm "));
     for file in [
         "share/man/man1/systap-tapset-install.1",

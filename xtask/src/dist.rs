@@ -32,6 +32,9 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
         build.push("--release");
     }
     crate::run("cargo", &build, &[])?;
+    let load: Vec<&str> =
+        ["build", "--example", "systap-load"].into_iter().chain((!debug).then_some("--release")).collect();
+    crate::run("cargo", &load, &[])?;
     let program = target.join(if debug { "debug" } else { "release" }).join("systap");
     // What was there is replaced as a whole.
     let fresh = prefix.with_extension("new");
@@ -47,6 +50,10 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
     };
     let systap = folder("bin")?.join("systap");
     std::fs::copy(&program, &systap).map_err(|error| format!("{}: {error}", program.display()))?;
+    // What tests of tapsets count the events of.
+    let load = program.with_file_name("examples").join("systap-load");
+    std::fs::copy(&load, folder("libexec/systap")?.join("systap-load"))
+        .map_err(|error| format!("{}: {error}", load.display()))?;
     let man = folder("share/man/man1")?;
     quietly(&program, &["man".as_ref(), man.as_os_str()])?;
     for (shell, place) in [

@@ -129,6 +129,9 @@ const NO_SUCH_COUNTER: [i32; 4] = [libc::ENOENT, libc::EOPNOTSUPP, libc::ENODEV,
 
 pub(crate) const FUNCTION_TRACING: &str = "attachment to functions (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS)";
 
+/// What a kernel before Linux 6.4 lacks.
+pub(crate) const PACKET_HOOKS: &str = "BPF programs at hooks of netfilter (Linux 6.4, CONFIG_NETFILTER_BPF_LINK)";
+
 /// Why a program was not attached.
 enum Refused {
     NoFeature(&'static str),

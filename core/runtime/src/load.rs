@@ -287,6 +287,8 @@ pub(crate) fn load_as<'m>(
                 }
                 (error, _) => error,
             }
+        } else if refused.log.is_empty() && matches!(plan.attach, Attach::Packets { .. }) {
+            LoadError::NoFeature { feature: crate::attach::PACKET_HOOKS, points }
         } else if refused.log.is_empty() {
             LoadError::Unsupported { program: plan.name.clone(), points, errno: refused.errno }
         } else if ["BPF program is too large", "is too complex"].iter().any(|words| refused.log.contains(words)) {
