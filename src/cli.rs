@@ -137,6 +137,9 @@ pub(crate) struct SaveOptions {
     /// Pack as small as can be, which takes seconds
     #[arg(long)]
     pub(crate) small: bool,
+    /// Only types, functions, tracepoints and options of that name, for small files that tests keep; can be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) only: Vec<String>,
     /// Tell how large each part is
     #[arg(short = 'v')]
     pub(crate) verbose: bool,

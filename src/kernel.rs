@@ -52,7 +52,7 @@ pub(crate) fn kernel(options: &KernelOptions) -> Status {
 fn save(options: &SaveOptions) -> Result<Status, String> {
     let kernel = named(options.kernel.as_deref()).map_err(|error| error.to_string())?;
     let effort = if options.small { Effort::Most } else { Effort::Usual };
-    let saved = kernel.save(effort).map_err(|error| error.to_string())?;
+    let saved = kernel.save_only(effort, &options.only).map_err(|error| error.to_string())?;
     for (fact, why) in &saved.missing {
         terminal::warn(&format!("not saved: {fact}: {why}"));
     }

@@ -50,7 +50,7 @@ pub(crate) enum TapsetVerb {
     Matrix(TapsetKernels),
     /// Run a tapset's tests on this kernel
     Test(TapsetTests),
-    /// What a tapset's aliases and functions are, for people: as text, or as a man page
+    /// What a tapset's aliases and functions are, for people: as text, as a man page or as HTML
     Doc(TapsetDoc),
     /// Begin a tapset: a folder that passes check, test and package as it is
     New(NewOptions),
@@ -217,6 +217,9 @@ pub(crate) struct TapsetDoc {
     /// As a man page: `systap tapset doc --man vm | man -l -`
     #[arg(long)]
     pub(crate) man: bool,
+    /// As a page of HTML, which needs nothing else
+    #[arg(long, conflicts_with = "man")]
+    pub(crate) html: bool,
     /// A name, or a tapset's folder
     #[arg(value_name = "TAPSET")]
     pub(crate) tapset: String,

@@ -26,9 +26,17 @@ struct Column {
 }
 
 fn columns(named: &[PathBuf]) -> Result<Vec<Column>, String> {
-    let named: Vec<Option<&PathBuf>> = if named.is_empty() { vec![None] } else { named.iter().map(Some).collect() };
-    let open = |what: Option<&PathBuf>| {
-        let kernel = kernel::named(what.map(PathBuf::as_path)).map_err(|error| error.to_string())?;
+    let mut all: Vec<Option<PathBuf>> = if named.is_empty() { vec![None] } else { vec![] };
+    for what in named {
+        // A shelf is a folder of files of facts.
+        let mut shelf: Vec<PathBuf> =
+            what.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        shelf.retain(|path| path.extension().is_some_and(|end| end == "facts"));
+        shelf.sort();
+        if shelf.is_empty() { all.push(Some(what.clone())) } else { all.extend(shelf.into_iter().map(Some)) }
+    }
+    let open = |what: Option<PathBuf>| {
+        let kernel = kernel::named(what.as_deref()).map_err(|error| error.to_string())?;
         let name = match (kernel.release(), what) {
             (Ok(release), _) => release.to_string(),
             (Err(_), Some(what)) => what.display().to_string(),
@@ -36,7 +44,7 @@ fn columns(named: &[PathBuf]) -> Result<Vec<Column>, String> {
         };
         Ok(Column { name, kernel })
     };
-    named.into_iter().map(open).collect()
+    all.into_iter().map(open).collect()
 }
 
 /// What of a tapset holds on a kernel: for each thing that it offers, how many points it stands for, or why there is none.

@@ -2,8 +2,11 @@
 //!
 //! The text, the man page and the pages of a registry come of the same data. Must never say more than the scripts and the manifest do.
 
+use std::collections::BTreeMap;
+
 use systap_registry::Folder;
 use systap_registry::doc::{AliasDoc, Doc, FunctionDoc};
+use systap_registry::package::Contents;
 
 use super::command::offered;
 use super::describe;
@@ -18,7 +21,12 @@ pub(super) fn doc(folder: &Folder, options: &TapsetDoc) -> Result<Status, Failur
     let kernel = kernel::running();
     let doc = describe::doc(folder, &offered(folder)?, &kernel)?;
     kernel.keep();
-    Ok(terminal::write_to_stdout(&if options.man { man(folder, &doc) } else { text(folder, &doc) }))
+    let text = match options {
+        TapsetDoc { man: true, .. } => man(folder, &doc),
+        TapsetDoc { html: true, .. } => html(folder, doc)?,
+        _ => text(folder, &doc),
+    };
+    Ok(terminal::write_to_stdout(&text))
 }
 
 /// What is said of a variable in the comment of its alias: `NAME: TYPE, WHAT`, or `NAME: WHAT`.
@@ -64,6 +72,15 @@ fn notes(alias: &AliasDoc) -> Vec<String> {
 
 fn head(function: &FunctionDoc) -> String {
     format!("{}({}): {}", function.name, function.parameters.join(", "), function.gives)
+}
+
+/// As its page in a registry would be, as far as it is known now.
+fn html(folder: &Folder, doc: Doc) -> Result<String, Failure> {
+    let offered = offered(folder)?;
+    let contents = Contents::of(folder, &describe::built(folder)).map_err(|error| Failure::wrong(error.to_string()))?;
+    let packed = contents.pack().map_err(|error| Failure::wrong(error.to_string()))?;
+    let entry = describe::entry(folder, &offered, &contents, &packed, BTreeMap::new());
+    Ok(systap_registry::site::page_of(entry, doc))
 }
 
 fn text(folder: &Folder, doc: &Doc) -> String {

@@ -172,6 +172,29 @@ fn what_a_tapset_needs_is_looked_for_where_it_is_published() {
 }
 
 #[test]
+fn a_page_stands_by_itself() {
+    let maintainer = Machine::new();
+    maintainer.writes_tapset(
+        "disk",
+        "1.0.0",
+        "[dependencies]\ncache = \"1\"\n",
+        "// Twice.\nfunction disk_twice:long (n:long) { return 2 * n }\n",
+    );
+    let page = maintainer.done("tapset doc --html disk");
+    for part in [
+        "<!doctype html>",
+        "<title>disk – tapset</title>",
+        "id=\"alias-disk.start\"",
+        "disk_twice(n: long): long",
+        "<style>",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert!(!page.contains("style.css") && !page.contains("Signed by"), "{page}");
+    maintainer.systap("tapset doc --html --man disk").exits(2);
+}
+
+#[test]
 fn what_may_change_and_has_is_told() {
     let maintainer = Machine::new();
     let note = "[[alias]]\nname = \"disk.next\"\nstability = \"evolving\"\n";

@@ -17,6 +17,45 @@ fn published() -> Machine {
     operator
 }
 
+#[test]
+fn each_real_kernel_gets_what_it_has() {
+    let operator = Machine::new();
+    operator.operates();
+    for (version, kernel) in [
+        ("1.0.0", ""),
+        ("1.1.0", "needs = 'function(\"vfs_read\") and tracepoint(\"sock_send_length\")'\narch = [\"x86_64\"]\n"),
+        ("1.2.0", "needs = 'config(\"CONFIG_PREEMPT_RT\")'\n"),
+        ("2.0.0", "needs = 'tracepoint(\"sched_exit_tp\")'\n"),
+    ] {
+        operator.writes_tapset("wire", version, &format!("[kernel]\n{kernel}"), "");
+        operator.done("tapset publish --registry reg --key key.pem --allow tests --allow nowhere --allow semver wire");
+    }
+    let user = Machine::new();
+    user.knows(&operator, &operator.path("work/reg").display().to_string());
+    let shelf = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shelf");
+    for (kernel, version, reason) in [
+        ("6.1.0-47-amd64", "1.0.0", "1.1.0  incompatible  the kernel lacks tracepoint(\"sock_send_length\")"),
+        ("6.1.0-56-cloud-amd64", "1.0.0", "1.2.0  incompatible  the kernel lacks config(\"CONFIG_PREEMPT_RT\")"),
+        ("6.1.0-50-arm64", "1.0.0", "1.1.0  incompatible  it is for x86_64, and this is aarch64"),
+        ("6.12.100+deb12-amd64", "1.1.0", "2.0.0  incompatible  the kernel lacks tracepoint(\"sched_exit_tp\")"),
+        ("6.12.117+deb12-rt-amd64", "1.2.0", "2.0.0  incompatible"),
+    ] {
+        let facts = shelf.join(format!("{kernel}.facts")).display().to_string();
+        let plan = user.done(&format!("tapset install --dry-run --kernel {facts} wire"));
+        assert!(plan.starts_with(&format!("+ wire {version}\n")), "{kernel}: {plan}");
+        let why = user.done(&format!("tapset why --kernel {facts} wire"));
+        assert!(why.contains(reason), "{kernel}: {why}");
+        let refused = user.refused(&format!("tapset install --dry-run --kernel {facts} wire@2"));
+        assert!(refused.contains("2.0.0  incompatible"), "{kernel}: {refused}");
+    }
+    // A shelf is checked as a whole.
+    let table = operator.done(&format!("tapset matrix --kernel {} wire", shelf.display()));
+    assert!(
+        table.contains("| | | | 6.12.117+deb12-rt-amd64\n") && table.contains("wire.start  - - - - -\n"),
+        "{table}"
+    );
+}
+
 /// All that users do, with a registry at a place.
 fn users_live_with(operator: &Machine, place: &str) {
     let user = Machine::new();

@@ -26,12 +26,21 @@ fn is_invisible(c: char) -> bool {
 
 /// A whole page. `up` leads to the folder of the pages: empty, or `../`.
 pub(super) fn page(title: &str, up: &str, body: &str) -> String {
+    whole(title, "'self'", &format!("<link rel=\"stylesheet\" href=\"{up}style.css\">"), body)
+}
+
+/// A page that stands by itself.
+pub(super) fn page_with_style(title: &str, style: &str, body: &str) -> String {
+    whole(title, "'unsafe-inline'", &format!("<style>\n{style}</style>"), body)
+}
+
+fn whole(title: &str, styles: &str, style: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'self'; script-src 'self'; \
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src {styles}; script-src 'self'; \
          base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <link rel=\"stylesheet\" href=\"{up}style.css\">\n</head>\n<body>\n{body}</body>\n</html>\n",
+         {style}\n</head>\n<body>\n{body}</body>\n</html>\n",
         escape(title)
     )
 }

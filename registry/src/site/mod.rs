@@ -46,6 +46,13 @@ fn of_entry(entry: &Entry) -> Doc {
     }
 }
 
+/// The page of one version, by itself: with its style in it, and without the pages around it.
+pub fn page_of(entry: Entry, doc: Doc) -> String {
+    let name = entry.name.clone();
+    let shown = Shown { name, tapset: Tapset { entries: vec![entry], ..Tapset::default() }, doc };
+    tapset::alone(&shown, include_str!("style.css"))
+}
+
 /// The pages of a registry.
 ///
 /// # Errors

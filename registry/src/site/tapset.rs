@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Shown;
-use super::html::{Kind, anchor, bytes, day, escape, page};
+use super::html::{Kind, anchor, bytes, day, escape, page, page_with_style};
 use super::matrix;
 use crate::doc::{AliasDoc, FunctionDoc};
 use crate::index::Entry;
@@ -12,25 +12,44 @@ use crate::manifest::Stability;
 /// The page of a tapset's newest version.
 pub(super) fn page_of(title: &str, signers: &[String], shown: &Shown) -> String {
     let Some(entry) = shown.tapset.newest() else { return String::new() };
-    let name = escape(&shown.name);
-    let mut body = format!(
-        "<header>\n<p><a href=\"../index.html\">Tapsets of {}</a></p>\n<h1>{name} <small>{}</small></h1>\n<p>{}</p>\n\
+    let above = format!("<p><a href=\"../index.html\">Tapsets of {}</a></p>\n", escape(title));
+    let mut body = head(entry, &above);
+    body += &facts(entry, signers);
+    body += &contents(shown, entry, true);
+    page(&format!("{} – tapset of {title}", shown.name), "../", &body)
+}
+
+/// The same of a version that is in no registry yet.
+pub(super) fn alone(shown: &Shown, style: &str) -> String {
+    let Some(entry) = shown.tapset.newest() else { return String::new() };
+    let mut body = head(entry, "");
+    body += &facts(entry, &[]);
+    body += &contents(shown, entry, false);
+    page_with_style(&format!("{} – tapset", shown.name), style, &body)
+}
+
+fn head(entry: &Entry, above: &str) -> String {
+    let name = escape(&entry.name);
+    format!(
+        "<header>\n{above}<h1>{name} <small>{}</small></h1>\n<p>{}</p>\n\
          <pre><code>systap tapset install {name}</code></pre>\n</header>\n<main>\n",
-        escape(title),
         escape(&entry.version.to_string()),
         escape(&entry.summary)
-    );
-    body += &facts(entry, signers);
+    )
+}
+
+/// What it has, on which kernels, and which versions there were.
+fn contents(shown: &Shown, entry: &Entry, published: bool) -> String {
     let matrix = matrix::table(entry);
     let parts = [
         ("aliases", "Aliases", shown.doc.aliases.is_empty()),
         ("functions", "Functions", shown.doc.functions.is_empty()),
         ("kernels", "Kernels", matrix.is_empty()),
-        ("versions", "Versions", false),
+        ("versions", "Versions", !published),
     ];
     let links =
         parts.iter().filter(|(_, _, empty)| !empty).map(|(id, title, _)| format!("<a href=\"#{id}\">{title}</a>"));
-    _ = writeln!(body, "<nav>{}</nav>", links.collect::<Vec<_>>().join(" "));
+    let mut body = format!("<nav>{}</nav>\n", links.collect::<Vec<_>>().join(" "));
     if !shown.doc.aliases.is_empty() {
         body += "<section>\n<h2 id=\"aliases\">Aliases</h2>\n";
         shown.doc.aliases.iter().for_each(|one| body += &alias(one));
@@ -47,16 +66,19 @@ pub(super) fn page_of(title: &str, signers: &[String], shown: &Shown) -> String 
         shown.doc.attaches.iter().for_each(|point| _ = writeln!(body, "<li><code>{}</code></li>", escape(point)));
         body += "</ul>\n</details>\n</section>\n";
     }
-    body += &versions(shown);
-    body += "</main>\n";
-    page(&format!("{} – tapset of {title}", shown.name), "../", &body)
+    if published {
+        body += &versions(shown);
+    }
+    body + "</main>\n"
 }
 
 fn facts(entry: &Entry, signers: &[String]) -> String {
     let mut text = String::from("<dl class=\"facts\">\n");
     let mut row = |name: &str, value: String| _ = writeln!(text, "<dt>{name}</dt><dd>{value}</dd>");
     row("License", escape(&entry.license));
-    row("Signed by", escape(&signers.join(", ")));
+    if !signers.is_empty() {
+        row("Signed by", escape(&signers.join(", ")));
+    }
     if !entry.dependencies.is_empty() {
         let one = |(name, versions): (&String, &semver::VersionReq)| {
             // What is no tapset's name leads nowhere: it could lead out of the pages.

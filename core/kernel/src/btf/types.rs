@@ -65,7 +65,7 @@ pub(super) const KINDS: usize = 20;
 
 impl Kind {
     /// The kind with the kernel's number `number`.
-    pub(super) fn from_number(number: u8) -> Option<Kind> {
+    pub(crate) fn from_number(number: u8) -> Option<Kind> {
         use Kind::*;
         const ALL: [Kind; KINDS] = [
             Void, Int, Ptr, Array, Struct, Union, Enum, Fwd, Typedef, Volatile, Const, Restrict, Func, FuncProto, Var,

@@ -8,6 +8,7 @@
 //! packed bytes, and their length (u64); then the packed bytes of the parts, one after the other, each a frame of Zstandard. A reader
 //! leaves out parts whose tag it does not know.
 
+mod prune;
 mod save;
 mod symbols;
 #[cfg(test)]
@@ -40,7 +41,7 @@ const MOST: u64 = 512 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 enum Part {
-    /// Lines of key and value: `release`, `arch`.
+    /// Lines of key and value: `release`, `arch`; `only`, where the file has only what is named so.
     About = 1,
     /// The types, as BTF.
     Types = 2,

@@ -2,8 +2,8 @@
 //!
 //! Must give the same bytes for the same facts: files are compared, and named by their hash.
 
-use super::{HEADER, MAGIC, Part, ROW, VERSION, hash_of, symbols};
-use crate::{Kernel, KernelError};
+use super::{HEADER, MAGIC, Part, ROW, VERSION, hash_of, prune, symbols};
+use crate::{Kernel, KernelError, glob};
 use sha2::{Digest, Sha256};
 
 /// How hard the packer tries. Unpacking takes the same time.
@@ -26,6 +26,9 @@ impl Effort {
     }
 }
 
+/// What stands before a tracepoint's name in the names of types and functions that tell of it.
+const OF_TRACEPOINTS: [&str; 4] = ["btf_trace_", "__traceiter_", "__probestub_", "__bpf_trace_"];
+
 /// A kernel's facts, ready to be written to a file.
 #[derive(Debug)]
 pub struct Saved {
@@ -43,28 +46,52 @@ impl Kernel {
     /// # Errors
     /// Where its types cannot be had: without them there is nothing to check.
     pub fn save(&self, effort: Effort) -> Result<Saved, KernelError> {
+        self.save_only(effort, &[])
+    }
+
+    /// The same of those types, functions, tracepoints, events and options alone whose names match one of some patterns, where there are
+    /// any: small files for tests. What is not in one is not there for who asks it.
+    ///
+    /// # Errors
+    /// Where its types cannot be had.
+    pub fn save_only(&self, effort: Effort, patterns: &[String]) -> Result<Saved, KernelError> {
+        let is_wanted = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| glob::matches(pattern, name));
         let mut missing = vec![];
         let mut about = format!("arch {}\n", self.arch());
+        about.extend(patterns.iter().map(|pattern| format!("only {pattern}\n")));
         match self.release() {
             Ok(release) => about += &format!("release {}\n", release.as_str()),
             Err(error) => missing.push(("release", error)),
         }
-        let mut plain =
-            vec![(Part::About, "about", about.into_bytes()), (Part::Types, "types", self.btf()?.blob().to_vec())];
+        let blob = self.btf()?.blob();
+        let types = if patterns.is_empty() {
+            blob.to_vec()
+        } else {
+            // A tracepoint is known by what it calls, and by what calls that: `btf_trace_NAME` and functions.
+            let of = |name: &str| OF_TRACEPOINTS.iter().find_map(|prefix| name.strip_prefix(prefix)).map(str::to_owned);
+            let name = |name: &str| is_wanted(name) || of(name).is_some_and(|name| is_wanted(&name));
+            let damaged = || KernelError::damaged(std::path::Path::new("types"), "they make no sense".to_owned());
+            prune::prune(blob, |_, of| name(of)).ok_or_else(damaged)?
+        };
+        let mut plain = vec![(Part::About, "about", about.into_bytes()), (Part::Types, "types", types)];
         match self.config() {
             Ok(config) => {
-                let lines: String = config.set().map(|(name, value)| format!("{name}={value}\n")).collect();
+                let wanted = config.set().filter(|(name, _)| is_wanted(name));
+                let lines: String = wanted.map(|(name, value)| format!("{name}={value}\n")).collect();
                 plain.push((Part::Config, "configuration", lines.into_bytes()));
             }
             Err(error) => missing.push(("configuration", error)),
         }
         match self.symbols() {
+            // Addresses are of no use without those around them.
+            Ok(_) if !patterns.is_empty() => {}
             Ok(known) => plain.push((Part::Symbols, "symbols", symbols::pack(known))),
             Err(error) => missing.push(("symbols", error)),
         }
         match self.events().and_then(|events| events.all()) {
             Ok(events) => {
-                let lines: String = events.iter().map(|(subsystem, event)| format!("{subsystem}:{event}\n")).collect();
+                let wanted = events.iter().filter(|(_, event)| is_wanted(event));
+                let lines: String = wanted.map(|(subsystem, event)| format!("{subsystem}:{event}\n")).collect();
                 plain.push((Part::Events, "events", lines.into_bytes()));
             }
             Err(error) => missing.push(("events", error)),
