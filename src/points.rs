@@ -41,9 +41,23 @@ pub(crate) fn find(
     sources: &mut Sources,
     more: &[String],
 ) -> Option<Points> {
+    find_all(&[pattern], how, settings, kernel, sources, more)
+}
+
+/// The points of several patterns at once, which takes little longer than those of one.
+pub(crate) fn find_all(
+    patterns: &[&str],
+    how: List,
+    settings: &mut Settings,
+    kernel: &Kernel,
+    sources: &mut Sources,
+    more: &[String],
+) -> Option<Points> {
     settings.list = how;
     settings.warnings = Warnings::Silent;
-    let first = sources.add("<command line>", format!("probe {} {{}}", each_call(pattern, kernel)));
+    let probes: Vec<String> =
+        patterns.iter().map(|pattern| format!("probe {} {{}}", each_call(pattern, kernel))).collect();
+    let first = sources.add("<command line>", probes.join("\n"));
     let files: Vec<_> = std::iter::once(first).chain(script::more(more, sources)).collect();
     let (listed, mut errors) = on_deep_stack(|| {
         let mut compilation = Compilation::new(sources, settings, kernel);
@@ -63,7 +77,9 @@ pub(crate) fn find(
             }
             List::Variables => {
                 for (probe, listed) in program.probes.iter().zip(listed).filter(|(probe, _)| own(probe.span)) {
-                    let locals = probe.locals.iter().map(|local| format!("{}:{}", local.name, type_word(local.ty)));
+                    // What elaboration keeps for itself begins with an `@`.
+                    let locals = probe.locals.iter().filter(|local| !local.name.starts_with('@'));
+                    let locals = locals.map(|local| format!("{}:{}", local.name, type_word(local.ty)));
                     let variables: Vec<String> = locals.chain(listed.variables).collect();
                     found
                         .entry(listed.name)

@@ -294,3 +294,19 @@ fn a_test_that_fails_fails_and_one_that_cannot_run_is_skipped() {
     let outcome = run(["tapset", "info", "vmm"]);
     outcome.exits(1).complains(&["no tapset `vmm` is found here; did you mean `vm`?"]);
 }
+
+/// Which alias of what is in the checkout is there on which of the kernels that tests keep, and why others are not.
+#[test]
+fn the_matrix_of_vm_sched_and_net() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shelf = root.join("tests/shelf").display().to_string();
+    for name in ["vm", "sched", "net"] {
+        let folder = root.join("tapsets").join(name).display().to_string();
+        let outcome = run(["tapset", "matrix", "--kernel", &shelf, &folder]);
+        outcome.exits(0);
+        assert_data_eq!(
+            outcome.text(),
+            snapbox::Data::read_from(&root.join(format!("tests/shelf/{name}.matrix")), None).raw()
+        );
+    }
+}

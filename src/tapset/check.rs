@@ -2,8 +2,8 @@
 //!
 //! Must never load or attach anything, so that it can be asked of kernels that do not run.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use systap_diagnostics::Sources;
 use systap_elaborate::{Declares, List};
@@ -58,8 +58,14 @@ fn holds(
     roots.extend(more.iter().cloned());
     let script = ScriptOptions { tapsets: roots, ..ScriptOptions::default() };
     let mut settings = Settings::new(&script, &[], vec![], kernel)?;
+    // All at once first: only for what is not there then it is asked why, one by one.
+    let together = together(all, &mut settings, kernel)?;
     let mut found = vec![];
-    for offered in all {
+    for (offered, known) in all.iter().zip(together) {
+        if let Some(count) = known {
+            found.push(Ok(count));
+            continue;
+        }
         let mut sources = Sources::default();
         let (pattern, more) = match offered.kind {
             Declares::Alias => (offered.name.clone(), vec![]),
@@ -86,6 +92,33 @@ fn holds(
         });
     }
     Ok(found)
+}
+
+/// How many points each of those stands for that are there without a doubt.
+fn together(all: &[Offered], settings: &mut Settings, kernel: &Kernel) -> Result<Vec<Option<usize>>, String> {
+    let aliases: Vec<&str> =
+        all.iter().filter(|one| one.kind == Declares::Alias).map(|one| one.name.as_str()).collect();
+    let calls: Option<Vec<String>> =
+        all.iter().filter(|one| one.kind == Declares::Function).map(call).collect::<Result<_, _>>()?;
+    let mut ask = |patterns: &[&str], more: &[String]| {
+        points::find_all(patterns, List::Variables, settings, kernel, &mut Sources::default(), more)
+            .ok_or_else(|| "systap failed at it".to_owned())
+    };
+    let points = if aliases.is_empty() { BTreeMap::new() } else { ask(&aliases, &[])?.found };
+    let good = match calls {
+        Some(calls) if !calls.is_empty() => {
+            let asked = ask(&["begin"], &[calls.join("\n")])?;
+            asked.errors.is_empty() && asked.left_out.is_empty()
+        }
+        _ => false,
+    };
+    Ok(all
+        .iter()
+        .map(|one| match one.kind {
+            Declares::Alias => points.get(&one.name).map(|point| point.events.len()),
+            _ => good.then_some(1),
+        })
+        .collect())
 }
 
 /// What of a tapset holds on a kernel.
@@ -188,6 +221,10 @@ pub(super) fn check(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> R
             text += &format!("scripts/{} declares nothing\n", script.name);
         }
     }
+    for nested in nested_scripts(folder) {
+        wrong += 1;
+        text += &format!("{nested} is never read: scripts lie in scripts/ itself\n");
+    }
     let tested: BTreeSet<String> = testing::tested_aliases(folder)?;
     let owed = |title: &str, names: Vec<&str>, text: &mut String| {
         if !names.is_empty() {
@@ -205,6 +242,19 @@ pub(super) fn check(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> R
     owed("noted in the manifest, and not there", strange, &mut text);
     let shown = terminal::write_to_stdout(&text);
     Ok(if wrong > 0 { Status::ScriptError } else { shown })
+}
+
+/// Scripts in folders below `scripts/`, which are packed and read by nobody.
+fn nested_scripts(folder: &Folder) -> Vec<String> {
+    let below = |folder: &Path| folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = below(&folder.path.join("scripts")).filter(|path| path.is_dir());
+    let scripts = folders
+        .flat_map(|folder| below(&folder))
+        .filter(|path| path.extension().is_some_and(|end| end == "stp" || end == "stpm"));
+    let mut names: Vec<String> =
+        scripts.map(|path| path.strip_prefix(&folder.path).unwrap_or(&path).display().to_string()).collect();
+    names.sort();
+    names
 }
 
 fn is_private(folder: &Folder, alias: &str) -> bool {

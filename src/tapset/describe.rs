@@ -86,13 +86,18 @@ pub(super) fn doc(folder: &Folder, offered: &[Offered], kernel: &Kernel) -> Resu
     let script = ScriptOptions { tapsets: vec![folder.path.clone()], ..ScriptOptions::default() };
     let mut settings = Settings::new(&script, &[], vec![], kernel)?;
     let mut doc = Doc::default();
+    let aliases: Vec<&str> =
+        offered.iter().filter(|one| one.kind == Declares::Alias).map(|one| one.name.as_str()).collect();
+    let points = if aliases.is_empty() {
+        None
+    } else {
+        points::find_all(&aliases, List::Variables, &mut settings, kernel, &mut Sources::default(), &[])
+    };
+    let mut points = points.map(|points| points.found).unwrap_or_default();
     for one in offered {
         match one.kind {
             Declares::Alias => {
-                let mut sources = Sources::default();
-                let found = points::find(&one.name, List::Variables, &mut settings, kernel, &mut sources, &[]);
-                let found = found.and_then(|points| points.found.into_values().next());
-                let mut variables = found.map(|offered| offered.variables).unwrap_or_default();
+                let mut variables = points.remove(&one.name).map(|offered| offered.variables).unwrap_or_default();
                 let mut seen = BTreeSet::new();
                 variables.retain(|variable| seen.insert(variable.clone()));
                 let note = folder.manifest.aliases.get(&one.name).cloned().unwrap_or_default();

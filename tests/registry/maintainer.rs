@@ -133,6 +133,10 @@ fn what_is_wrong_with_a_script_is_shown() {
     assert!(maintainer.done("tapset matrix disk").contains("disk.start  -"));
     maintainer.write("a.stp", "probe disk.start { exit() }\n");
     maintainer.systap("check -I disk a.stp").exits(1).complains(&["kernel > \"99\""]);
+    maintainer.write("disk/scripts/more/deep.stp", "probe disk.deep = begin {}\n");
+    let said = check("", "");
+    assert!(said.contains("scripts/more/deep.stp is never read"), "{said}");
+    std::fs::remove_dir_all(maintainer.path("work/disk/scripts/more")).expect("it is there");
     maintainer.write("disk/scripts/nothing.stp", "// Nothing.\n");
     let said = check("", "");
     assert!(said.contains("scripts/nothing.stp declares nothing"), "{said}");

@@ -17,8 +17,15 @@ const MACHINES: [&str; 4] = ["amd64", "arm64", "i386", "ppc64el"];
 /// Of the amd64 flavours that many releases of a series, from the first to the last; of other machines the last.
 const RELEASES: usize = 4;
 
-/// Fills the shelf.
+/// The kernels whose facts tests keep, cut down to the names that tests/shelf/names.txt has.
+const KEPT: [&str; 5] =
+    ["6.1.0-47-amd64", "6.1.0-50-arm64", "6.1.0-56-cloud-amd64", "6.12.100+deb12-amd64", "6.12.117+deb12-rt-amd64"];
+
+/// Fills the shelf; `--keep` makes the files of tests/shelf anew out of it.
 pub(crate) fn shelf(args: &[String]) -> Outcome {
+    if args == ["--keep"] {
+        return keep();
+    }
     let series: Vec<&str> = match args {
         [] => SERIES.to_vec(),
         named => named.iter().map(String::as_str).collect(),
@@ -55,6 +62,22 @@ pub(crate) fn shelf(args: &[String]) -> Outcome {
         println!("left out: {why}");
     }
     println!("shelf: {there} kernels in {}", folder.display());
+    Ok(())
+}
+
+/// Cuts down what tests keep.
+fn keep() -> Outcome {
+    let (folder, systap) = (folder()?, built()?);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/shelf");
+    let names = kept.join("names.txt");
+    let names = std::fs::read_to_string(&names).map_err(|error| format!("{}: {error}", names.display()))?;
+    for release in KEPT {
+        let file = format!("{release}.facts");
+        let mut command = Command::new(&systap);
+        command.args(["kernel", "save", "--small", "--kernel"]).arg(folder.join(&file)).arg(kept.join(&file));
+        command.args(names.lines().flat_map(|name| ["--only", name]));
+        print!("{}", output(&mut command)?);
+    }
     Ok(())
 }
 

@@ -158,7 +158,7 @@ impl<'a> Elaboration<'a> {
         // Of several names of one value the first is given.
         names.sort_by_key(|enumerator| enumerator.value);
         names.dedup_by_key(|enumerator| enumerator.value);
-        let held = scope.hidden("enumerator", span, Ty::LONG);
+        let held = scope.hidden("@enumerator", span, Ty::LONG);
         let read = build::expr(span, Type::Long, ExprKind::Read(Place::Local(held)));
         let first = ExprKind::Assign { place: Place::Local(held), op: None, value: Box::new(value.expr) };
         let first = build::expr(span, Type::Long, first);

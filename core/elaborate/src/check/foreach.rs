@@ -147,7 +147,7 @@ impl<'a> Elaboration<'a> {
             return self.foreach_broken(scope, foreach);
         };
         // The number lives in a variable of its own, so that the body may change the script's.
-        let number = scope.hidden("bucket", span, Ty::LONG);
+        let number = scope.hidden("@bucket", span, Ty::LONG);
         let read = |local| build::expr(span, Type::Long, ExprKind::Read(Place::Local(local)));
         let (id, hand_on) = self.binding(scope, key, Ty::LONG);
         let mut body = vec![build::assign(span, Place::Local(id), read(number))];
@@ -163,7 +163,7 @@ impl<'a> Elaboration<'a> {
         let mut end = buckets;
         if let Some(limit) = limit {
             // Evaluated once, before the loop.
-            let most = scope.hidden("limit", span, Ty::LONG);
+            let most = scope.hidden("@limit", span, Ty::LONG);
             into.push(build::assign(span, Place::Local(most), limit));
             let less = less(span, read(most), end.clone());
             let kind =

@@ -71,7 +71,7 @@ fn choose(span: Span, condition: Box<Expr>, then: Expr, otherwise: Expr) -> Expr
 /// Adds the operand that is a length, within its bounds; gives the local that keeps it.
 fn at_most(scope: &mut Scope<'_>, length: Expr, made: &mut Vec<Expr>) -> LocalId {
     let span = length.span;
-    let (asked, kept) = (scope.hidden("length", span, Ty::LONG), scope.hidden("length", span, Ty::LONG));
+    let (asked, kept) = (scope.hidden("@length", span, Ty::LONG), scope.hidden("@length", span, Ty::LONG));
     let least = less(span, keep(span, asked, length), build::long(span, 1));
     let most = build::long(span, i64::from(MOST_BY_OPERAND));
     let above = less(span, most.clone(), local(span, asked));
@@ -83,7 +83,7 @@ fn at_most(scope: &mut Scope<'_>, length: Expr, made: &mut Vec<Expr>) -> LocalId
 fn loads(scope: &mut Scope<'_>, conversion: &mut Conversion, length: &Length, address: Expr, made: &mut Vec<Expr>) {
     let span = address.span;
     let space = if conversion.alternate { Space::User } else { Space::Kernel };
-    let base = scope.hidden("address", span, Ty::LONG);
+    let base = scope.hidden("@address", span, Ty::LONG);
     made.push(keep(span, base, address));
     let load = |base: Expr, offset: u32, width| {
         build::load(span, base, Load { offset: i64::from(offset), width, signed: false, space, typed: false })

@@ -120,7 +120,7 @@ impl<'a> Elaboration<'a> {
         let ty = if self.types.known(typed.ty) == Some(Type::Text) { Type::Text } else { Type::Long };
         self.expect(&typed, Ty::Known(ty), || "what `@entry` keeps".to_string());
         let made = self.hidden_array(if ty == Type::Text { "__entry_text" } else { "__entry_value" }, ty, span);
-        let local = scope.hidden("entry", span, Ty::Known(ty));
+        let local = scope.hidden("@entry", span, Ty::Known(ty));
         let read = build::expr(span, ty, ExprKind::Read(Place::Local(local)));
         if let (Some(global), 0) = (made, self.trials) {
             let number = i64::from(self.entries);
@@ -166,10 +166,10 @@ impl<'a> Elaboration<'a> {
             let keys = vec![build::long(span, number), tid];
             let place = Place::Element(depths, keys.clone());
             let depth = || build::expr(span, Type::Long, ExprKind::Read(place.clone()));
-            let deeper = entry.hidden("depth", span, Ty::LONG);
+            let deeper = entry.hidden("@depth", span, Ty::LONG);
             keep.push(build::assign(span, Place::Local(deeper), build::plus(span, depth(), 1)));
             keep.push(build::assign(span, place.clone(), local(span, deeper)));
-            let left = scope.hidden("depth", span, Ty::LONG);
+            let left = scope.hidden("@depth", span, Ty::LONG);
             first.push(build::assign(span, Place::Local(left), depth()));
             let entered =
                 ExprKind::Compare(CompareOp::Greater, Box::new(local(span, left)), Box::new(build::long(span, 0)));
