@@ -157,8 +157,15 @@ fn verdicts(
     if matches!(verdicts, Err(LoadError::TooLong { .. })) {
         // As a run would: less of it in the kernel may do.
         compilation.small = true;
-        (placed, artifact) = compilation.divide(unit)?;
-        verdicts = verify(&placed, artifact.as_ref());
+        let told = compilation.diagnostics.len();
+        match compilation.divide(unit) {
+            Ok(smaller) => {
+                (placed, artifact) = smaller;
+                verdicts = verify(&placed, artifact.as_ref());
+            }
+            // That all of it is too much is what there is to be told.
+            Err(_) => compilation.diagnostics.truncate(told),
+        }
     }
     let verdicts = verdicts.map_err(|error| Stop::Load(Box::new(error)))?;
     let mut text = match verdicts.len() {

@@ -43,6 +43,10 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         if small || options.quiet && compiled.is_ok() {
             diagnostics.clear();
         }
+        // What is against less of it in the kernel is no news to who is told that all of it is too much.
+        if small && compiled.is_err() {
+            return Err(Status::Refused);
+        }
         tapset::missing::tell(&mut diagnostics, sources, &options.script.tapsets);
         terminal::show(&diagnostics, sources, options.script.format, options.script.color);
         let (mut placed, mut artifact) = compiled.map_err(|stop| explain_stop(&stop))?;

@@ -183,6 +183,15 @@ fn texts_with_escapes() {
 }
 
 #[test]
+fn memory_in_quotes() {
+    same_on_both_sides(
+        "at = & @cast(pid2task(1), \"task_struct\", \"kernel\")->comm; println(kernel_buffer_quoted(at + (n & 7), m & 31, n % 40), \"|\",
+            kernel_buffer_quoted(at, 3, 10), kernel_buffer_quoted(at + 8, 6, m), \"|\", kernel_buffer_quoted(at, n % 12), kernel_string_n(at, m % 5),
+            kernel_string_quoted(at), user_buffer_quoted(n & 4095, 1 + (m & 3), 9)); try { kernel_buffer_quoted_error(n & 4095, 1, 9) } catch { println(m) }",
+    );
+}
+
+#[test]
 fn numbers_out_of_texts() {
     same_on_both_sides(
         "println(strtol(s, 10), \" \", strtol(s, 0), \" \", strtol(s, 16), \" \", strtol(s . t, n), \" \", strtol(t, m), \" \", strtol(\"-12\" . s, 8))",

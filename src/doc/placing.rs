@@ -237,7 +237,7 @@ fn cost(body: &Body, loops: bool) -> Cost {
         match op {
             Op::Print(..) => return Cost::Record,
             Op::ReadText { .. } | Op::Concat(..) | Op::Format(..) | Op::Match { .. } if !loops => cost = Cost::Text,
-            Op::Intrinsic(intrinsic, _) if intrinsic.takes_text() && !loops => cost = Cost::Text,
+            Op::Intrinsic(intrinsic, _) if (intrinsic.takes_text() || intrinsic.loops()) && !loops => cost = Cost::Text,
             Op::Compare(_, one, _) if is_text(*one) && !loops => cost = Cost::Text,
             _ => {}
         }

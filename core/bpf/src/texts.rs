@@ -70,7 +70,7 @@ impl Texts {
         let intervals = Intervals::of(body, order);
         let composes = body.blocks.iter().flat_map(|block| &block.insts).any(|inst| match &inst.op {
             Op::Format(..) | Op::Aggregate(..) => true,
-            Op::Intrinsic(intrinsic, _) => looks_at_bytes(*intrinsic),
+            Op::Intrinsic(intrinsic, _) => looks_at_bytes(*intrinsic) || intrinsic.loops(),
             _ => false,
         });
         let (homes, padded) = (vec![None; body.values.len()], paddings(handler));
@@ -184,6 +184,7 @@ fn longest_piece(handler: &KernelHandler, op: &Op) -> Option<u32> {
             Some(literals.max().unwrap_or(0).max(texts(list)))
         }
         Op::Intrinsic(intrinsic, list) if looks_at_bytes(*intrinsic) => Some(texts(list)),
+        Op::Intrinsic(Intrinsic::QuoteKernel | Intrinsic::QuoteUser, _) => Some(8),
         _ => None,
     }
 }

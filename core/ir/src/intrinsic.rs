@@ -180,6 +180,11 @@ pub enum Intrinsic {
     /// `text_strn(s, length, quoted)`: what does not print as escapes, at most that many bytes (0: as many as there can be);
     /// perhaps in quotes, with `...` behind them if it was cut.
     TextStrn,
+    /// `__kernel_quoted(address, count, length)`: bytes of kernel memory in quotes, zeros included, what does not print as escapes, in at
+    /// most that many bytes as [`Intrinsic::TextStrn`] has it; an error where they cannot be read.
+    QuoteKernel,
+    /// The same of user memory.
+    QuoteUser,
     /// `tokenize(s, delimiters)`: the next token that is not empty, of this string or, if it is empty, of the last one in this
     /// handler; "" if there is none.
     Tokenize,
@@ -264,6 +269,8 @@ impl Intrinsic {
         Intrinsic::Matched,
         Intrinsic::Ngroups,
         Intrinsic::TextStrn,
+        Intrinsic::QuoteKernel,
+        Intrinsic::QuoteUser,
         Intrinsic::Tokenize,
         Intrinsic::TextOr,
         Intrinsic::Token,
@@ -297,8 +304,8 @@ impl Intrinsic {
 
     /// Kernel-side code runs it in a loop whose length the verifier does not know.
     pub fn loops(self) -> bool {
-        use Intrinsic::{Isinstr, StrReplace, Strpos, Strtol, TextStrn, Token, TokenRest};
-        matches!(self, Isinstr | Strpos | StrReplace | Strtol | TextStrn | Token | TokenRest)
+        use Intrinsic::{Isinstr, QuoteKernel, QuoteUser, StrReplace, Strpos, Strtol, TextStrn, Token, TokenRest};
+        matches!(self, Isinstr | Strpos | StrReplace | Strtol | TextStrn | QuoteKernel | QuoteUser | Token | TokenRest)
     }
 
     /// Its name as the library and the text form call it, its parameters, its result, and whether kernel-side code can
@@ -336,6 +343,8 @@ impl Intrinsic {
             Intrinsic::Matched => ("matched", &[Long], Some(Text), false),
             Intrinsic::Ngroups => ("ngroups", &[], Some(Long), false),
             Intrinsic::TextStrn => ("text_strn", &[Text, Long, Long], Some(Text), true),
+            Intrinsic::QuoteKernel => ("__kernel_quoted", &[Long, Long, Long], Some(Text), true),
+            Intrinsic::QuoteUser => ("__user_quoted", &[Long, Long, Long], Some(Text), true),
             Intrinsic::Tokenize => ("tokenize", &[Text, Text], Some(Text), false),
             Intrinsic::TextOr => ("__text_or", &[Text, Text], Some(Text), true),
             Intrinsic::Token => ("__token", &[Text, Text], Some(Text), true),

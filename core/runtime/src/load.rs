@@ -247,6 +247,9 @@ fn fill(map: &Map, contents: &[u8]) -> Result<(), SysError> {
     map.freeze()
 }
 
+/// How the verifier says that a program is too long for it: as a whole, in its ways, or in one jump.
+const TOO_LONG: [&str; 3] = ["BPF program is too large", "is too complex", "cannot be patched due to 16-bit range"];
+
 pub(crate) fn load_program(plan: &ProgramPlan, placed: &Placed, maps: &[Map]) -> Result<Program, LoadError> {
     let kind = match &plan.attach {
         Attach::Tracepoint { btf_id, typed: true, .. } => ProgramKind::TracingRawTracepoint { btf_id: *btf_id },
@@ -291,7 +294,7 @@ pub(crate) fn load_as<'m>(
             LoadError::NoFeature { feature: crate::attach::PACKET_HOOKS, points }
         } else if refused.log.is_empty() {
             LoadError::Unsupported { program: plan.name.clone(), points, errno: refused.errno }
-        } else if ["BPF program is too large", "is too complex"].iter().any(|words| refused.log.contains(words)) {
+        } else if TOO_LONG.iter().any(|words| refused.log.contains(words)) {
             LoadError::TooLong { points }
         } else if refused.log.contains("func bpf_probe_write_user#")
             || refused.log.contains("helper bpf_probe_write_user#")

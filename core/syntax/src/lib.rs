@@ -29,6 +29,7 @@ use systap_diagnostics::{Diagnostic, FileId, Sources, Span};
 pub use kind::SyntaxKind;
 pub use lexer::{first_token, is_unterminated, tokens};
 pub use literal::bytes_of_string;
+pub use lower::OPERATORS;
 pub use preprocess::{ArgumentUse, Fact, Facts, Macros, compare_versions};
 pub use print::print;
 pub use tree::{Language, SyntaxElement, SyntaxNode, SyntaxToken, tree};

@@ -27,7 +27,7 @@ pub(crate) fn can_stop(handler: &KernelHandler, errors_allowed: u32) -> bool {
         Op::Accumulate(_, keys, _) => !keys.is_empty(),
         Op::Aggregate(_, _, function) => !matches!(function, AggregateFn::Count | AggregateFn::Sum),
         Op::ReadText { fallback, .. } => fallback.is_none(),
-        Op::Intrinsic(Intrinsic::Error, _) => true,
+        Op::Intrinsic(Intrinsic::Error | Intrinsic::QuoteKernel | Intrinsic::QuoteUser, _) => true,
         _ => false,
     };
     let mut insts = handler.body.blocks.iter().flat_map(|block| &block.insts);

@@ -11,6 +11,7 @@ mod caught;
 mod compose;
 mod context;
 pub(crate) mod dispatch;
+mod escape;
 mod flow;
 mod format;
 mod frame;

@@ -4,6 +4,7 @@
 
 use systap_ir::graph::Value;
 use systap_ir::intrinsic::Intrinsic;
+use systap_ir::program::Space;
 
 use super::{Held, Lower, TextSource};
 use crate::code::{Code, Label, Mem, Reg, Src};
@@ -38,7 +39,7 @@ impl Lower<'_, '_> {
                 | (Intrinsic::Substr, 3)
                 | (Intrinsic::ByteAt, 2)
                 | (Intrinsic::Isinstr | Intrinsic::Strpos | Intrinsic::Strtol, 2)
-                | (Intrinsic::StrReplace | Intrinsic::TextStrn, 3)
+                | (Intrinsic::StrReplace | Intrinsic::TextStrn | Intrinsic::QuoteKernel | Intrinsic::QuoteUser, 3)
                 | (Intrinsic::TextOr | Intrinsic::Token | Intrinsic::TokenRest, 2)
         );
         let Some(result) = result.filter(|_| known) else { return Ok(known) };
@@ -66,7 +67,9 @@ impl Lower<'_, '_> {
             Intrinsic::TextOr => self.text_or(result, list[0], list[1])?,
             Intrinsic::Token => self.token(result, list[0], list[1])?,
             Intrinsic::TokenRest => self.token_rest(result, list[0], list[1])?,
-            Intrinsic::TextStrn => self.escaped(result, list[0], list[1], list[2])?,
+            Intrinsic::TextStrn => self.escaped_text(result, list[0], list[1], list[2])?,
+            Intrinsic::QuoteKernel => self.quoted_memory(result, Space::Kernel, list[0], list[1], list[2])?,
+            Intrinsic::QuoteUser => self.quoted_memory(result, Space::User, list[0], list[1], list[2])?,
             _ => {
                 let value = self.number_in(list[0], list[1])?;
                 self.hold(result, Held::Long(value));

@@ -124,15 +124,12 @@ impl Lower<'_, '_> {
         let bytes = match limit {
             None => Arg::Imm(i64::from(cap)),
             Some(limit) => match self.constant(limit) {
-                Some(limit) => Arg::Imm(
-                    limit.checked_add(1).filter(|n| (1..=i64::from(cap)).contains(n)).unwrap_or(i64::from(cap)),
-                ),
+                // Nothing of it is as far as a negative length goes, but it must be there to be read.
+                Some(limit) => Arg::Imm(limit.clamp(0, i64::from(cap) - 1) + 1),
                 None => {
                     let bytes = self.copy(limit)?;
-                    let fits = self.em.label();
-                    self.em.branch(Cond::Lt, bytes, Src::Imm(cap as i32), fits);
-                    self.em.mov(bytes, Arg::Imm(i64::from(cap) - 1));
-                    self.em.place(fits);
+                    self.at_most(bytes, i64::from(cap) - 1);
+                    self.at_least(bytes, 0);
                     // For the verifier, as in `text_length`; the place has room for that.
                     self.em.alu(AluOp::And, bytes, Src::Imm(cap.next_power_of_two() as i32 - 1));
                     self.em.alu(AluOp::Add, bytes, Src::Imm(1));

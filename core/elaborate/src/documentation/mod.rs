@@ -17,6 +17,8 @@ pub use self::example::Claim;
 const BUILTIN: &str = include_str!("builtin.txt");
 /// The functions that write and format.
 const OUTPUT: &str = include_str!("output.txt");
+/// The operators whose names begin with an `@`.
+const OPERATORS: &str = include_str!("operators.txt");
 /// The families of probe points.
 const PROBES: &str = include_str!("probes.txt");
 
@@ -27,7 +29,7 @@ pub enum Kind {
     Function,
     /// A function that writes or formats, with as many arguments as it is given.
     Output,
-    /// A macro of the library.
+    /// A macro of the library, or an operator that is written like one.
     Macro,
     /// A family of probe points.
     Probe,
@@ -103,6 +105,8 @@ pub fn documentation() -> Vec<Entry> {
     }
     functions.sort_by(|one, other| (&one.topic, &one.name).cmp(&(&other.topic, &other.name)));
     entries.extend(functions);
+    entries
+        .extend(blocks(OPERATORS).filter_map(|block| Some(Entry { topic: "Operators".to_owned(), ..defined(block)? })));
     let macros = macros::texts().flat_map(blocks).filter_map(|block| defined(block));
     entries.extend(macros.filter(|entry| !entry.name.starts_with("__")));
     entries.extend(blocks(PROBES).filter_map(|block| family(block)));

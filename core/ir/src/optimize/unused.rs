@@ -1,6 +1,7 @@
 //! What nobody uses need not be computed.
 
 use crate::graph::{BlockId, Body, Op, Terminator};
+use crate::intrinsic::Intrinsic;
 
 /// Removes instructions without effect whose result is unused, block parameters that are unused, and the result of
 /// instructions whose effect is all that matters.
@@ -73,7 +74,9 @@ pub(super) fn remove_unused(body: &mut Body) {
             jump.args.retain(|_| kept.next().copied().unwrap_or(true));
         }
         for inst in &mut block.insts {
-            inst.result = inst.result.filter(|result| used[result.0 as usize]);
+            // How far memory is read that is quoted depends on the text that comes of it.
+            let needs_place = matches!(inst.op, Op::Intrinsic(Intrinsic::QuoteKernel | Intrinsic::QuoteUser, _));
+            inst.result = inst.result.filter(|result| needs_place || used[result.0 as usize]);
         }
         block.insts.retain(|inst| inst.result.is_some() || !is_removable(&inst.op));
     }

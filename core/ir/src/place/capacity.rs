@@ -136,6 +136,9 @@ impl Lengths<'_> {
             }
             Op::Intrinsic(Intrinsic::TextOr, args) => args.iter().map(|text| self.of(*text)).max().unwrap_or(1).max(1),
             Op::Intrinsic(Intrinsic::TextStrn, args) => self.escaped(args),
+            Op::Intrinsic(Intrinsic::QuoteKernel | Intrinsic::QuoteUser, args) => {
+                args.last().map_or(self.limit, |length| self.within(*length))
+            }
             Op::Get(global) | Op::ElementGet(global, _) => self.globals[global.0 as usize].value.max(1),
             Op::CursorKey(cursor, position) => match cursors.get(cursor) {
                 Some(global) => self.globals[global.0 as usize].keys[*position as usize],
@@ -161,9 +164,13 @@ impl Lengths<'_> {
     /// Of a string with its bytes escaped, and quotes around it and dots behind it.
     fn escaped(&self, args: &[Value]) -> u32 {
         let [text, length, _] = args else { return self.limit };
-        let length = self.constant(*length).and_then(|length| u32::try_from(length).ok()).filter(|length| *length > 0);
-        let most = length.map_or(self.limit, |length| length.max(5).saturating_add(1));
-        (4 * self.of(*text).saturating_sub(1) + 6).min(most)
+        (4 * self.of(*text).saturating_sub(1) + 6).min(self.within(*length))
+    }
+
+    /// Of at most that many bytes, if they are known.
+    fn within(&self, length: Value) -> u32 {
+        let length = self.constant(length).and_then(|length| u32::try_from(length).ok()).filter(|length| *length > 0);
+        length.map_or(self.limit, |length| length.max(5).saturating_add(1))
     }
 
     fn constant(&self, value: Value) -> Option<i64> {

@@ -3,11 +3,13 @@
 
 use systap_ir::graph::Value;
 use systap_ir::intrinsic::Intrinsic;
+use systap_ir::program::Space;
 
 use super::datum::{Datum, Text};
 use super::error::ErrorKind;
 use super::host::Host;
 use super::interpreter::{Interpreter, Stop};
+use super::operation::quoted;
 use super::tokens::Tokens;
 use crate::text::{float, stack, syscall, time};
 
@@ -98,6 +100,12 @@ impl Interpreter<'_> {
             Intrinsic::Tokenize => {
                 let (input, delimiters) = (text(0), text(1));
                 Datum::text(&self.tokens.next(&input, &delimiters))
+            }
+            Intrinsic::QuoteKernel | Intrinsic::QuoteUser => {
+                let space = if intrinsic == Intrinsic::QuoteKernel { Space::Kernel } else { Space::User };
+                let most = (self.limits.string as usize).saturating_sub(1);
+                let length = usize::try_from(long(2)).ok().filter(|length| (1..=most).contains(length)).unwrap_or(most);
+                self.clipped(&quoted(host, space, long(0).cast_unsigned(), long(1), length)?)
             }
             Intrinsic::TextOr => Datum::text(&if text(0).is_empty() { text(1) } else { text(0) }),
             Intrinsic::Token => Datum::text(&Tokens::of(&text(0)).next(&[], &text(1))),

@@ -341,6 +341,25 @@ pub(crate) fn sort(entries: &mut [(Vec<Datum>, Entry)], order: Order) {
 }
 
 /// A number in memory.
+/// At most `count` bytes of memory in quotes, in at most `length` bytes; not read further than there is room for.
+pub(super) fn quoted(
+    host: &mut dyn Host,
+    space: Space,
+    address: u64,
+    count: i64,
+    length: usize,
+) -> Result<Vec<u8>, ErrorKind> {
+    let mut bytes = vec![];
+    for at in 0..u64::try_from(count).unwrap_or(0) {
+        let byte = load(host, space, address.wrapping_add(at), Width::W1, false)?;
+        bytes.push(byte as u8);
+        if bytes.len() > length.max(5) {
+            break;
+        }
+    }
+    Ok(crate::text::format::escape_within(&bytes, length, true))
+}
+
 fn load(host: &mut dyn Host, space: Space, address: u64, width: Width, signed: bool) -> Result<i64, ErrorKind> {
     let mut bytes = [0; 8];
     let bytes_read = width.bytes() as usize;
@@ -354,15 +373,20 @@ fn load(host: &mut dyn Host, space: Space, address: u64, width: Width, signed: b
 fn text(host: &mut dyn Host, space: Space, address: u64, limit: i64, most: usize) -> Result<Vec<u8>, ErrorKind> {
     const CHUNK: u64 = 64;
     let most = usize::try_from(limit).unwrap_or(0).min(most);
+    let of_text = |error| match error {
+        ErrorKind::Read { space, .. } => ErrorKind::ReadText { address, space },
+        other => other,
+    };
+    if most == 0 {
+        // It must be there all the same.
+        return read(host, space, address, &mut [0]).map(|()| vec![]).map_err(of_text);
+    }
     let mut found = vec![];
     while found.len() < most {
         let at = address.wrapping_add(found.len() as u64);
         // Not beyond the end of a page: the next may not be there, and the string may end before.
         let mut chunk = vec![0; (CHUNK - at % CHUNK) as usize];
-        read(host, space, at, &mut chunk).map_err(|error| match error {
-            ErrorKind::Read { space, .. } => ErrorKind::ReadText { address, space },
-            other => other,
-        })?;
+        read(host, space, at, &mut chunk).map_err(of_text)?;
         let end = chunk.iter().position(|byte| *byte == 0);
         found.extend(chunk.iter().take(end.unwrap_or(chunk.len())));
         if end.is_some() {

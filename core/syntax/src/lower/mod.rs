@@ -4,6 +4,8 @@
 mod expressions;
 mod items;
 mod operators;
+
+pub use operators::OPERATORS;
 mod output;
 mod points;
 mod statements;

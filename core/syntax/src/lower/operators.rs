@@ -8,7 +8,7 @@ use crate::ast::{self, Expr, ExprKind};
 use crate::outline::At;
 
 /// The operators that begin with `@`, those of aggregates, which have names of their own in the tree, too.
-const OPERATORS: [&str; 23] = [
+pub const OPERATORS: [&str; 23] = [
     "@avg",
     "@cast",
     "@choose_defined",
