@@ -129,6 +129,21 @@ fn metrics_of_every_kind_are_told() {
 }
 
 #[test]
+fn metrics_are_json_whatever_they_say() {
+    let text = "probe init { json_add_string_metric(\"who\", \"so \\\"called\\\"\") json_add_array(\"list\", \"\")
+            json_add_array_string_metric(\"list\", \"s\", \"\") }
+        probe json_data { @json_output_data_start @json_output_string_value(\"who\", \"a\\\"b\\\\c\\nd\\001\")
+            @json_output_array_string_value(\"list\", \"i\\\"1\", \"s\", \"\\t\") @json_output_data_end }";
+    let Some(outcome) = with_files(text, "cat $D/data.json $D/metadata.json") else { return };
+    let text = outcome.text();
+    let mut objects = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    let data = objects.next().unwrap().unwrap();
+    assert_eq!(data, serde_json::json!({"who": "a\"b\\c\nd\u{1}", "list": [{"__id": "i\"1", "s": "\t"}]}));
+    let about = objects.next().unwrap().unwrap();
+    assert_eq!(about["metrics"][0]["description"], "so \"called\"");
+}
+
+#[test]
 fn what_is_read_can_be_longer_than_a_string() {
     let text =
         "probe procfs(\"long\").read.maxsize(65536) { for (i = 0; i < 1000; i++) $value .= sprintf(\"%050d\", i) }";

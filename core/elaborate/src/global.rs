@@ -86,7 +86,10 @@ impl<'a> Elaboration<'a> {
         };
         match &init.kind {
             ast::ExprKind::Literal(ast::Literal::Number(number)) => Some(Constant::Long(*number)),
-            ast::ExprKind::Literal(ast::Literal::String(bytes)) => Some(Constant::Text(bytes.clone())),
+            ast::ExprKind::Literal(ast::Literal::String(bytes)) => {
+                let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+                Some(Constant::Text(bytes[..end].to_vec()))
+            }
             ast::ExprKind::Missing => None,
             kind => match negated(kind) {
                 Some(number) => Some(Constant::Long(number)),

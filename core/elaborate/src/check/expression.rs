@@ -274,6 +274,10 @@ impl<'a> Elaboration<'a> {
 fn literal_expr(span: Span, literal: &ast::Literal) -> Expr {
     match literal {
         ast::Literal::Number(number) => build::long(span, *number),
-        ast::Literal::String(bytes) => build::expr(span, Type::Text, ExprKind::Constant(Constant::Text(bytes.clone()))),
+        // A string ends at its first NUL, wherever it comes from.
+        ast::Literal::String(bytes) => {
+            let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+            build::expr(span, Type::Text, ExprKind::Constant(Constant::Text(bytes[..end].to_vec())))
+        }
     }
 }

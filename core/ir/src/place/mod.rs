@@ -17,6 +17,7 @@ mod matches;
 mod outline;
 mod residence;
 mod rewritten;
+mod sink;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -97,6 +98,7 @@ fn divide(rules: &Rules<'_>, carriers: &Carriers) -> Result<Placed, Vec<Diagnost
         }
         tokens::carry(&mut body);
         optimize_body(&mut body);
+        sink::sink(&mut body, rules);
         let numbers = (placed.kernel.len(), unit.limits.actions_of(&event));
         match defer::divide(&mut body, rules, numbers, placed.continuations.len()) {
             Ok(continuations) => placed.continuations.extend(continuations),
