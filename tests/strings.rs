@@ -184,6 +184,9 @@ fn texts_with_escapes() {
 
 #[test]
 fn memory_in_quotes() {
+    if !has_open_loops() {
+        return eprintln!("skipped: this kernel has no open loops");
+    }
     same_on_both_sides(
         "at = & @cast(pid2task(1), \"task_struct\", \"kernel\")->comm; println(kernel_buffer_quoted(at + (n & 7), m & 31, n % 40), \"|\",
             kernel_buffer_quoted(at, 3, 10), kernel_buffer_quoted(at + 8, 6, m), \"|\", kernel_buffer_quoted(at, n % 12), kernel_string_n(at, m % 5),

@@ -5,6 +5,7 @@
 
 mod memory;
 mod network;
+mod pressure;
 mod scheduling;
 
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let done = memory::load(what, count).or_else(|| scheduling::load(what, count));
-    match done.or_else(|| network::load(what, count)) {
+    match done.or_else(|| network::load(what, count)).or_else(|| pressure::load(what, count)) {
         Some(true) => ExitCode::SUCCESS,
         Some(false) => ExitCode::FAILURE,
         None => ExitCode::from(2),

@@ -11,7 +11,7 @@ use super::defer::reachable_from;
 use super::denied::Rules;
 use crate::flow::Flow;
 use crate::graph::{Block, BlockId, Body, Inst, Jump, Op, Terminator, Value};
-use crate::intrinsic::Context;
+use crate::intrinsic::{Context, Intrinsic};
 use crate::placed::Continuation;
 use crate::program::{GlobalId, GlobalShape, Type, Width};
 
@@ -128,6 +128,11 @@ impl<'a> Outline<'a> {
             inst.op,
             Op::Context(_) | Op::Argument { .. } | Op::Load { .. } | Op::ReadText { .. } | Op::Readable { .. }
         );
+        if matches!(inst.op, Op::Intrinsic(Intrinsic::QuoteKernel | Intrinsic::QuoteUser, _)) {
+            // What it reads would be something else by the time that the record arrives.
+            self.too_late(inst.span, reason);
+            return;
+        }
         let available = self.rename_for_bridge(&inst);
         if self.travels(&inst.op)
             && let (Some(op), Some(result)) = (&available, inst.result)
@@ -150,16 +155,7 @@ impl<'a> Outline<'a> {
             return;
         }
         let Some(op) = available else {
-            let (construct, place) = reason;
-            self.diagnostics.push(
-                Diagnostic::error(
-                    "must-run-in-kernel",
-                    inst.span,
-                    "this must be read at the moment of the event, but what it reads is known only later",
-                )
-                .with_secondary(*place, format!("from here on the handler runs on the user side, for {construct}"))
-                .with_help("read it into a variable before, or leave that construct to a `timer` or `end` handler"),
-            );
+            self.too_late(inst.span, reason);
             return;
         };
         // A read whose value nobody wants may fail all the same.
@@ -207,6 +203,15 @@ impl<'a> Outline<'a> {
         let text = ty == Type::Text;
         inst.op = Op::CheckRead { flag: flag_inside, address: address_inside, space, text };
         insts.push(inst);
+    }
+
+    fn too_late(&mut self, span: Span, (construct, place): &(String, Span)) {
+        let message = "this must be read at the moment of the event, but what it reads is known only later";
+        self.diagnostics.push(
+            Diagnostic::error("must-run-in-kernel", span, message)
+                .with_secondary(*place, format!("from here on the handler runs on the user side, for {construct}"))
+                .with_help("read it into a variable before, or leave that construct to a `timer` or `end` handler"),
+        );
     }
 
     /// Whether an instruction reads a global that has the same value here as where the kernel is left.
