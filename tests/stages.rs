@@ -291,8 +291,8 @@ b0:
 b1:
     return
 b2:
-    v14:s = execname
-    defer to 0 (v14)
+    v10:s = execname
+    defer to 0 (v10)
 
 user side: continuation 0 of syscall.getpgrp, for `ctime`
 b0(v10:s):
