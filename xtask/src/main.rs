@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Some("lab") => lab::lab(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => {
             eprintln!(
-                "usage: cargo xtask test [ARG of cargo test]... | lint | dist [DIR] | install [PREFIX] | fuzz [N] | shelf [SERIES]... | lab SERIES COMMAND..."
+                "usage: cargo xtask test [ARG of cargo test]... | lint | dist [DIR] | install [PREFIX] | fuzz [N] | shelf [SERIES]...|--keep | lab SERIES COMMAND..."
             );
             return ExitCode::from(2);
         }

@@ -22,11 +22,13 @@ enum Over {
 
 /// Moves what `rules` deny the kernel, and what is made of that, towards its use.
 pub(super) fn sink(body: &mut Body, rules: &Rules<'_>) {
-    let late = late(body, rules);
-    if late.is_empty() {
+    // Most handlers have nothing of the kind.
+    let is_denied = |op: &Op| over(op).is_some() && rules.denies(op).is_some();
+    if !body.blocks.iter().flat_map(|block| &block.insts).any(|inst| is_denied(&inst.op)) {
         return;
     }
     let flow = Flow::of(body);
+    let late = late(body, &flow, rules);
     for block in flow.order.iter().rev() {
         let mut index = body.block(*block).insts.len();
         while index > 0 {
@@ -44,9 +46,8 @@ pub(super) fn sink(body: &mut Body, rules: &Rules<'_>) {
 }
 
 /// What is made on the user side, and can be made later.
-fn late(body: &Body, rules: &Rules<'_>) -> BTreeSet<Value> {
+fn late(body: &Body, flow: &Flow, rules: &Rules<'_>) -> BTreeSet<Value> {
     let mut late = BTreeSet::new();
-    let flow = Flow::of(body);
     for block in &flow.order {
         for inst in &body.block(*block).insts {
             let Some(result) = inst.result.filter(|_| over(&inst.op).is_some()) else { continue };
