@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Doc(DocOptions),
     /// Example scripts: those that have some words, or the text of one
     Examples(ExamplesOptions),
+    /// Scripts in one form: in place, or from standard input to standard output
+    Fmt(FmtOptions),
     /// Completions of this command line, for a shell to read
     Completions(CompletionsOptions),
     /// Man pages of all commands, a file each
@@ -59,6 +61,20 @@ pub(crate) struct ExamplesOptions {
     /// Words that must be in it, or the name of one, which shows its text: `systap examples forks > forks.stp`
     #[arg(value_name = "WORD")]
     pub(crate) words: Vec<String>,
+}
+
+/// `systap fmt`
+#[derive(Args, Debug)]
+pub(crate) struct FmtOptions {
+    /// Change nothing: show what would change, and exit with status 1 if anything would
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// When to colour messages
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// Scripts, and folders of scripts (*.stp, *.stpm); standard input (`-`) without any
+    #[arg(value_name = "FILE OR DIR")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `systap completions`

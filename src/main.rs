@@ -12,6 +12,7 @@ mod doctor;
 mod examples;
 mod explain;
 mod facts;
+mod fmt;
 mod kernel;
 mod list;
 mod manual;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Explain(options) => explain::explain(&options),
         Command::Doc(options) => doc::doc(&options),
         Command::Examples(options) => examples::examples(&options),
+        Command::Fmt(options) => fmt::fmt(&options),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::man(&options),
     };

@@ -22,7 +22,7 @@ pub fn decode(bytes: Vec<u8>) -> String {
 }
 
 /// The bytes that a piece of a script's text was written as.
-pub(crate) fn encode(text: &str) -> Vec<u8> {
+pub fn encode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut room = [0; 4];
     for character in text.chars() {

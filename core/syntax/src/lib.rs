@@ -30,9 +30,9 @@ pub use kind::SyntaxKind;
 pub use lexer::{first_token, is_unterminated, tokens};
 pub use literal::bytes_of_string;
 pub use lower::OPERATORS;
-pub use preprocess::{ArgumentUse, Fact, Facts, Macros, compare_versions};
+pub use preprocess::{ArgumentUse, Conditional, Fact, Facts, Macros, Preprocessing, compare_versions};
 pub use print::print;
-pub use tree::{Language, SyntaxElement, SyntaxNode, SyntaxToken, tree};
+pub use tree::{Language, Reading, SyntaxElement, SyntaxNode, SyntaxToken, preprocessing, read, tree};
 
 use findings::Findings;
 

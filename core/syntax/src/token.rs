@@ -100,6 +100,17 @@ pub(crate) fn raw(file: FileId, text: &str) -> Vec<Token> {
     }
 }
 
+/// The characters of a text that begin no token, which are trivia to the parser.
+pub(crate) fn unknown(file: FileId, text: &str) -> Vec<Token> {
+    let mut at = 0;
+    let all = crate::lexer::tokens(text).map(|(kind, token)| {
+        let start = at;
+        at += token.len() as u32;
+        (kind, Span::new(file, start, at))
+    });
+    all.filter(|(kind, _)| *kind == SyntaxKind::Unknown).map(|(kind, span)| Before::start().token(kind, span)).collect()
+}
+
 /// What stood between the last token and the next.
 #[derive(Clone, Copy)]
 pub(crate) struct Before {

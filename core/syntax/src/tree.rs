@@ -5,12 +5,12 @@
 //! compiler does not use it.
 
 use rowan::{GreenNode, GreenNodeBuilder};
-use systap_diagnostics::Sources;
+use systap_diagnostics::{Diagnostic, FileId, Sources};
 
 use crate::event::{Sink, replay};
 use crate::findings::Findings;
 use crate::kind::{ALL, SyntaxKind};
-use crate::preprocess::Structure;
+use crate::preprocess::{Preprocessing, check_tokens, parsed};
 use crate::token::{self, Tokens};
 
 /// The language, for rowan's types.
@@ -40,15 +40,44 @@ pub type SyntaxElement = rowan::SyntaxElement<Language>;
 pub fn tree(text: &str) -> SyntaxNode {
     let mut sources = Sources::default();
     let file = sources.add("", text);
+    read(&sources, file, &|_| false).tree
+}
+
+/// A script as written, and what is wrong with it as far as that shows without its arguments, macros and the kernel.
+#[derive(Debug)]
+pub struct Reading {
+    /// The lossless tree.
+    pub tree: SyntaxNode,
+    /// In the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where the tokens begin that the parser saw, in order: the others hang in the tree without structure.
+    pub seen: Vec<u32>,
+}
+
+/// Reads a script as written. `second` tells for the offset of a conditional's `%(` whether it is the second branch that
+/// gets structure; a conditional without one has then no branch that does.
+pub fn read(sources: &Sources, file: FileId, second: &dyn Fn(u32) -> bool) -> Reading {
+    let text = &sources.file(file).text;
     let raw = token::raw(file, text);
-    let structure = Structure::of(&raw, &sources);
-    let tokens = Tokens { list: structure.parsed, origins: vec![] };
-    let mut unread = Findings::default();
-    let mut events = crate::parser::parse(&tokens, &sources, crate::DEFAULT_MAX_DEPTH, &mut unread).events;
+    let tokens = Tokens { list: parsed(&raw, sources, second), origins: vec![] };
+    let mut findings = Findings::default();
+    let mut malformed = Tokens { list: tokens.list.clone(), origins: vec![] };
+    malformed.list.retain(|token| token.kind != SyntaxKind::Argument);
+    malformed.list.extend(token::unknown(file, text));
+    check_tokens(&malformed, sources, 0, &mut findings);
+    let mut events = crate::parser::parse(&tokens, sources, crate::DEFAULT_MAX_DEPTH, &mut findings).events;
+    let seen = tokens.list.iter().filter(|token| token.kind != SyntaxKind::EndOfFile);
+    let seen = seen.map(|token| token.text.start).collect();
     let starts = tokens.list.iter().map(|token| token.text.start as usize).collect();
     let mut builder = Builder { text, starts, next: 0, at: 0, depth: 0, green: GreenNodeBuilder::new() };
     replay(&mut events, &mut builder);
-    SyntaxNode::new_root(builder.finished())
+    let tree = SyntaxNode::new_root(builder.finished());
+    Reading { tree, diagnostics: findings.finish(), seen }
+}
+
+/// What a preprocessor takes or leaves of a script.
+pub fn preprocessing(sources: &Sources, file: FileId) -> Preprocessing {
+    Preprocessing::of(&token::raw(file, &sources.file(file).text), sources)
 }
 
 struct Builder<'a> {

@@ -14,7 +14,8 @@ use systap_diagnostics::{FileId, Sources};
 
 pub use arguments::ArgumentUse;
 pub use condition::{Fact, Facts};
-pub(crate) use structure::Structure;
+pub(crate) use structure::parsed;
+pub use structure::{Conditional, Preprocessing};
 pub use version::compare as compare_versions;
 
 use crate::ParseOptions;
@@ -68,6 +69,14 @@ struct Macro {
     body: Vec<Token>,
 }
 
+/// Reports what is wrong with tokens by themselves; `given` is how many arguments there are.
+pub(crate) fn check_tokens(tokens: &Tokens, sources: &Sources, given: usize, findings: &mut Findings) {
+    let check = malformed::Check { sources, given };
+    for token in &tokens.list {
+        check.token(token, &tokens.origins, findings);
+    }
+}
+
 /// The tokens of a file, ready for the parser, what it used of the arguments, and the macros it defined.
 pub(crate) struct Preprocessed {
     pub(crate) tokens: Tokens,
@@ -99,10 +108,7 @@ pub(crate) fn preprocess(
     } else {
         expand::Expanded { tokens, macros: HashMap::new(), cut: false }
     };
-    let check = malformed::Check { sources, given: options.args.len() };
-    for token in &tokens.list {
-        check.token(token, &tokens.origins, findings);
-    }
+    check_tokens(&tokens, sources, options.args.len(), findings);
     // The parser goes on as if what means nothing were not there.
     tokens.list.retain(|token| token.kind != SyntaxKind::Unknown);
     Preprocessed { tokens, uses, macros: Macros { by_name: macros }, cut }

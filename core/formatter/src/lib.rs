@@ -1,0 +1,77 @@
+//! Scripts in one form: the same tokens and comments, laid out anew.
+//!
+//! [`format`] takes the lossless tree of a script, once for each way through its conditionals, to [`pieces`], decides what
+//! stands between two of them ([`spacing`], [`structure`]) and lays them out in lines ([`layout`]).
+//!
+//! What the author decides, and the form keeps: blank lines (one of several), whether a block or a body stands on one line
+//! (if it fits), and where a list or an expression goes on in a new line. Definitions of macros and embedded code stay as
+//! they are.
+//!
+//! Invariants: no token and no comment is added, lost or moved past another, which each call verifies; what is formatted
+//! once is not changed by formatting it again; a script with a mistake is not touched. Nothing here reads a file or prints.
+
+mod layout;
+mod pieces;
+mod spacing;
+mod structure;
+
+use std::collections::HashSet;
+
+use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
+use systap_syntax::{SyntaxKind, SyntaxNode, read};
+
+/// How many columns a line should have at most.
+pub const WIDTH: usize = 100;
+/// How many columns a block is moved to the right.
+pub const INDENT: usize = 2;
+
+/// Why a script was not formatted.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// It cannot be read.
+    #[error("it has mistakes")]
+    Mistakes(Vec<Diagnostic>),
+    /// What came out would not be the same script: a mistake in this crate, found in time.
+    #[error("laid out anew it would be another script: a mistake in systap, please report it with the script")]
+    Unfaithful,
+}
+
+/// The script in the one form.
+pub fn format(sources: &Sources, file: FileId) -> Result<String, FormatError> {
+    let text = &sources.file(file).text;
+    let reading = read(sources, file, &|_| false);
+    let errors: Vec<Diagnostic> =
+        reading.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
+    if !errors.is_empty() {
+        return Err(FormatError::Mistakes(errors));
+    }
+    let mut broken = HashSet::new();
+    let formatted = loop {
+        let pieces = pieces::of(sources, file, &reading, &broken);
+        let laid_out = layout::lay_out(&pieces);
+        if laid_out.too_long.iter().filter(|start| broken.insert(**start)).count() == 0 {
+            break laid_out.text;
+        }
+    };
+    if is_faithful(text, &reading.tree, &formatted) { Ok(formatted) } else { Err(FormatError::Unfaithful) }
+}
+
+/// Whether both texts have the same tokens and comments, in the same structure.
+fn is_faithful(before: &str, tree: &SyntaxNode, after: &str) -> bool {
+    let words = |text: &str| -> Vec<(SyntaxKind, String)> {
+        let all = systap_syntax::tokens(text).filter(|(kind, _)| *kind != SyntaxKind::Whitespace);
+        all.map(|(kind, word)| (kind, if kind == SyntaxKind::Comment { word.trim_end() } else { word }.to_owned()))
+            .collect()
+    };
+    words(before) == words(after) && nodes(tree) == nodes(&systap_syntax::tree(after))
+}
+
+/// The kinds of the nodes and how many tokens that mean something are below each.
+fn nodes(tree: &SyntaxNode) -> Vec<(SyntaxKind, usize)> {
+    let means =
+        |element: &systap_syntax::SyntaxElement| element.as_token().is_some_and(|token| !token.kind().is_trivia());
+    tree.descendants().map(|node| (node.kind(), node.children_with_tokens().filter(means).count())).collect()
+}
+
+#[cfg(test)]
+mod tests;
