@@ -15,10 +15,27 @@ use crate::cli::{CheckOptions, Form, Stage};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
 use crate::outcome::Status;
 use crate::script::{self, Unreadable};
-use crate::{tapset, terminal};
+use crate::{module, tapset, terminal};
 
-/// Checks every script; all are checked even if one is wrong.
+/// Checks every script, or a module; all are checked even if one is wrong.
 pub(crate) fn check(options: &CheckOptions) -> Status {
+    let [path] = options.files.as_slice() else { return check_scripts(options) };
+    let opened = module::read(path).and_then(|module| {
+        let Some(module) = module else { return Ok(None) };
+        let args = [module.contents.args.as_slice(), &options.args].concat();
+        Ok(Some(CheckOptions { script: module.options(&options.script)?, files: vec![], args, ..options.clone() }))
+    });
+    match opened {
+        Ok(Some(options)) => check_scripts(&options),
+        Ok(None) => check_scripts(options),
+        Err(sentence) => {
+            terminal::complain(&sentence);
+            Status::ScriptError
+        }
+    }
+}
+
+fn check_scripts(options: &CheckOptions) -> Status {
     let kernel = match crate::kernel::named(options.kernel.as_deref()) {
         Ok(kernel) => kernel,
         Err(error) => {
@@ -56,7 +73,7 @@ pub(crate) fn check(options: &CheckOptions) -> Status {
     let mut worst = Status::Done;
     let mut sources = Sources::default();
     let mut files: Vec<Result<FileId, Unreadable>> = vec![];
-    files.extend(options.script.text.iter().map(|text| Ok(script::from_text(text, &mut sources))));
+    files.extend(script::of_options(&options.script, &mut sources).map(Ok));
     for path in &options.files {
         files.push(script::read(path, &mut sources));
     }

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Say what is wrong with scripts, or show what becomes of them; needs no privilege
     Check(CheckOptions),
+    /// Put a script, its options and the tapsets that it uses into one file, which `systap run` runs where none of them is
+    Build(BuildOptions),
     /// Show the probe points that match a pattern, aliases included, such as 'kernel.function("vfs_*")'; all forms without one
     List(ListOptions),
     /// Tapsets: find, install and keep them; and make, check, test and publish them
@@ -204,11 +206,17 @@ pub(crate) struct DocOptions {
 }
 
 /// Where a script comes from and what it is given.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ScriptOptions {
     /// The script itself, instead of a file
     #[arg(short = 'e', value_name = "TEXT")]
     pub(crate) text: Option<String>,
+    /// What messages call it.
+    #[arg(skip)]
+    pub(crate) name: Option<String>,
+    /// Whether no tapset counts but those that are named: a module has its own.
+    #[arg(skip)]
+    pub(crate) sealed: bool,
     /// More script text, besides the script itself; can be repeated
     #[arg(short = 'E', value_name = "TEXT")]
     pub(crate) more: Vec<String>,
@@ -252,7 +260,7 @@ pub(crate) struct ScriptOptions {
 }
 
 /// `systap run`
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
@@ -295,19 +303,22 @@ pub(crate) struct RunOptions {
     /// Let handlers take as long as they like: no MAXACTION, no overload check (needs -g)
     #[arg(long)]
     pub(crate) suppress_time_limits: bool,
+    /// What is to run the kernel's part
+    #[arg(long, value_enum, default_value_t = Runtime::Auto, value_name = "RUNTIME")]
+    pub(crate) runtime: Runtime,
     /// Attach to functions by kprobes, as on kernels that do not attach by type (fentry)
     #[arg(long, hide = true)]
     pub(crate) no_fentry: bool,
     /// Size of the buffer between kernel and user side, such as 8M
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) kernel_buffer: Option<u32>,
-    /// The script (`-` for standard input), then its arguments; with -e, only arguments. After `--` nothing is an option
+    /// The script (`-` for standard input) or module, then its arguments; with -e, only arguments. After `--` nothing is an option
     #[arg(value_name = "FILE [ARG]")]
     pub(crate) file_and_args: Vec<OsString>,
 }
 
 /// `systap check`
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) script: ScriptOptions,
@@ -323,12 +334,46 @@ pub(crate) struct CheckOptions {
     /// Say where each handler and global lives
     #[arg(short = 'v')]
     pub(crate) verbose: bool,
-    /// The scripts (`-` for standard input)
+    /// The scripts (`-` for standard input), or a module
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Arguments of the scripts
     #[arg(last = true, value_name = "ARG")]
     pub(crate) args: Vec<String>,
+}
+
+/// `systap build`
+#[derive(Args, Debug)]
+pub(crate) struct BuildOptions {
+    #[command(flatten)]
+    pub(crate) script: ScriptOptions,
+    /// The module to write; without it, the script's name with .systap, here
+    #[arg(short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Compile it for that kernel, not the running one: saved facts, a package of Debian, a vmlinuz, a vmlinux, BTF, a release
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// What is to run it
+    #[arg(long, value_enum, default_value_t = Runtime::Auto, value_name = "RUNTIME")]
+    pub(crate) runtime: Runtime,
+    /// Tell what was put in
+    #[arg(short = 'v')]
+    pub(crate) verbose: bool,
+    /// The script (`-` for standard input), then its first arguments: those that `run` is given come behind them
+    #[arg(value_name = "FILE [ARG]")]
+    pub(crate) file_and_args: Vec<OsString>,
+}
+
+/// What runs the kernel's part of a script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// The best there is
+    #[default]
+    Auto,
+    /// Programs that the kernel verifies
+    Bpf,
+    /// A module of the kernel, which systap does not make
+    Module,
 }
 
 /// How far `check` goes.

@@ -148,6 +148,9 @@ impl Settings {
             return Err(format!("-I {}: there is no such directory", missing.display()));
         }
         settings.tapset = tapsets([options.tapsets.as_slice(), locked].concat(), kernel);
+        if options.sealed {
+            settings.tapset = settings.tapset.sealed();
+        }
         Ok(settings)
     }
 }

@@ -3,6 +3,7 @@
 //! This package is the only place that prints, reads the environment or parses arguments; the crates under `core/` take data
 //! and give data. One file for each subcommand; `cli` has their options.
 
+mod build;
 mod check;
 mod cli;
 mod command;
@@ -16,6 +17,7 @@ mod fmt;
 mod kernel;
 mod list;
 mod manual;
+mod module;
 mod outcome;
 mod output_file;
 mod points;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::Build(options) => build::build(&options),
         Command::List(options) => list::list(&options),
         Command::Tapset(options) => tapset::command::tapset(&options),
         Command::Registry(options) => registry::registry(&options),

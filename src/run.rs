@@ -11,16 +11,49 @@ use systap_kernel::Kernel;
 use systap_runtime::{LoadError, Plan, Report, RunError, Target};
 use systap_sys::process::Exit;
 
-use crate::cli::{Format, RunOptions};
+use crate::cli::{Format, RunOptions, Runtime};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
 use crate::outcome::Status;
 use crate::output_file::OutputFile;
 use crate::script::{self, Unreadable};
 use crate::sink::{Destination, Voice};
-use crate::{summary, tapset, terminal};
+use crate::{module, summary, tapset, terminal};
 
-/// Runs a script.
+/// Runs a script, or a module.
 pub(crate) fn run(options: &RunOptions) -> Status {
+    if let Err(sentence) = runtime(options.runtime) {
+        terminal::complain(&sentence);
+        return Status::Refused;
+    }
+    match opened(options) {
+        Ok(Some(options)) => run_script(&options),
+        Ok(None) => run_script(options),
+        Err(sentence) => {
+            terminal::complain(&sentence);
+            Status::ScriptError
+        }
+    }
+}
+
+/// Says so if there is no such runtime.
+pub(crate) fn runtime(asked: Runtime) -> Result<(), String> {
+    match asked {
+        Runtime::Auto | Runtime::Bpf => Ok(()),
+        Runtime::Module => Err("systap makes no kernel modules: what its BPF programs cannot do, it says so for each probe and function (`systap doc NAME`, `systap list -v POINT`)\n  help: leave --runtime module away".to_owned()),
+    }
+}
+
+/// The options with what a module says, if the file to run is one.
+fn opened(options: &RunOptions) -> Result<Option<RunOptions>, String> {
+    let Some((path, rest)) = options.file_and_args.split_first().filter(|_| options.script.text.is_none()) else {
+        return Ok(None);
+    };
+    let Some(module) = module::read(Path::new(path))? else { return Ok(None) };
+    let args = module.contents.args.iter().map(OsString::from).chain(rest.iter().cloned()).collect();
+    Ok(Some(RunOptions { script: module.options(&options.script)?, file_and_args: args, ..options.clone() }))
+}
+
+fn run_script(options: &RunOptions) -> Status {
     let mut sources = Sources::default();
     let kernel = crate::kernel::running();
     let prepared = match prepare(options, &mut sources, &kernel) {
@@ -143,8 +176,9 @@ fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Resu
         };
         words.iter().map(word).collect()
     };
-    let (file, args) = match (&options.script.text, options.file_and_args.split_first()) {
-        (Some(text), _) => (script::from_text(text, sources), words(&options.file_and_args)?),
+    let given = script::of_options(&options.script, sources);
+    let (file, args) = match (given, options.file_and_args.split_first()) {
+        (Some(file), _) => (file, words(&options.file_and_args)?),
         (None, Some((path, rest))) => {
             let file = script::read(Path::new(path), sources).map_err(|Unreadable(why)| (Status::ScriptError, why))?;
             (file, words(rest)?)

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use systap_diagnostics::{FileId, Sources};
 
+use crate::cli::ScriptOptions;
+
 /// No script is longer; what is, is something else (`/dev/zero`, a core file).
 const LONGEST: u64 = 64 << 20;
 
@@ -28,12 +30,24 @@ pub(crate) fn read(path: &Path, sources: &mut Sources) -> Result<FileId, Unreada
     if bytes.len() as u64 > LONGEST {
         return Err(unreadable(format!("it is longer than {} MB, which no script is", LONGEST >> 20)));
     }
+    if crate::module::is_module(&bytes) {
+        return Err(unreadable("it is a module, not a script: `systap run` runs it".to_owned()));
+    }
     Ok(sources.add(name, systap_syntax::foreign::decode(bytes)))
 }
 
 /// Takes a script from the command line.
 pub(crate) fn from_text(text: &str, sources: &mut Sources) -> FileId {
     sources.add("<command line>", text)
+}
+
+/// Takes the script that options hold, if they hold one: that of `-e`, or a module's.
+pub(crate) fn of_options(options: &ScriptOptions, sources: &mut Sources) -> Option<FileId> {
+    let text = options.text.as_deref()?;
+    Some(match &options.name {
+        Some(name) => sources.add(name.as_str(), text),
+        None => from_text(text, sources),
+    })
 }
 
 /// Takes more text from the command line (`-E`), a file each.

@@ -21,7 +21,7 @@ use crate::compile::Settings;
 use crate::points;
 
 /// What goes into a package besides its folder: in a checkout the plugin lies where it was built.
-pub(super) fn built(folder: &Folder) -> Vec<(String, PathBuf)> {
+pub(crate) fn built(folder: &Folder) -> Vec<(String, PathBuf)> {
     let Some(plugin) = &folder.manifest.plugin else { return vec![] };
     plugin::built(&folder.path, &plugin.library).into_iter().collect()
 }

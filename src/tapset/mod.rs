@@ -30,6 +30,7 @@ use std::sync::OnceLock;
 use systap_elaborate::{Declaration, Given, TapsetFile, TapsetPackage, TapsetSource};
 use systap_kernel::Kernel;
 
+pub(crate) use describe::built as built_plugins;
 pub(crate) use directories::TapsetDirectories;
 pub(crate) use packages::Packages;
 
@@ -50,6 +51,16 @@ impl Tapsets {
     /// With what ships with systap, where it is not installed.
     pub(crate) fn with_shipped(self) -> Tapsets {
         Tapsets { packages: self.packages.with_shipped(), ..self }
+    }
+
+    /// Those alone that were named: what else is on this machine is not looked at.
+    pub(crate) fn sealed(self) -> Tapsets {
+        Tapsets { packages: self.packages.sealed(), ..self }
+    }
+
+    /// The packages that were found.
+    pub(crate) fn folders(&self) -> &[systap_registry::Folder] {
+        &self.packages.opened().folders
     }
 
     /// Whether somebody named directories.

@@ -26,6 +26,8 @@ pub(crate) struct Packages {
     named: Vec<PathBuf>,
     /// Whether what ships with systap is there without being installed.
     shipped: bool,
+    /// Whether nothing counts but what is named.
+    sealed: bool,
     opened: OnceLock<Opened>,
     described: OnceLock<Vec<TapsetPackage>>,
     declared: OnceLock<BTreeMap<PathBuf, Vec<Declaration>>>,
@@ -49,12 +51,18 @@ impl Packages {
         Packages { shipped: true, ..self }
     }
 
+    /// With nothing besides what is named.
+    pub(crate) fn sealed(self) -> Packages {
+        Packages { sealed: true, ..self }
+    }
+
     /// What was found, each name once.
     pub(crate) fn opened(&self) -> &Opened {
         self.opened.get_or_init(|| {
             let mut opened = Opened::default();
             let mut names = HashSet::new();
-            for root in self.named.iter().cloned().chain(usual_roots(self.shipped)) {
+            let usual = if self.sealed { vec![] } else { usual_roots(self.shipped) };
+            for root in self.named.iter().cloned().chain(usual) {
                 for path in systap_registry::find(&root) {
                     match Folder::open(&path) {
                         Ok(folder) if names.insert(folder.manifest.name.clone()) => opened.folders.push(folder),

@@ -54,6 +54,11 @@ impl Contents {
         self.files.insert(name.to_owned(), bytes);
     }
 
+    /// Takes all files out whose names begin so.
+    pub fn leave_out(&mut self, beginning: &str) {
+        self.files.retain(|name, _| !name.starts_with(beginning));
+    }
+
     /// A file's bytes.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(Vec::as_slice)
