@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Examples(ExamplesOptions),
     /// Scripts in one form: in place, or from standard input to standard output
     Fmt(FmtOptions),
+    /// A language server for editors, on standard input and output
+    Lsp(LspOptions),
     /// Completions of this command line, for a shell to read
     Completions(CompletionsOptions),
     /// Man pages of all commands, a file each
@@ -77,6 +79,23 @@ pub(crate) struct FmtOptions {
     /// Scripts, and folders of scripts (*.stp, *.stpm); standard input (`-`) without any
     #[arg(value_name = "FILE OR DIR")]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// `systap lsp`
+#[derive(Args, Debug)]
+pub(crate) struct LspOptions {
+    /// Hold scripts against that kernel, not the running one: saved facts, a package of Debian, a vmlinuz, a vmlinux, BTF, a release
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Look there for functions, macros and aliases that scripts lack; can be repeated
+    #[arg(short = 'I', value_name = "DIR")]
+    pub(crate) tapsets: Vec<PathBuf>,
+    /// Guru mode: scripts may do what can harm the system
+    #[arg(short = 'g')]
+    pub(crate) guru: bool,
+    /// Taken for editors' sake: there is no other way
+    #[arg(long, hide = true)]
+    pub(crate) stdio: bool,
 }
 
 /// `systap completions`

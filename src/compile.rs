@@ -7,8 +7,8 @@ use systap_binary::Programs;
 use systap_bpf::artifact::{Artifact, MapRole, SiteKind};
 use systap_bpf::{GenerateError, KernelLayout, Needs, Options};
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
-use systap_elaborate::Tapsets;
 use systap_elaborate::limits;
+use systap_elaborate::{TapsetFile, Tapsets};
 use systap_ir::graph::Unit;
 use systap_ir::placed::{Capabilities, Placed};
 use systap_ir::program::{Limits, Program};
@@ -76,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) target: Option<String>,
     /// Whether to warn of what nothing uses.
     pub(crate) advice: bool,
+    /// Files of macros that the scripts find besides those of tapsets.
+    pub(crate) macros: Vec<TapsetFile>,
     /// What is to be said of the options, and whether in any case or for `-v` only.
     pub(crate) remarks: Vec<(String, bool)>,
 }
@@ -275,7 +277,7 @@ impl<'a> Compilation<'a> {
             privileged: true,
             ..ParseOptions::default()
         };
-        for file in settings.tapset.macros() {
+        for file in settings.tapset.macros().into_iter().chain(settings.macros.iter().cloned()) {
             let id = self.sources.add(file.name.as_str(), file.text);
             let (found, diagnostics) = systap_syntax::parse_macros(self.sources, id, &options);
             match diagnostics.into_iter().find(|finding| finding.severity == Severity::Error) {

@@ -16,6 +16,7 @@ mod facts;
 mod fmt;
 mod kernel;
 mod list;
+mod lsp;
 mod manual;
 mod module;
 mod outcome;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Command::Doc(options) => doc::doc(&options),
         Command::Examples(options) => examples::examples(&options),
         Command::Fmt(options) => fmt::fmt(&options),
+        Command::Lsp(options) => lsp::lsp(&options),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::man(&options),
     };

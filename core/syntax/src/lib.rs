@@ -32,7 +32,9 @@ pub use literal::bytes_of_string;
 pub use lower::OPERATORS;
 pub use preprocess::{ArgumentUse, Conditional, Fact, Facts, Macros, Preprocessing, compare_versions};
 pub use print::print;
-pub use tree::{Language, Reading, SyntaxElement, SyntaxNode, SyntaxToken, preprocessing, read, tree};
+pub use tree::{
+    Direction, Language, Reading, SyntaxElement, SyntaxNode, SyntaxToken, TextRange, preprocessing, read, tree,
+};
 
 use findings::Findings;
 

@@ -29,6 +29,8 @@ impl rowan::Language for Language {
     }
 }
 
+pub use rowan::{Direction, TextRange};
+
 /// A node of the tree.
 pub type SyntaxNode = rowan::SyntaxNode<Language>;
 /// A token of the tree.
