@@ -60,7 +60,8 @@ fn place(before: &str) -> Place {
         match kind {
             SyntaxKind::Whitespace => {}
             SyntaxKind::ProbeKw if braces == 0 => point = Some(end),
-            SyntaxKind::FunctionKw | SyntaxKind::GlobalKw if braces == 0 => point = None,
+            // `function` is a word of points too.
+            SyntaxKind::FunctionKw | SyntaxKind::GlobalKw if braces == 0 && last.0 != SyntaxKind::Dot => point = None,
             SyntaxKind::Comma | SyntaxKind::Equals | SyntaxKind::PlusEquals if braces == 0 && point.is_some() => {
                 point = Some(end);
             }

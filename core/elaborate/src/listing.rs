@@ -87,9 +87,8 @@ fn of_syscall(facts: &SyscallFacts) -> Vec<String> {
     }
     variables.push("argstr:string".to_owned());
     let Some(call) = facts.single() else { return variables };
-    for arg in call.args {
-        let ty = if arg.kind == systap_kernel::syscall::ArgKind::UserString { "string" } else { "long" };
-        variables.push(format!("{}:{ty}", arg.name));
+    for (name, ty) in crate::target::argument_names(call) {
+        variables.push(format!("{name}:{}", if ty == Type::Text { "string" } else { "long" }));
     }
     variables.extend(call.args.iter().map(|arg| format!("${}:{}", arg.name, arg.c_type)));
     variables

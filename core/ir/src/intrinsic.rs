@@ -212,6 +212,8 @@ pub enum Intrinsic {
     IndentDepth,
     /// `syscall_result(number, value)`: a returned value as a C programmer would write it: `-2 (ENOENT)`, `3`, `0x7f..`.
     SyscallResult,
+    /// `syscall_argument(number, index, value)`: an argument as a C programmer would write it: `O_RDONLY|O_CLOEXEC`, `SIGTERM`.
+    SyscallArgument,
     /// `symname(address)`: the kernel symbol that covers it.
     Symname,
     /// `symdata(address)`: `name+0xOFF/0xSIZE [module]`.
@@ -284,6 +286,7 @@ impl Intrinsic {
         Intrinsic::ThreadIndentDepth,
         Intrinsic::IndentDepth,
         Intrinsic::SyscallResult,
+        Intrinsic::SyscallArgument,
         Intrinsic::Symname,
         Intrinsic::Symdata,
         Intrinsic::StackText,
@@ -358,6 +361,7 @@ impl Intrinsic {
             Intrinsic::ThreadIndentDepth => ("__thread_indent_depth", &[Long, Long], Some(Long), false),
             Intrinsic::IndentDepth => ("__indent_depth", &[Long], Some(Long), false),
             Intrinsic::SyscallResult => ("syscall_result", &[Long, Long], Some(Text), false),
+            Intrinsic::SyscallArgument => ("syscall_argument", &[Long, Long, Long], Some(Text), false),
             Intrinsic::Symname => ("symname", &[Long], Some(Text), false),
             Intrinsic::Symdata => ("symdata", &[Long], Some(Text), false),
             Intrinsic::StackText => ("sprint_stack", &[Text], Some(Text), false),

@@ -153,6 +153,17 @@ impl<'a> Elaboration<'a> {
         Typed::of(call, state.returns).pointing(self.autocast.ask(returned))
     }
 
+    /// A call of a function of the library whose arguments are made already and have its types.
+    pub(crate) fn call_of_library(&mut self, scope: &Scope<'a>, span: Span, name: &str, args: Vec<Expr>) -> Typed {
+        self.read_library(name);
+        let overloads = self.names.overloads(name, args.len());
+        let Some(id) = self.call_target(&overloads, scope) else { return Typed::unknown(span) };
+        self.needs_value(id, span);
+        self.calls(scope, id, span);
+        let call = build::expr(span, Type::Long, ExprKind::Call(id, args));
+        Typed::of(call, self.functions[id.0 as usize].returns)
+    }
+
     fn call_builtin(
         &mut self,
         scope: &mut Scope<'a>,

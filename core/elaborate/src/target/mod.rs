@@ -11,6 +11,7 @@
 //! Must never call a load typed that the kernel's verifier would not follow: what has been through a union, arithmetic
 //! or a variable is read by a checked copy instead.
 
+mod customary;
 mod entry;
 mod global_variable;
 mod member;
@@ -34,7 +35,7 @@ use systap_kernel::{BtfError, Kind, TypeId};
 use systap_syntax::ast::{self, Name, Target, TargetBase};
 
 pub(crate) use entry::Companion;
-pub(crate) use offered::is_argument;
+pub(crate) use offered::{argument_names, is_argument};
 
 /// What a value points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

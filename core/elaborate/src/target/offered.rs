@@ -3,6 +3,7 @@
 //!
 //! Must never offer a name that the handler itself gives a value to; such a one is a local that begins with it.
 
+use super::customary::{self, Meaning};
 use super::variable::{Register, argument};
 use crate::build;
 use crate::check::Typed;
@@ -23,10 +24,10 @@ impl<'a> Elaboration<'a> {
         if facts.assigned.contains(name) {
             return None;
         }
-        self.offer(&facts, name, span)
+        self.offer(scope, &facts, name, span)
     }
 
-    fn offer(&mut self, facts: &ProbeFacts<'a>, name: &str, span: Span) -> Option<Typed> {
+    fn offer(&mut self, scope: &Scope<'a>, facts: &ProbeFacts<'a>, name: &str, span: Span) -> Option<Typed> {
         if let EventFacts::Values(values) = &facts.event {
             let found = values.iter().find(|value| value.name == name)?;
             return Some(Typed::new(Expr { span, ..found.value.clone() }));
@@ -46,6 +47,9 @@ impl<'a> Elaboration<'a> {
                 let number = self.syscall_number(facts, span)?;
                 intrinsic(Intrinsic::SyscallResult, vec![number, returned()])
             }
+            ("argstr", false) if facts.single().is_some_and(|call| customary::meaning(call, name).is_some()) => {
+                return self.offered_argument(scope, facts.single()?, name, span);
+            }
             ("argstr", false) => build::expr(span, Type::Text, ExprKind::Context(Context::SyscallArguments)),
             ("argstr", true) => {
                 self.report(
@@ -56,11 +60,11 @@ impl<'a> Elaboration<'a> {
             }
             _ => {
                 let call = facts.single()?;
-                let argument = self.offered_argument(call, name, span);
+                let argument = self.offered_argument(scope, call, name, span);
                 if argument.is_some() || !is_argument(self.kernel.syscalls().iter(), name) {
                     return argument;
                 }
-                let args: Vec<&str> = call.args.iter().map(|arg| arg.name).collect();
+                let args: Vec<&str> = argument_names(call).into_iter().map(|(name, _)| name).collect();
                 self.report(
                     Diagnostic::error("unknown-variable", span, format!("`syscall.{}` has no `{name}`", call.name))
                         .with_note(format!("its arguments are {}", args.join(", "))),
@@ -71,33 +75,47 @@ impl<'a> Elaboration<'a> {
         Some(Typed::new(offered))
     }
 
-    /// An argument by its kernel name: a path as a quoted string, anything else as a number. `x_unquoted` is the path
-    /// as it is, `x_uaddr` the address.
-    fn offered_argument(&mut self, call: &'static Syscall, name: &str, span: Span) -> Option<Typed> {
-        let named = |name: &str| call.args.iter().position(|arg| arg.name == name);
-        let (index, form) = match named(name) {
-            Some(index) => (index, ""),
-            None => match (name.strip_suffix("_uaddr"), name.strip_suffix("_unquoted")) {
-                (Some(base), _) => (named(base)?, "uaddr"),
-                (_, Some(base)) => (named(base)?, "unquoted"),
-                _ => return None,
-            },
+    /// An argument by its kernel name or its customary one: a path as a quoted string, anything else as a number. `x_unquoted` is
+    /// the path as it is, `x_uaddr` the address, `x_str` what `argstr` says of it.
+    fn offered_argument(&mut self, scope: &Scope<'a>, call: &'static Syscall, name: &str, span: Span) -> Option<Typed> {
+        let meaning = customary::meaning(call, name);
+        let form = match meaning {
+            Some(Meaning::Number(number)) => return Some(Typed::new(build::long(span, number))),
+            Some(Meaning::Text(text)) => return Some(Typed::new(build::text(span, text))),
+            Some(Meaning::Made { function, of }) => {
+                let mut args = vec![];
+                for part in of.split(',') {
+                    args.push(match part.parse() {
+                        Ok(number) => build::long(span, number),
+                        Err(_) => self.formed(call, form(call, part)?, span)?.expr,
+                    });
+                }
+                return Some(self.call_of_library(scope, span, function, args));
+            }
+            Some(Meaning::Name(other)) => form(call, other)?,
+            None => form(call, name)?,
         };
-        let arg = &call.args[index];
-        let is_text = arg.kind == ArgKind::UserString;
-        if (form == "uaddr" && !arg.c_type.contains('*')) || (form == "unquoted" && !is_text) {
-            return None;
-        }
+        self.formed(call, form, span)
+    }
+
+    fn formed(&mut self, call: &'static Syscall, (index, form): (usize, Form), span: Span) -> Option<Typed> {
+        let arg = call.args.get(index)?;
         let Some(value) = self.register(span, Register::Argument(index)) else { return Some(Typed::unknown(span)) };
         // SystemTap's tapset gives these as an `int`, whatever the kernel declares: -1 and AT_FDCWD show as such.
         let int = matches!(arg.kind, ArgKind::Fd | ArgKind::Pid | ArgKind::Uid | ArgKind::Gid | ArgKind::Signal);
         let (bits, signed) = if int { (32, true) } else { arg.width() };
         let value = build::extend(span, value, bits, signed);
-        if !is_text || form == "uaddr" {
-            return Some(Typed::new(value));
-        }
-        let text = build::read_text(span, value, Space::User, Some(""));
-        Some(Typed::new(if form == "unquoted" { text } else { build::quoted(span, text) }))
+        let text = |value| build::read_text(span, value, Space::User, Some(""));
+        Some(Typed::new(match form {
+            Form::Value => value,
+            Form::Unquoted => text(value),
+            Form::Quoted => build::quoted(span, text(value)),
+            Form::Notation => {
+                let number = build::long(span, i64::from(call.number));
+                let of = vec![number, build::long(span, index as i64), value];
+                build::expr(span, Type::Text, ExprKind::Intrinsic(Intrinsic::SyscallArgument, of))
+            }
+        }))
     }
 
     /// The number of the call.
@@ -148,7 +166,7 @@ impl<'a> Elaboration<'a> {
             }
             let mut offered = None;
             // A name that is another call's argument is a plain local here.
-            if !self.succeeds(|this| offered = this.offer(&facts, name, span)) {
+            if !self.succeeds(|this| offered = this.offer(scope, &facts, name, span)) {
                 continue;
             }
             let Some(offered) = offered else { continue };
@@ -167,6 +185,67 @@ const OF_EVERY_CALL: [&str; 5] = ["name", "argstr", "retval", "retstr", "syscall
 
 /// Whether some of these calls offers an argument under that name.
 pub(crate) fn is_argument(mut calls: impl Iterator<Item = &'static Syscall>, name: &str) -> bool {
-    let base = name.strip_suffix("_uaddr").or_else(|| name.strip_suffix("_unquoted")).unwrap_or(name);
-    !OF_EVERY_CALL.contains(&name) && calls.any(|call| call.args.iter().any(|arg| arg.name == name || arg.name == base))
+    let offers = |call: &'static Syscall| customary::meaning(call, name).is_some() || form(call, name).is_some();
+    !OF_EVERY_CALL.contains(&name) && calls.any(offers)
+}
+
+/// What of an argument a name asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The number, or the address.
+    Value,
+    /// What it points to, quoted.
+    Quoted,
+    /// What it points to, as it is.
+    Unquoted,
+    /// What `argstr` says of it.
+    Notation,
+}
+
+/// Which argument a name with its suffix asks for, and what of it.
+pub(super) fn form(call: &Syscall, name: &str) -> Option<(usize, Form)> {
+    let find = |name: &str| {
+        let own = |name: &str| call.args.iter().position(|arg| arg.name == name);
+        let index = own(name).or_else(|| match customary::meaning(call, name)? {
+            Meaning::Name(base) => own(base),
+            _ => None,
+        })?;
+        Some((index, call.args.get(index)?.kind == ArgKind::UserString))
+    };
+    let whole = |(index, is_text)| (index, if is_text { Form::Quoted } else { Form::Value });
+    // A name of its own comes before one with a suffix.
+    if let Some(index) = call.args.iter().position(|arg| arg.name == name) {
+        return Some(whole((index, call.args.get(index)?.kind == ArgKind::UserString)));
+    }
+    let text = |(index, is_text): (usize, bool), form| is_text.then_some((index, form));
+    if let Some(base) = name.strip_suffix("_uaddr") {
+        let (index, _) = find(base)?;
+        let arg = call.args.get(index)?;
+        let is_address = arg.c_type.contains('*') || matches!(arg.kind, ArgKind::Pointer | ArgKind::UserStrings);
+        return is_address.then_some((index, Form::Value));
+    }
+    if let Some(base) = name.strip_suffix("_str_unquoted").or_else(|| name.strip_suffix("_unquoted")) {
+        return find(base).and_then(|found| text(found, Form::Unquoted));
+    }
+    if let Some(base) = name.strip_suffix("_str") {
+        let (index, is_text) = find(base)?;
+        return Some((index, if is_text { Form::Quoted } else { Form::Notation }));
+    }
+    find(name).map(whole)
+}
+
+/// The names of what a call offers of its arguments, with their types: the kernel's, then customary ones.
+pub(crate) fn argument_names(call: &'static Syscall) -> Vec<(&'static str, Type)> {
+    let own = call.args.iter().map(|arg| arg.name).filter(|name| customary::meaning(call, name).is_none());
+    let all = own.chain(customary::of(call).iter().map(|(name, _)| *name)).filter(|name| !OF_EVERY_CALL.contains(name));
+    let ty = |name: &str| match customary::meaning(call, name) {
+        Some(Meaning::Number(_)) => Type::Long,
+        Some(Meaning::Made { function, .. }) if function.ends_with("_long") => Type::Long,
+        Some(Meaning::Text(_) | Meaning::Made { .. }) => Type::Text,
+        meaning => {
+            let asked = if let Some(Meaning::Name(other)) = meaning { other } else { name };
+            if form(call, asked).is_some_and(|(_, form)| form == Form::Value) { Type::Long } else { Type::Text }
+        }
+    };
+    all.map(|name| (name, ty(name))).collect()
 }

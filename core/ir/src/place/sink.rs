@@ -69,8 +69,8 @@ fn over(op: &Op) -> Option<Over> {
         Op::Match { .. } => Some(Over::All),
         Op::Format(..) | Op::Binary(..) if op.is_pure() => Some(Over::All),
         Op::Intrinsic(intrinsic, _) => match intrinsic {
-            ErrnoName | ZoneOffset | ZoneName | DoubleText | LoadAverage | SyscallResult | Symname | Symdata
-            | StackText => Some(Over::All),
+            ErrnoName | ZoneOffset | ZoneName | DoubleText | LoadAverage | SyscallResult | SyscallArgument
+            | Symname | Symdata | StackText => Some(Over::All),
             UserSymname | UserSymdata | UserStackText | StackAddress | StackPart | TextStrn | Strlen | Substr => {
                 Some(Over::All)
             }

@@ -67,6 +67,21 @@ pub fn arguments(number: i64, args: &[u64; 6], strings: &[Option<&[u8]>; 6]) -> 
     out
 }
 
+/// An argument by itself; one that the table does not have in hexadecimal.
+pub fn argument(number: i64, index: i64, register: u64) -> String {
+    let call = row(number);
+    let found = call.and_then(|call| Some((call, usize::try_from(index).ok().and_then(|at| call.args.get(at))?)));
+    let mut out = String::new();
+    match found {
+        None => push(&mut out, format_args!("{register:#x}")),
+        Some((call, argument)) => match notation::of(call.name, argument.name) {
+            Some(notation) => noted(&mut out, &notation, truncated(argument, register)),
+            None => by_kind(&mut out, argument, register, None),
+        },
+    }
+    out
+}
+
 /// What it returned: `-2 (ENOENT)` for an error, an address in hexadecimal, else a number.
 pub fn result(number: i64, value: i64) -> String {
     match value {

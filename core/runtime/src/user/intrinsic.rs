@@ -140,6 +140,9 @@ impl Interpreter<'_> {
             Intrinsic::ThreadIndentDepth => Datum::Long(host.indents().thread_depth(long(0), long(1))),
             Intrinsic::IndentDepth => Datum::Long(host.indents().whole_depth(long(0))),
             Intrinsic::SyscallResult => self.clipped(syscall::result(long(0), long(1)).as_bytes()),
+            Intrinsic::SyscallArgument => {
+                self.clipped(syscall::argument(long(0), long(1), long(2).cast_unsigned()).as_bytes())
+            }
             Intrinsic::Symname => {
                 let address = long(0).cast_unsigned();
                 self.clipped(stack::name(address, host.symbol(address).as_ref()).as_bytes())
