@@ -74,7 +74,10 @@ fn numbers_are_read_as_c_reads_them() {
         // SAFETY: the string ends in NUL, and where the number ends is not asked for.
         #[expect(unsafe_code, reason = "the C library is asked")]
         let expected = unsafe { libc::strtol(string.as_ptr(), std::ptr::null_mut(), *base as c_int) };
-        assert_eq!(*line, expected.to_string(), "{text:?} in base {base}");
+        // What does not fit C cuts off at the greatest number, and the kernel, which scripts are to agree with, at the lowest bits.
+        if expected != i64::MAX && expected != i64::MIN {
+            assert_eq!(*line, expected.to_string(), "{text:?} in base {base}");
+        }
     }
 }
 

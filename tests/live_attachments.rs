@@ -9,7 +9,7 @@ mod systap;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use systap::{Outcome, can_trace, eventually, has_kprobes, is_emulated, loaded_programs, script_over_calls};
+use systap::{Outcome, can_trace, eventually, has_kprobes, is_emulated, loaded_programs, run, script_over_calls};
 
 /// One test at a time: each looks at what the kernel holds afterwards.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -175,4 +175,29 @@ fn what_cannot_be_attached_is_told() {
     let Some(outcome) = over_calls(script, "getppid 1") else { return };
     outcome.exits(0).complains(&["cannot attach", "kprobe_int3_handler"]);
     assert!(outcome.text().starts_with("n="), "{}", outcome.all());
+}
+
+/// What the script marks `?` it can do without, and what an alias marks so, as long as something of the alias is there.
+#[test]
+fn what_the_script_can_do_without_may_be_missing() {
+    if !can_trace() {
+        return eprintln!("skipped: only root can trace");
+    }
+    if run(["run", "-T", "0.1", "-e", "global n probe perf.type(0).config(9).sample(100000) { n++ }"]).status.success()
+    {
+        return eprintln!("skipped: this machine counts reference cycles");
+    }
+    let has = |text: &str| run(["run", "-e", text]);
+    let other = "timer.ms(1) { println(\"here\") exit() }";
+    has(&format!("global n probe perf.type(0).config(9).sample(100000) ? {{ n++ }} probe {other}"))
+        .exits(0)
+        .complains(&["WARNING", "perf.type(0).config(9).sample(100000)"]);
+    has(&format!("global n probe perf.type(0).config(9).sample(100000) {{ n++ }} probe {other}")).exits(3);
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    let alias = "probe a.b = perf.type(0).config(9).sample(100000)?, perf.sw.cpu_clock? { x = 1 }\nprobe a.c = perf.type(0).config(9).sample(100000)? { x = 1 }";
+    std::fs::write(folder.path().join("a.stp"), alias).expect("a file can be written");
+    let with = |text: &str| run(["run", "-I", folder.path().to_str().expect("a path"), "-e", text]);
+    with(&format!("global n probe a.b {{ n++ }} probe {other}")).exits(0);
+    with(&format!("global n probe a.c {{ n++ }} probe {other}")).exits(3);
+    with(&format!("global n probe a.c ? {{ n++ }} probe {other}")).exits(0).complains(&["WARNING"]);
 }

@@ -1,15 +1,10 @@
-//! Functions that SystemTap had once, or that its library keeps for itself: a script that calls one is wrong, and what says the same
+//! Functions that SystemTap had once: a script that calls one is wrong, and what says the same
 //! is known.
 //!
 //! Must never make a call valid: only messages come of it.
 
 /// Names, and what to write instead.
 static TABLE: &[(&str, &str)] = &[
-    ("WCOREDUMP", "it is SystemTap's own: `status & 0x80` says the same"),
-    ("WIFCONTINUED", "it is SystemTap's own: `status == 0xffff` says the same"),
-    ("WIFSIGNALED", "it is SystemTap's own: `(status & 0x7f) != 0 && (status & 0x7f) != 0x7f` says the same"),
-    ("WIFSTOPPED", "it is SystemTap's own: `(status & 0xff) == 0x7f` says the same"),
-    ("WSTOPSIG", "it is SystemTap's own: `(status >> 8) & 0xff` says the same"),
     ("cve_count_metric", "it is of scripts that mend a running kernel, for which there is no runtime here"),
     ("cve_record_metric", "it is of scripts that mend a running kernel, for which there is no runtime here"),
     ("cve_tmpdisable", "it is of scripts that mend a running kernel, for which there is no runtime here"),

@@ -88,7 +88,7 @@ impl<'a> Elaboration<'a> {
             ast::ExprKind::Literal(ast::Literal::Number(number)) => Some(Constant::Long(*number)),
             ast::ExprKind::Literal(ast::Literal::String(bytes)) => {
                 let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-                Some(Constant::Text(bytes[..end].to_vec()))
+                Some(Constant::Text(self.cut(&bytes[..end])))
             }
             ast::ExprKind::Missing => None,
             kind => match negated(kind) {
@@ -103,6 +103,11 @@ impl<'a> Elaboration<'a> {
                 }
             },
         }
+    }
+
+    /// A text as long as texts can be.
+    fn cut(&self, text: &[u8]) -> Vec<u8> {
+        text[..text.len().min((self.limits.string as usize).saturating_sub(1))].to_vec()
     }
 
     pub(crate) fn state(&mut self, id: GlobalId) -> &mut GlobalState<'a> {
@@ -198,7 +203,7 @@ impl<'a> Elaboration<'a> {
             let wanted = self.types.known(self.globals[id.0 as usize].value);
             let number = parse_number(value);
             let constant = match (wanted, number) {
-                (Some(Type::Text), _) | (None, None) => Constant::Text(value.clone().into_bytes()),
+                (Some(Type::Text), _) | (None, None) => Constant::Text(self.cut(value.as_bytes())),
                 (_, Some(number)) => Constant::Long(number),
                 (Some(Type::Long), None) => {
                     let message = format!("`{name}` holds a long, and `{value}` is no number");

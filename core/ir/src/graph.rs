@@ -12,8 +12,8 @@ use systap_regex::Regex;
 use crate::format::Format;
 use crate::intrinsic::{Context, Intrinsic};
 use crate::program::{
-    AggregateFn, BinaryOp, CompareOp, Event, FunctionId, Global, GlobalId, Histogram, Limits, Order, PatternId, Space,
-    Type, UnaryOp, Width,
+    AggregateFn, BinaryOp, CompareOp, Event, FunctionId, Global, GlobalId, Histogram, Limits, Missing, Order,
+    PatternId, Space, Type, UnaryOp, Width,
 };
 
 /// A program as graphs.
@@ -51,6 +51,8 @@ pub struct Handler {
     pub span: Span,
     /// What fires it.
     pub event: Event,
+    /// What becomes of the run if it cannot be attached.
+    pub missing: Missing,
     /// Block 0 has no parameters.
     pub body: Body,
 }

@@ -8,7 +8,7 @@ use systap_diagnostics::Span;
 use systap_regex::Regex;
 
 use crate::graph::{Body, Function, Value};
-use crate::program::{AggregateShape, Event, Global, Limits, Type};
+use crate::program::{AggregateShape, Event, Global, Limits, Missing, Type};
 
 /// A program whose parts know where they run.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub struct KernelHandler {
     pub span: Span,
     /// What fires it.
     pub event: Event,
+    /// What becomes of the run if it cannot be attached.
+    pub missing: Missing,
     /// Holds no call, no cursor and nothing that [`crate::intrinsic::Signature::kernel`] denies.
     pub body: Body,
     /// How many bytes each value of type text can be long, NUL included; 0 for longs. By value.

@@ -180,12 +180,26 @@ pub struct Probe {
     pub point: String,
     /// What fires it.
     pub event: Event,
+    /// What becomes of the run if it cannot be attached.
+    pub missing: Missing,
     /// Armed only while this holds, from `if (...)`; over globals only.
     pub condition: Option<Expr>,
     /// Local variables.
     pub locals: Vec<Local>,
     /// What it does.
     pub body: Vec<Stmt>,
+}
+
+/// What becomes of a run one of whose points cannot be attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// It does not take place.
+    #[default]
+    Fails,
+    /// It does not take place if nothing else of the same point of the script is attached: the alias marks this one `?`.
+    FailsAlone,
+    /// It goes on without: the script marks the point `?`.
+    Passes,
 }
 
 /// A statement.

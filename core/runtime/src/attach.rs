@@ -5,8 +5,9 @@
 use std::ffi::CString;
 
 use systap_bpf::artifact::{Artifact, Attach, ProgramPlan};
+use systap_diagnostics::Span;
 use systap_ir::placed::Placed;
-use systap_ir::program::Every;
+use systap_ir::program::{Every, Missing};
 use systap_sys::SysError;
 use systap_sys::bpf::{Link, Program, ProgramKind, attach_packets, attach_raw_tracepoint};
 use systap_sys::cpu::online_cpus;
@@ -22,8 +23,27 @@ use crate::refusal::{LoadError, NOT_SUPPORTED};
 pub(crate) struct Attached {
     /// They detach when they are dropped. Each with the place of its program in the artifact.
     pub(crate) links: Vec<(usize, Link)>,
-    /// Places in code that were refused while others were taken.
+    /// Places in code that were refused while others were taken, and points that the script does without.
     pub(crate) refused: Vec<LoadError>,
+}
+
+/// What a refusal of a program means for the run.
+fn missing(plan: &ProgramPlan, placed: &Placed) -> Missing {
+    let of = |handler: &usize| placed.kernel.get(*handler).map_or(Missing::Fails, |handler| handler.missing);
+    let all: Vec<Missing> = plan.handlers.iter().map(of).collect();
+    let has = |wanted: Missing| all.contains(&wanted);
+    if all.is_empty() || has(Missing::Fails) {
+        Missing::Fails
+    } else if has(Missing::FailsAlone) {
+        Missing::FailsAlone
+    } else {
+        Missing::Passes
+    }
+}
+
+/// Whether the run can do without a program that the kernel has refused for what it lacks.
+pub(crate) fn may_be_missing(plan: &ProgramPlan, placed: &Placed, error: &LoadError) -> bool {
+    error.is_of_the_kernel() && missing(plan, placed) != Missing::Fails
 }
 
 /// What is to be attached, and from what.
@@ -43,6 +63,7 @@ impl Attachment<'_> {
         let Attachment { artifact, placed, loaded } = self;
         let mut attached = Attached::default();
         let mut taken = 0;
+        let mut passed: Vec<(usize, LoadError)> = vec![];
         for (at, (plan, program)) in artifact.programs.iter().zip(&loaded.programs).enumerate() {
             let mut links = vec![];
             if let (Attach::Functions { names, returns }, Some(program)) = (&plan.attach, program) {
@@ -57,16 +78,43 @@ impl Attachment<'_> {
                 matches!(plan.attach, Attach::Function { .. } | Attach::KernelCode { .. } | Attach::UserCode { .. });
             match self.one(at, plan, &mut links) {
                 Ok(()) => taken += u32::from(is_code && !links.is_empty()),
+                Err(error) if may_be_missing(plan, placed, &error) => passed.push((at, error)),
                 // Without the means, the next one fares no better.
                 Err(error) if is_code && (taken > 0 || error.is_of_the_place()) => attached.refused.push(error),
                 Err(error) => return Err(error),
             }
             attached.links.extend(links.into_iter().map(|link| (at, link)));
         }
-        match attached.refused.is_empty() || taken > 0 {
-            true => Ok(attached),
-            false => Err(attached.refused.swap_remove(0)),
+        if !attached.refused.is_empty() && taken == 0 {
+            return Err(attached.refused.swap_remove(0));
         }
+        for (at, error) in passed {
+            if self.fails_alone(at, &attached) {
+                return Err(error);
+            }
+            attached.refused.push(error);
+        }
+        let lost = loaded.passed.iter().find(|at| self.fails_alone(**at, &attached));
+        match lost.and_then(|at| Some(LoadError::nothing_of(points_of(artifact.programs.get(*at)?, placed)))) {
+            Some(error) => Err(error),
+            None => Ok(attached),
+        }
+    }
+
+    /// Whether a program that was refused leaves a point of the script with nothing, and the script has not allowed that.
+    fn fails_alone(&self, at: usize, attached: &Attached) -> bool {
+        let Attachment { artifact, placed, .. } = self;
+        let Some(plan) = artifact.programs.get(at).filter(|plan| missing(plan, placed) == Missing::FailsAlone) else {
+            return false;
+        };
+        let spans = |plan: &ProgramPlan| -> Vec<Span> {
+            plan.handlers.iter().filter_map(|handler| placed.kernel.get(*handler)).map(|handler| handler.span).collect()
+        };
+        let has = |span: &Span| {
+            let attached = attached.links.iter().filter_map(|(at, _)| artifact.programs.get(*at));
+            attached.flat_map(spans).any(|other| other == *span)
+        };
+        spans(plan).iter().any(|span| !has(span))
     }
 
     /// Attaches a program, or else what may be in its place; nothing if neither was loaded.

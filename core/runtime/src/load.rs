@@ -16,6 +16,7 @@ use systap_sys::cpu::online_cpus;
 use systap_sys::perf::PerfEvent;
 use systap_sys::{RingBuffer, SysError, raise_locked_memory_limit};
 
+use crate::attach::may_be_missing;
 use crate::instead::Instead;
 use crate::refusal::LoadError;
 
@@ -30,6 +31,8 @@ pub struct Loaded {
     pub(crate) instead: Vec<Instead>,
     /// Why those were refused.
     pub refused: Vec<LoadError>,
+    /// Those, by their places in the artifact, that the script or an alias marks `?`.
+    pub(crate) passed: Vec<usize>,
     /// The array of words, if the artifact has one.
     pub words: Option<SharedWords>,
     /// Which map serves which global.
@@ -105,13 +108,25 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
         }
     }
     let (mut programs, mut instead, mut refused) = (vec![], vec![], vec![]);
-    for plan in &artifact.programs {
+    let (mut passed, mut refused_but_passed) = (vec![], vec![]);
+    for (at, plan) in artifact.programs.iter().enumerate() {
         let other = Instead::default();
         match load_program(plan, placed, &maps) {
             Ok(program) => programs.push(Some(program)),
             Err(error) if Instead::may_follow(plan, &error) => {
                 programs.push(None);
-                other.load(artifact, plan, placed, &maps, error)?;
+                match other.load(artifact, plan, placed, &maps, error) {
+                    Err(error) if may_be_missing(plan, placed, &error) => {
+                        passed.push(at);
+                        refused_but_passed.push(error);
+                    }
+                    loaded => loaded?,
+                }
+            }
+            Err(error) if may_be_missing(plan, placed, &error) => {
+                programs.push(None);
+                passed.push(at);
+                refused_but_passed.push(error);
             }
             Err(error) if is_of_its_function(plan, &error) => {
                 programs.push(None);
@@ -125,10 +140,12 @@ pub fn load(artifact: &Artifact, placed: &Placed, kernel: &Kernel) -> Result<Loa
     if !refused.is_empty() && artifact.programs.iter().filter(is_code).count() == refused.len() {
         return Err(refused.swap_remove(0));
     }
+    refused.extend(refused_but_passed);
     Ok(Loaded {
         programs,
         instead,
         refused,
+        passed,
         words,
         globals: globals.collect(),
         counters: of_role(MapRole::Counters),

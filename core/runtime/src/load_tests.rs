@@ -5,7 +5,7 @@ use systap_bpf::artifact::{Counters, Relocation};
 use systap_diagnostics::FileId;
 use systap_ir::graph::Body;
 use systap_ir::placed::{KernelHandler, Residence};
-use systap_ir::program::{Element, Event, Global, GlobalShape, Type};
+use systap_ir::program::{Element, Event, Global, GlobalShape, Missing, Type};
 use systap_sys::privilege::Capabilities;
 
 /// Whether programs can be loaded here; says so if not.
@@ -50,6 +50,7 @@ fn placed() -> Placed {
         point: "syscall.any".into(),
         span: span(0),
         event: Event::Never,
+        missing: Missing::Fails,
         body: Body::default(),
         text: vec![],
         loops: false,

@@ -7,7 +7,7 @@ use systap_bpf::artifact::{Counters, Field, MapKind, MapRole, ProgramPlan, Reloc
 use systap_ir::format::{Conversion, ConversionKind, Format, Piece};
 use systap_ir::graph::{Body, Op};
 use systap_ir::placed::{Continuation, KernelHandler, Residence};
-use systap_ir::program::{BinaryOp, GlobalId, Type};
+use systap_ir::program::{BinaryOp, GlobalId, Missing, Type};
 use systap_sys::process::Exit;
 
 /// Number of getpgrp(2) on x86_64, which shells and C libraries do not call by themselves.
@@ -98,6 +98,7 @@ pub(super) fn recorded() -> Placed {
         point: "syscall.getpgrp".into(),
         span: span(0),
         event: Event::Never,
+        missing: Missing::Fails,
         body: Body::default(),
         text: vec![],
         loops: false,

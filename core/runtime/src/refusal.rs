@@ -177,6 +177,23 @@ impl LoadError {
         matches!(self, Self::Attach { .. } | Self::NoMechanism { everywhere: false, .. })
     }
 
+    /// Whether it is what the kernel lacks, and not what this process may not, nor a defect of systap.
+    pub(crate) fn is_of_the_kernel(&self) -> bool {
+        match self {
+            Self::Unsupported { .. }
+            | Self::NoTracepoint { .. }
+            | Self::NoFeature { .. }
+            | Self::NoMechanism { .. } => true,
+            Self::Attach { .. } => !self.is_of_the_process(),
+            _ => false,
+        }
+    }
+
+    /// That none of what a point stands for can be probed.
+    pub(crate) fn nothing_of(points: Vec<String>) -> Self {
+        Self::NoFeature { feature: "way to probe any of what it stands for", points }
+    }
+
     /// Whether the process has no more descriptors, so that nothing else can be attached either.
     pub(crate) fn is_of_the_process(&self) -> bool {
         matches!(self, Self::Attach { source, .. } if matches!(source.errno, libc::EMFILE | libc::ENFILE))

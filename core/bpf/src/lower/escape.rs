@@ -72,6 +72,10 @@ impl Lower<'_, '_> {
         let end = self.unknown(Src::Reg(end));
         let at = self.unknown(Src::Imm(0));
         self.hide_length(out);
+        // How much is there without an escape that reaches into the place of the quote and the dots.
+        let kept = self.unknown(Src::Reg(out.at));
+        let limit = self.em.fresh(Arg::Reg(end));
+        self.em.alu(AluOp::Sub, limit, Src::Imm(3));
         let (cut, ended, done) = (self.em.label(), self.em.label(), self.em.label());
         self.em.place(begin);
         self.em.push(Code::MayGoto { to: ended });
@@ -93,6 +97,10 @@ impl Lower<'_, '_> {
                 self.em.load(Size::B1, read)
             }
         };
+        let beyond = self.em.label();
+        self.em.branch(Cond::SGt, out.at, Src::Reg(limit), beyond);
+        self.em.mov(kept, Arg::Reg(out.at));
+        self.em.place(beyond);
         let (word, count) = self.escape(byte);
         let behind = self.em.fresh(Arg::Reg(out.at));
         self.em.alu(AluOp::Add, behind, Src::Reg(count));
@@ -102,8 +110,7 @@ impl Lower<'_, '_> {
         self.em.jump(begin);
         self.em.place(cut);
         self.em.branch(Cond::Eq, quoted, Src::Imm(0), done);
-        self.em.mov(out.at, Arg::Reg(end));
-        self.em.alu(AluOp::Sub, out.at, Src::Imm(3));
+        self.em.mov(out.at, Arg::Reg(kept));
         self.em.alu(AluOp::And, out.at, Src::Imm(out.mask()));
         self.add_literal(out, b"\"...");
         self.em.jump(done);

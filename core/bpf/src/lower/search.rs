@@ -330,31 +330,14 @@ impl Lower<'_, '_> {
         let byte = self.byte_at(text, at);
         let digit = self.digit_value(byte);
         self.em.branch(Cond::Ge, digit, Src::Reg(base), done);
-        // The magnitude is at most 2^63; what would be more stays there.
-        let least = self.em.fresh(Arg::Imm(i64::MIN));
-        let most = self.em.fresh(Arg::Reg(least));
-        self.em.alu(AluOp::Sub, most, Src::Reg(digit));
-        self.em.alu(AluOp::Div, most, Src::Reg(base));
-        let (over, next) = (self.em.label(), self.em.label());
-        self.em.branch(Cond::Gt, value, Src::Reg(most), over);
         self.em.alu(AluOp::Mul, value, Src::Reg(base));
         self.em.alu(AluOp::Add, value, Src::Reg(digit));
-        self.em.place(next);
         self.em.alu(AluOp::Add, at, Src::Imm(1));
         self.em.jump(digits);
-        self.seldom(|lower| {
-            lower.em.place(over);
-            lower.em.mov(value, Arg::Reg(least));
-            lower.em.jump(next);
-        });
         self.em.place(done);
-        let (positive, end) = (self.em.label(), self.em.label());
-        self.em.branch(Cond::Eq, negative, Src::Imm(0), positive);
+        let end = self.em.label();
+        self.em.branch(Cond::Eq, negative, Src::Imm(0), end);
         self.em.push(Code::Negate { dst: value });
-        self.em.jump(end);
-        self.em.place(positive);
-        self.em.branch(Cond::SGe, value, Src::Imm(0), end);
-        self.em.mov(value, Arg::Imm(i64::MAX));
         self.em.place(end);
         Ok(value)
     }

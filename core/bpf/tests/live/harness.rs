@@ -7,7 +7,7 @@ use systap_bpf::{KernelLayout, Needs, Options, generate, print};
 use systap_diagnostics::{FileId, Span};
 use systap_ir::graph::{Block, BlockId, Body, Inst, Jump, Op, Terminator, Value};
 use systap_ir::placed::{KernelHandler, Placed, Residence};
-use systap_ir::program::{Constant, Event, Global, GlobalId, GlobalShape, Type};
+use systap_ir::program::{Constant, Event, Global, GlobalId, GlobalShape, Missing, Type};
 use systap_kernel::Kernel;
 use systap_sys::bpf::{
     Link, Map, MapFlags, MapKind as SysKind, MapSpec, Program, ProgramKind, ProgramSpec, SharedWords, UpdateMode,
@@ -101,6 +101,7 @@ impl Graph {
             point: "test".into(),
             span: span(500),
             event,
+            missing: Missing::Fails,
             body: self.body,
             text: self.text,
             loops: self.loops,

@@ -49,7 +49,8 @@ impl<'a> Elaboration<'a> {
             let message = "the handler is empty, so that nothing is probed here";
             return self.report(Diagnostic::warning("empty-handler", point.span, message));
         }
-        let probe = Probe { span: point.span, point: resolved, event, condition, locals: vec![], body };
+        let missing = point.missing;
+        let probe = Probe { span: point.span, point: resolved, event, missing, condition, locals: vec![], body };
         self.probes.push(ProbeState { probe, locals: scope.locals });
     }
 

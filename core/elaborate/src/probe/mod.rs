@@ -28,7 +28,7 @@ use crate::elaboration::Elaboration;
 use crate::scan::Words;
 use crate::scope::{EventFacts, Members};
 use systap_diagnostics::{Diagnostic, Span, nearest};
-use systap_ir::program::{self as ir, Event};
+use systap_ir::program::{self as ir, Event, Missing};
 use systap_kernel::KernelError;
 use systap_syntax::ast::{Alias, Block, Component, Expr, Literal, Optionality, Probe, ProbePoint};
 
@@ -50,6 +50,8 @@ pub(crate) struct Point<'a> {
     epilogues: Vec<&'a Block>,
     /// The aliases that led here.
     through: Vec<&'a Alias>,
+    /// What the marks `?` on the way say of a run without it.
+    pub(crate) missing: Missing,
 }
 
 impl<'a> Point<'a> {
@@ -130,6 +132,7 @@ impl<'a> Elaboration<'a> {
                 body: &probe.body,
                 epilogues: vec![],
                 through: vec![],
+                missing: Missing::Fails,
             };
             let found = self.point(&start, point, &[], point.optional != Optionality::Required);
             if found && point.optional == Optionality::Sufficient {
@@ -152,6 +155,9 @@ impl<'a> Elaboration<'a> {
         let mut next = from.clone();
         next.components = point.components.iter().chain(suffix).cloned().collect();
         next.conditions.extend(&point.condition);
+        if point.optional == Optionality::Optional && next.missing == Missing::Fails {
+            next.missing = if from.through.is_empty() { Missing::Passes } else { Missing::FailsAlone };
+        }
         let aliases = |accept: &dyn Fn(&[Component]) -> bool| -> Vec<(usize, &'a Alias)> {
             let seen = |name: &ProbePoint| !next.through.is_empty() || !self.names.is_private_alias(name);
             let named = self.names.aliases.iter().filter(|(name, _)| accept(&name.components) && seen(name));

@@ -208,6 +208,7 @@ impl<'a> Elaboration<'a> {
             span: point.span,
             point: facts.map_or(String::new(), |facts| facts.point.clone()),
             event,
+            missing: point.missing,
             condition: condition.cloned(),
             locals: vec![],
             body: keep,

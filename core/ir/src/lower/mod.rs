@@ -71,6 +71,7 @@ fn lower_probe(probe: &Probe, diagnostics: &mut Vec<Diagnostic>) -> Handler {
         point: probe.point.clone(),
         span: probe.span,
         event: probe.event.clone(),
+        missing: probe.missing,
         body: builder.finish(diagnostics),
     }
 }

@@ -106,7 +106,7 @@ fn divide(rules: &Rules<'_>, carriers: &Carriers) -> Result<Placed, Vec<Diagnost
         }
         optimize_body(&mut body);
         let loops = has_loop(&body);
-        placed.kernel.push(KernelHandler { point, span, event, body, text: vec![], loops });
+        placed.kernel.push(KernelHandler { point, span, event, missing: handler.missing, body, text: vec![], loops });
     }
     for continuation in &mut placed.continuations {
         optimize_body(&mut continuation.body);

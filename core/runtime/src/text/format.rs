@@ -253,8 +253,13 @@ pub fn escape_within(bytes: &[u8], length: usize, quoted: bool) -> Vec<u8> {
     let mut out = if quoted { vec![b'"'] } else { vec![] };
     let end = out.len() + room;
     let mut cut = false;
+    // How much is there without an escape that reaches into the place of the quote and the dots.
+    let mut kept = out.len();
     for byte in bytes.chunks(1) {
         let before = out.len();
+        if !quoted || before <= end - 3 {
+            kept = before;
+        }
         escape(byte, &mut out);
         if out.len() > end {
             out.truncate(before);
@@ -264,8 +269,7 @@ pub fn escape_within(bytes: &[u8], length: usize, quoted: bool) -> Vec<u8> {
     }
     if quoted {
         if cut {
-            // The quote and the dots come in the place of the last bytes, were it in the middle of an escape.
-            out.truncate(end - 3);
+            out.truncate(kept);
         }
         out.extend_from_slice(if cut { b"\"..." } else { b"\"" });
     }
