@@ -34,7 +34,7 @@ fn speaks(artifact: &Artifact) -> bool {
 }
 
 /// How deep a script may nest; each link of a chain such as `a . b . c` is a level.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = systap_formatter::MAX_DEPTH;
 
 /// The compiler walks trees by recursion, as deep as the parser lets a script nest; there is room for that here. Pages that are
 /// never touched cost nothing.

@@ -9,6 +9,7 @@ use systap_diagnostics::Sources;
 use systap_formatter::FormatError;
 
 use crate::cli::{FmtOptions, Format};
+use crate::compile::on_deep_stack;
 use crate::outcome::Status;
 use crate::script::{self, Unreadable};
 use crate::terminal;
@@ -69,7 +70,8 @@ fn one(path: &Path, options: &FmtOptions) -> Status {
     };
     let is_piped = path.as_os_str() == "-";
     let name = if is_piped { "<stdin>".to_owned() } else { path.display().to_string() };
-    let formatted = match systap_formatter::format(&sources, file) {
+    let Some(formatted) = on_deep_stack(|| systap_formatter::format(&sources, file)) else { return Status::Internal };
+    let formatted = match formatted {
         Ok(formatted) => formatted,
         Err(FormatError::Mistakes(mistakes)) => {
             terminal::show(&mistakes, &sources, Format::Text, options.color);

@@ -103,8 +103,8 @@ fn position(text: &str, encoding: Encoding, offset: usize) -> Position {
 pub(super) fn formatted(document: &Document) -> Vec<TextEdit> {
     let mut sources = Sources::default();
     let file = sources.add("", document.text.as_str());
-    match systap_formatter::format(&sources, file) {
-        Ok(text) if text != document.text => vec![TextEdit::new(document.range(0..document.text.len()), text)],
+    match crate::compile::on_deep_stack(|| systap_formatter::format(&sources, file)) {
+        Some(Ok(text)) if text != document.text => vec![TextEdit::new(document.range(0..document.text.len()), text)],
         _ => vec![],
     }
 }

@@ -74,6 +74,7 @@ impl Layout {
         let breakable = breakable.min_by_key(|piece| piece.kind == SyntaxKind::ConditionOpen);
         if !fits && let Some(piece) = breakable {
             self.too_long.push(piece.start);
+            self.too_long.extend(too_wide(pieces.get(range.clone()).unwrap_or(&[])));
         }
         let mut rest = range;
         loop {
@@ -220,6 +221,28 @@ impl Layout {
         }
         text
     }
+}
+
+/// The blocks of a line that would not even fit alone.
+fn too_wide(line: &[Piece<'_>]) -> Vec<u32> {
+    let mut found = vec![];
+    let mut open: Vec<(usize, Option<u32>)> = vec![];
+    let mut taken = 0;
+    for (index, piece) in line.iter().enumerate() {
+        taken += if index > 0 { blanks(line, index) } else { 0 } + columns(piece.text);
+        match piece.kind {
+            SyntaxKind::LeftBrace => open.push((taken, piece.may_break.then_some(piece.start))),
+            SyntaxKind::RightBrace => {
+                if let Some((start, Some(block))) = open.pop()
+                    && taken - start > WIDTH
+                {
+                    found.push(block);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn columns(text: &str) -> usize {

@@ -22,6 +22,8 @@ use systap_syntax::{SyntaxKind, SyntaxNode, read};
 
 /// How many columns a line should have at most.
 pub const WIDTH: usize = 100;
+/// How deep a script may nest: as deep as one that runs. Whoever formats one that does needs some 100 KB of stack for each ten levels.
+pub const MAX_DEPTH: usize = 1000;
 /// How many columns a block is moved to the right.
 pub const INDENT: usize = 2;
 
@@ -39,7 +41,7 @@ pub enum FormatError {
 /// The script in the one form.
 pub fn format(sources: &Sources, file: FileId) -> Result<String, FormatError> {
     let text = &sources.file(file).text;
-    let reading = read(sources, file, &|_| false);
+    let reading = read(sources, file, MAX_DEPTH, &|_| false);
     let errors: Vec<Diagnostic> =
         reading.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     if !errors.is_empty() {
@@ -63,7 +65,13 @@ fn is_faithful(before: &str, tree: &SyntaxNode, after: &str) -> bool {
         all.map(|(kind, word)| (kind, if kind == SyntaxKind::Comment { word.trim_end() } else { word }.to_owned()))
             .collect()
     };
-    words(before) == words(after) && nodes(tree) == nodes(&systap_syntax::tree(after))
+    words(before) == words(after) && nodes(tree) == nodes(&again(after))
+}
+
+fn again(text: &str) -> SyntaxNode {
+    let mut sources = Sources::default();
+    let file = sources.add("", text);
+    read(&sources, file, MAX_DEPTH, &|_| false).tree
 }
 
 /// The kinds of the nodes and how many tokens that mean something are below each.

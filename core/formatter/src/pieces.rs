@@ -142,7 +142,7 @@ fn places(
                 first_behind(text, otherwise).is_some_and(|at| places.of(at).is_none())
             }
         };
-        let other = read(sources, file, &second);
+        let other = read(sources, file, crate::MAX_DEPTH, &second);
         if other.diagnostics.is_empty() {
             Structure::new(text, &other.seen, broken, &mut places).file(&other.tree);
         }

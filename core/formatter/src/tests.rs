@@ -90,7 +90,7 @@ fn scripts() -> Vec<(PathBuf, String)> {
             for text in texts {
                 let mut sources = Sources::default();
                 let file = sources.add("script", text.as_str());
-                if read(&sources, file, &|_| false).diagnostics.is_empty() {
+                if read(&sources, file, MAX_DEPTH, &|_| false).diagnostics.is_empty() {
                     found.push((path.clone(), text));
                 }
             }
@@ -143,8 +143,18 @@ fn blanks_and_line_ends_of_any_kind_lead_to_a_form_that_stays() {
         // A comment that was cut takes what follows with it: that is another script, and perhaps none.
         let mut sources = Sources::default();
         let file = sources.add("script", mangled.as_str());
-        if read(&sources, file, &|_| false).diagnostics.is_empty() {
+        if read(&sources, file, MAX_DEPTH, &|_| false).diagnostics.is_empty() {
             formatted(&mangled);
         }
     }
+}
+
+#[test]
+fn whatever_runs_can_be_formatted_however_deep() {
+    let deep = format!("probe begin {{ {}x = 1{} }}\n", "if (1) { ".repeat(300), " }".repeat(300));
+    let long = format!("probe begin {{ x = {} }}\n", (0..900).map(|n| format!("a{n}")).collect::<Vec<_>>().join(" + "));
+    let work = move || (formatted(&deep), formatted(&long));
+    let (deep, long) = std::thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap().join().unwrap();
+    assert_eq!(deep.lines().count(), 603);
+    assert!(long.lines().all(|line| line.len() <= WIDTH));
 }

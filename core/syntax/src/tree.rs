@@ -42,7 +42,7 @@ pub type SyntaxElement = rowan::SyntaxElement<Language>;
 pub fn tree(text: &str) -> SyntaxNode {
     let mut sources = Sources::default();
     let file = sources.add("", text);
-    read(&sources, file, &|_| false).tree
+    read(&sources, file, crate::DEFAULT_MAX_DEPTH, &|_| false).tree
 }
 
 /// A script as written, and what is wrong with it as far as that shows without its arguments, macros and the kernel.
@@ -57,8 +57,8 @@ pub struct Reading {
 }
 
 /// Reads a script as written. `second` tells for the offset of a conditional's `%(` whether it is the second branch that
-/// gets structure; a conditional without one has then no branch that does.
-pub fn read(sources: &Sources, file: FileId, second: &dyn Fn(u32) -> bool) -> Reading {
+/// gets structure; a conditional without one has then no branch that does. `max_depth`: see [`ParseOptions`](crate::ParseOptions).
+pub fn read(sources: &Sources, file: FileId, max_depth: usize, second: &dyn Fn(u32) -> bool) -> Reading {
     let text = &sources.file(file).text;
     let raw = token::raw(file, text);
     let tokens = Tokens { list: parsed(&raw, sources, second), origins: vec![] };
@@ -67,7 +67,7 @@ pub fn read(sources: &Sources, file: FileId, second: &dyn Fn(u32) -> bool) -> Re
     malformed.list.retain(|token| token.kind != SyntaxKind::Argument);
     malformed.list.extend(token::unknown(file, text));
     check_tokens(&malformed, sources, 0, &mut findings);
-    let mut events = crate::parser::parse(&tokens, sources, crate::DEFAULT_MAX_DEPTH, &mut findings).events;
+    let mut events = crate::parser::parse(&tokens, sources, max_depth, &mut findings).events;
     let seen = tokens.list.iter().filter(|token| token.kind != SyntaxKind::EndOfFile);
     let seen = seen.map(|token| token.text.start).collect();
     let starts = tokens.list.iter().map(|token| token.text.start as usize).collect();
