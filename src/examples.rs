@@ -7,13 +7,16 @@ use crate::terminal;
 /// Name and text.
 static EXAMPLES: &[(&str, &str)] = &[
     ("context-switches.stp", include_str!("../examples/context-switches.stp")),
+    ("dns-latency.stp", include_str!("../examples/dns-latency.stp")),
     ("forks.stp", include_str!("../examples/forks.stp")),
     ("memory-stalls.stp", include_str!("../examples/memory-stalls.stp")),
+    ("network-bad-day.stp", include_str!("../examples/network-bad-day.stp")),
     ("opens.stp", include_str!("../examples/opens.stp")),
     ("profile.stp", include_str!("../examples/profile.stp")),
     ("runqueue-latency.stp", include_str!("../examples/runqueue-latency.stp")),
     ("syscall-latency.stp", include_str!("../examples/syscall-latency.stp")),
     ("syscalls-by-process.stp", include_str!("../examples/syscalls-by-process.stp")),
+    ("tcp-connections.stp", include_str!("../examples/tcp-connections.stp")),
 ];
 
 /// The example of that name, with or without `.stp`: its whole name and its text.

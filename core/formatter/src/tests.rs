@@ -42,6 +42,13 @@ probe x=%( systemtap_v>=\"4\" %? kernel.function(\"a\") ? , %)kernel.function(\"
 }
 
 #[test]
+fn macros_stand_for_points_strings_and_declarations() {
+    insta::assert_snapshot!(formatted(
+        "@declared( 1 )\nprobe a = @point( \"f\" ) ?,kernel.function( @prefix\"sys_read\" ).call{ printf(\"%d\"@sep \"%d\",a,b)\nx=@prefix \"y\" @z\n@stmt(1)@other }\n"
+    ));
+}
+
+#[test]
 fn comments_stay_where_they_were() {
     insta::assert_snapshot!(formatted(
         "/* a\n   b */ probe begin /* c */{ // d\n  // e\n\n  a() /* f */ ; b(1,// g\n 2) // h\n\n  // i\n}\n# j\n\n\n# k\n\

@@ -158,7 +158,7 @@ kinds! {
     PointGroup,
     /// `if (x)` after a path.
     PointCondition,
-    /// `%{ %}` as a declaration.
+    /// `%{ %}` as a declaration; in a script as written, a macro that stands for some.
     EmbeddedDecl,
 
     /// `{ ... }`

@@ -67,7 +67,7 @@ pub fn read(sources: &Sources, file: FileId, max_depth: usize, second: &dyn Fn(u
     malformed.list.retain(|token| token.kind != SyntaxKind::Argument);
     malformed.list.extend(token::unknown(file, text));
     check_tokens(&malformed, sources, 0, &mut findings);
-    let mut events = crate::parser::parse(&tokens, sources, max_depth, &mut findings).events;
+    let mut events = crate::parser::parse_as_written(&tokens, sources, max_depth, &mut findings).events;
     let seen = tokens.list.iter().filter(|token| token.kind != SyntaxKind::EndOfFile);
     let seen = seen.map(|token| token.text.start).collect();
     let starts = tokens.list.iter().map(|token| token.text.start as usize).collect();

@@ -265,6 +265,7 @@ impl Parser<'_> {
             StringLiteral | SingleQuoted => self.strings(),
             Embedded => self.single(EmbeddedExpr),
             Argument => self.single(NameExpr),
+            AtWord if self.at_macro() => self.macro_or_strings(),
             AtWord => self.at_call(),
             LeftParen => self.parenthesized(),
             LeftBracket => self.misplaced_bracket(),
@@ -278,6 +279,17 @@ impl Parser<'_> {
                 self.missing()
             }
         }
+    }
+
+    /// A macro, which stands for a string if one follows.
+    fn macro_or_strings(&mut self) -> Completed {
+        let call = self.at_call();
+        if !matches!(self.kind(), StringLiteral | SingleQuoted) {
+            return call;
+        }
+        let marker = self.start_around(call);
+        self.pieces_of_string();
+        self.complete_over(marker, LiteralExpr, call.height)
     }
 
     fn missing(&mut self) -> Completed {
@@ -294,10 +306,22 @@ impl Parser<'_> {
     /// Strings that follow each other are one.
     fn strings(&mut self) -> Completed {
         let marker = self.start();
-        while matches!(self.kind(), StringLiteral | SingleQuoted) {
-            self.bump();
-        }
+        self.pieces_of_string();
         self.complete(marker, LiteralExpr)
+    }
+
+    /// Strings that follow each other, and macros among them that stand for some.
+    pub(super) fn pieces_of_string(&mut self) {
+        loop {
+            if matches!(self.kind(), StringLiteral | SingleQuoted) {
+                self.bump();
+            } else if self.at_macro() && !self.nth_token(0).is_some_and(|token| token.first_of_line) {
+                // One that begins a line may be a statement.
+                self.at_call();
+            } else {
+                return;
+            }
+        }
     }
 
     fn parenthesized(&mut self) -> Completed {

@@ -44,6 +44,11 @@ impl Parser<'_> {
                     self.bump();
                 }
             }
+            (AtWord, _) if self.at_macro() => {
+                let marker = self.start();
+                self.at_call();
+                self.complete(marker, EmbeddedDecl);
+            }
             _ => self.not_a_declaration(),
         }
     }

@@ -25,6 +25,20 @@ pub(crate) struct Outcome {
 
 /// Parses a whole file.
 pub(crate) fn parse(tokens: &Tokens, sources: &Sources, max_depth: usize, findings: &mut Findings) -> Outcome {
+    run(tokens, sources, max_depth, findings, false)
+}
+
+/// Parses a whole file in which macros stand unexpanded: they may be what strings, points and declarations are.
+pub(crate) fn parse_as_written(
+    tokens: &Tokens,
+    sources: &Sources,
+    max_depth: usize,
+    findings: &mut Findings,
+) -> Outcome {
+    run(tokens, sources, max_depth, findings, true)
+}
+
+fn run(tokens: &Tokens, sources: &Sources, max_depth: usize, findings: &mut Findings, as_written: bool) -> Outcome {
     let events = Vec::with_capacity(tokens.list.len() * 3);
     let mut parser = Parser {
         tokens,
@@ -34,6 +48,7 @@ pub(crate) fn parse(tokens: &Tokens, sources: &Sources, max_depth: usize, findin
         position: 0,
         depth: 0,
         max_depth,
+        as_written,
         halted: false,
         errors: 0,
         last_error: 0,
@@ -50,6 +65,8 @@ struct Parser<'a> {
     position: usize,
     depth: usize,
     max_depth: usize,
+    /// Whether macros stand unexpanded.
+    as_written: bool,
     /// The nesting limit was met. Every look at a token sees the end of the file, so that all rules end.
     halted: bool,
     /// How many errors were met, reported or not.
@@ -95,6 +112,11 @@ impl Parser<'_> {
     /// Whether the next token follows the last one without anything between.
     fn joint(&self, ahead: usize) -> bool {
         self.nth_token(ahead).is_some_and(|token| !token.spaced)
+    }
+
+    /// Whether a macro stands here that may be anything.
+    fn at_macro(&self) -> bool {
+        self.as_written && self.at(AtWord)
     }
 
     fn text(&self, ahead: usize) -> &str {

@@ -39,6 +39,11 @@ impl Parser<'_> {
         loop {
             match self.kind() {
                 kind if is_piece(kind) => self.component(),
+                AtWord if self.at_macro() => {
+                    let marker = self.start();
+                    self.at_call();
+                    self.complete(marker, Component);
+                }
                 // What follows tells a group from the handler of a probe whose point is missing.
                 LeftBrace if is_piece(self.nth(1)) || self.nth(1) == LeftBrace => self.group(),
                 _ => {
@@ -64,10 +69,10 @@ impl Parser<'_> {
             let open = self.span();
             self.bump();
             match self.kind() {
-                StringLiteral | SingleQuoted => {
-                    while matches!(self.kind(), StringLiteral | SingleQuoted) {
-                        self.bump();
-                    }
+                StringLiteral | SingleQuoted | AtWord
+                    if matches!(self.kind(), StringLiteral | SingleQuoted) || self.at_macro() =>
+                {
+                    self.pieces_of_string();
                 }
                 Minus if self.nth(1) == Number => {
                     self.bump();
