@@ -131,13 +131,43 @@ fn legible(message: String) -> String {
 /// of its letters, and at least one, would have to change.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (wanted.chars().count() / 3).max(1);
+    let letters = Letters::of(wanted);
     known
         .into_iter()
-        .filter(|name| name.len().abs_diff(wanted.len()) <= allowed)
+        .filter(|name| name.len().abs_diff(wanted.len()) <= allowed && letters.least_distance(name) <= allowed)
         .map(|name| (edit_distance(wanted, name), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, name)| (*distance, *name))
         .map(|(_, name)| name)
+}
+
+/// How often a name has each byte: what tells most of a kernel's functions from a name at little cost.
+struct Letters {
+    counts: [i16; 256],
+}
+
+impl Letters {
+    fn of(name: &str) -> Letters {
+        let mut counts = [0i16; 256];
+        name.bytes().for_each(|byte| counts[usize::from(byte)] = counts[usize::from(byte)].saturating_add(1));
+        Letters { counts }
+    }
+
+    /// What the edit distance to another name is at least: each change puts in at most one byte that is not here. A character of
+    /// several bytes may be one change, so names beyond ASCII are not judged.
+    fn least_distance(&self, other: &str) -> usize {
+        if !other.is_ascii() {
+            return 0;
+        }
+        let mut left = self.counts;
+        let mut more = 0;
+        for byte in other.bytes() {
+            let count = &mut left[usize::from(byte)];
+            more += usize::from(*count <= 0);
+            *count = count.saturating_sub(1);
+        }
+        more
+    }
 }
 
 fn edit_distance(a: &str, b: &str) -> usize {

@@ -37,6 +37,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) sources: &'a mut Sources,
     pub(crate) library: &'a Library,
     pub(crate) limits: Limits,
+    /// Whether what is near a name that does not exist is worth looking for.
+    pub(crate) hints: bool,
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
     /// Guru mode.
@@ -141,6 +143,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         sources,
         library,
         limits: *limits,
+        hints: true,
         hz: (*hz).max(1),
         guru: *guru,
         list: *list,

@@ -97,10 +97,13 @@ impl Lower<'_, '_> {
                 self.em.load(Size::B1, read)
             }
         };
-        let beyond = self.em.label();
-        self.em.branch(Cond::SGt, out.at, Src::Reg(limit), beyond);
-        self.em.mov(kept, Arg::Reg(out.at));
-        self.em.place(beyond);
+        // Without a branch, which would double the ways that the verifier follows: all ones where it is beyond.
+        let beyond = self.em.fresh(Arg::Reg(limit));
+        self.em.alu(AluOp::Sub, beyond, Src::Reg(out.at));
+        self.em.alu(AluOp::Arsh, beyond, Src::Imm(63));
+        self.em.alu(AluOp::Xor, kept, Src::Reg(out.at));
+        self.em.alu(AluOp::And, kept, Src::Reg(beyond));
+        self.em.alu(AluOp::Xor, kept, Src::Reg(out.at));
         let (word, count) = self.escape(byte);
         let behind = self.em.fresh(Arg::Reg(out.at));
         self.em.alu(AluOp::Add, behind, Src::Reg(count));

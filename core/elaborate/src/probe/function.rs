@@ -209,7 +209,8 @@ fn no_such_function(this: &Elaboration<'_>, at: &Component, name: &str, exported
             format!("no {what} of this kernel matches `{name}`"),
         ));
     }
-    let known = this.kernel.function_names().unwrap_or_default();
+    // Nobody hears of a point that may be missing, and looking through all functions takes longer than all else.
+    let known = if this.hints || exported { this.kernel.function_names().unwrap_or_default() } else { vec![] };
     let message = format!("this kernel has no {what} `{name}`");
     if exported && known.contains(&name) {
         let finding = Diagnostic::error(CODE, argument_span(at), message);

@@ -240,6 +240,7 @@ impl<'a> Elaboration<'a> {
         let mut wrong = None;
         for each in matched {
             let next = Point { components: each.components, ..point.clone() };
+            self.hints = !optional;
             match (each.resolve)(self, &next) {
                 Ok(resolved) => {
                     found |= !resolved.is_empty();
