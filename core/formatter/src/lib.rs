@@ -1,7 +1,7 @@
 //! Scripts in one form: the same tokens and comments, laid out anew.
 //!
-//! [`format`] takes the lossless tree of a script, once for each way through its conditionals, to [`pieces`], decides what
-//! stands between two of them ([`spacing`], [`structure`]) and lays them out in lines ([`layout`]).
+//! [`format()`] takes the lossless tree of a script, once for each way through its conditionals, to `pieces`, decides what
+//! stands between two of them (`spacing`, `structure`) and lays them out in lines (`layout`).
 //!
 //! What the author decides, and the form keeps: blank lines (one of several), whether a block or a body stands on one line
 //! (if it fits), and where a list or an expression goes on in a new line. Definitions of macros and embedded code stay as
