@@ -289,19 +289,28 @@ fn perf_counts_the_same_calls() {
     // A program without threads, since how often threads wait for each other differs from run to run; and by its path: while a
     // shell searches PATH, perf counts the same work as 172 calls at one time and as 175 at another.
     let line = "exec /bin/cat /etc/hostname";
-    let mut counting = command(perf);
-    counting.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "/bin/sh", "-c", line]);
-    let seen = start(counting).wait();
-    let counted = |line: &str| line.split_once(",,raw_syscalls").and_then(|(count, _)| count.parse::<u64>().ok());
-    let Some(by_perf) = seen.complaints().lines().find_map(counted) else {
-        eprintln!("skipped: `perf stat -e raw_syscalls:sys_enter` does not work here: {}", seen.complaints().trim());
-        return;
-    };
-    let outcome = run(["run", "-c", line, "-e", FROM_EXEC_ON]);
-    outcome.is_quiet();
-    let counted = by_name(&outcome.text());
-    assert!(by_perf > 30, "too little to compare: {by_perf}");
-    assert_eq!(counted.values().sum::<u64>(), by_perf, "{}", outcome.all());
+    let number = |line: &str| line.split_once(",,raw_syscalls").and_then(|(count, _)| count.parse::<u64>().ok());
+    // Where the memory lies differs from run to run, and with it, seldom, a call: of a few pairs of runs one must be equal.
+    for left in (0..4).rev() {
+        let mut counting = command(&perf);
+        counting.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "/bin/sh", "-c", line]);
+        let seen = start(counting).wait();
+        let Some(by_perf) = seen.complaints().lines().find_map(number) else {
+            eprintln!(
+                "skipped: `perf stat -e raw_syscalls:sys_enter` does not work here: {}",
+                seen.complaints().trim()
+            );
+            return;
+        };
+        let outcome = run(["run", "-c", line, "-e", FROM_EXEC_ON]);
+        outcome.is_quiet();
+        let counted = by_name(&outcome.text()).values().sum::<u64>();
+        assert!(by_perf > 30, "too little to compare: {by_perf}");
+        if counted == by_perf {
+            return;
+        }
+        assert_ne!(left, 0, "{counted} counted, {by_perf} by perf: {}", outcome.all());
+    }
 }
 
 #[test]
