@@ -289,6 +289,9 @@ pub(crate) struct RunOptions {
     /// Begin a new file, FILE.0, FILE.1 and so on, at that size, and keep the last N of them
     #[arg(short = 'S', value_name = "MB[,N]", requires = "output", value_parser = parse_rotation)]
     pub(crate) rotation: Option<Rotation>,
+    /// Flight recorder: print the number of a process that runs on, and end; SIGINT ends that run. The output goes to the file of -o
+    #[arg(short = 'F', long = "flight-recorder")]
+    pub(crate) background: bool,
     /// At the end, tell how often each probe ran, in SystemTap's form
     #[arg(skip)]
     pub(crate) hit_report: bool,

@@ -3,6 +3,7 @@
 //! This package is the only place that prints, reads the environment or parses arguments; the crates under `core/` take data
 //! and give data. One file for each subcommand; `cli` has their options.
 
+mod background;
 mod build;
 mod check;
 mod cli;
@@ -43,6 +44,7 @@ use crate::cli::{Cli, Command};
 fn main() -> ExitCode {
     // A process that was started for a tapset's plugin does nothing else, and has no rights to.
     systap_plugin_host::serve_if_child(std::env::args_os());
+    background::listen();
     let mut words = std::env::args_os();
     if words.next().is_some_and(|program| cli::is_stap(&program)) {
         return stap::stap(words.collect());

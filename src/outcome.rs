@@ -21,9 +21,19 @@ pub(crate) enum Status {
     Internal,
 }
 
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> ExitCode {
-        ExitCode::from(match status {
+impl Status {
+    const ALL: [Status; 7] = [
+        Status::Done,
+        Status::ScriptError,
+        Status::Usage,
+        Status::Refused,
+        Status::Registry,
+        Status::Lost,
+        Status::Internal,
+    ];
+
+    fn code(self) -> u8 {
+        match self {
             Status::Done => 0,
             Status::ScriptError => 1,
             Status::Usage => 2,
@@ -31,6 +41,18 @@ impl From<Status> for ExitCode {
             Status::Registry => 4,
             Status::Lost => 5,
             Status::Internal => 70,
-        })
+        }
+    }
+
+    /// That of another systap, which ended with that code; none, or one that is none of ours, is a mistake.
+    pub(crate) fn of_exit(code: Option<i32>) -> Status {
+        let known = |status: &Status| code == Some(i32::from(status.code()));
+        Status::ALL.into_iter().find(known).unwrap_or(Status::Internal)
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> ExitCode {
+        ExitCode::from(status.code())
     }
 }

@@ -11,6 +11,7 @@ use systap_kernel::Kernel;
 use systap_runtime::{LoadError, Plan, Report, RunError, Target};
 use systap_sys::process::Exit;
 
+use crate::background::{self, Begun};
 use crate::cli::{Format, RunOptions, Runtime};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
 use crate::outcome::Status;
@@ -25,12 +26,33 @@ pub(crate) fn run(options: &RunOptions) -> Status {
         terminal::complain(&sentence);
         return Status::Refused;
     }
+    if options.background && !background::is_here() {
+        return begin_in_background(options);
+    }
     match opened(options) {
         Ok(Some(options)) => run_script(&options),
         Ok(None) => run_script(options),
         Err(sentence) => {
             terminal::complain(&sentence);
             Status::ScriptError
+        }
+    }
+}
+
+/// Starts the run that goes on without this command, and says which process it is.
+fn begin_in_background(options: &RunOptions) -> Status {
+    let from_stdin =
+        options.script.text.is_none() && options.file_and_args.first().is_some_and(|file| file.as_os_str() == "-");
+    if let Some(sentence) = background::misuse(options.output.is_some(), from_stdin) {
+        terminal::complain(sentence);
+        return Status::Usage;
+    }
+    match background::begin() {
+        Ok(Begun::Runs { pid }) => terminal::write_to_stdout(&format!("{pid}\n")),
+        Ok(Begun::Failed(status)) => Status::of_exit(status.code()),
+        Err(error) => {
+            terminal::complain(&format!("cannot go on in the background: {error}"));
+            Status::Refused
         }
     }
 }

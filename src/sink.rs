@@ -8,6 +8,7 @@ use serde_json::json;
 use systap_diagnostics::{Diagnostic, Sources, Span, render};
 use systap_runtime::{Notice, RuntimeReport, Sink, Step};
 
+use crate::background;
 use crate::cli::{Colour, Format};
 use crate::output_file::OutputFile;
 use crate::terminal;
@@ -138,6 +139,9 @@ impl Sink for Voice<'_> {
     }
 
     fn trace(&mut self, step: &Step) {
+        if matches!(step, Step::Armed { .. }) {
+            background::armed();
+        }
         if !self.verbose {
             return;
         }
@@ -149,6 +153,8 @@ impl Sink for Voice<'_> {
                 format!("{} by a kprobe, not by type (fentry): {reason}", points.join(", "))
             }
             Step::Attached { links, took } => format!("attached {links} in {took:.1?}"),
+            // What was attached has been told, if anything was.
+            Step::Armed { .. } => return,
             Step::Started { pid } => format!("started the command, process {pid}"),
             Step::Signalled(signal) => format!("got {signal}"),
             Step::Detached { took } => format!("detached in {took:.1?}"),

@@ -1,7 +1,9 @@
 //! What people see on standard error: diagnostics, complaints, and whether in colour.
 
 use std::borrow::Cow;
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use systap_diagnostics::{Diagnostic, Severity, Sources, render};
 
@@ -13,9 +15,7 @@ pub(crate) fn coloured(choice: Colour) -> bool {
     match choice {
         Colour::Always => true,
         Colour::Never => false,
-        Colour::Auto => {
-            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
-        }
+        Colour::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && stderr_is_terminal(),
     }
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn show(diagnostics: &[Diagnostic], sources: &Sources, format: Format
     }
     let first = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error);
     if let Some(error) = first.filter(|error| format == Format::Text && crate::explain::page(error.code).is_some())
-        && std::io::stderr().is_terminal()
+        && stderr_is_terminal()
     {
         text += &format!("`systap explain {}` tells more\n", error.code);
     }
@@ -74,7 +74,38 @@ pub(crate) fn write_to_stdout(text: &str) -> Status {
 
 /// Writes what people are to read; nobody is left to tell if that fails.
 pub(crate) fn write_to_stderr(text: &[u8]) {
-    _ = std::io::stderr().lock().write_all(text);
+    _ = match LISTENER.get() {
+        Some(listener) => match &mut *listener.to.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => file.write_all(text),
+            None => Ok(()),
+        },
+        None => io::stderr().lock().write_all(text),
+    };
+}
+
+/// Who reads what is said, in place of standard error.
+struct Listener {
+    to: Mutex<Option<File>>,
+    is_terminal: bool,
+}
+
+static LISTENER: OnceLock<Listener> = OnceLock::new();
+
+/// Has everything for people written there from now on; said once, before anything is.
+pub(crate) fn speak_to(file: File, is_terminal: bool) {
+    _ = LISTENER.set(Listener { to: Mutex::new(Some(file)), is_terminal });
+}
+
+/// Says nothing more to that listener, nor to anybody.
+pub(crate) fn fall_silent() {
+    if let Some(listener) = LISTENER.get() {
+        *listener.to.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Whether people read what is said on a terminal.
+fn stderr_is_terminal() -> bool {
+    LISTENER.get().map_or_else(|| io::stderr().is_terminal(), |listener| listener.is_terminal)
 }
 
 /// How far something is that takes its time, on a terminal; elsewhere nothing is shown.

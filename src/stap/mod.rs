@@ -3,7 +3,6 @@
 //! Same options, same verdict, and no exit status but SystemTap's 0 and 1. What an option asks for that does not exist here is
 //! said once, and the script goes on; what makes no sense is refused. Everything that runs scripts is `run`'s and `compile`'s.
 
-mod background;
 mod listing;
 mod passes;
 mod program;
@@ -18,6 +17,7 @@ use std::process::ExitCode;
 use request::{Request, Subject};
 use words::Misuse;
 
+use crate::background::{self, Begun};
 use crate::outcome::Status;
 use crate::terminal;
 
@@ -36,7 +36,7 @@ impl From<bool> for Verdict {
 
 /// Does what a command line asks for; `words` are without the program's name.
 pub(crate) fn stap(words: Vec<OsString>) -> ExitCode {
-    match request(words.clone()).map(|request| carry_out(request, &words)) {
+    match request(words).map(carry_out) {
         Ok(Verdict::Success) => ExitCode::SUCCESS,
         Ok(Verdict::Failure) => ExitCode::FAILURE,
         Err(Misuse(sentence)) => {
@@ -53,8 +53,9 @@ fn request(words: Vec<OsString>) -> Result<Request, Misuse> {
     words::read(&all).and_then(Request::new)
 }
 
-fn carry_out(request: Request, words: &[OsString]) -> Verdict {
-    if !request.no_warnings {
+fn carry_out(request: Request) -> Verdict {
+    // The command that began this one has said it.
+    if !request.no_warnings && !background::is_here() {
         for sentence in &request.idle {
             terminal::complain(sentence);
         }
@@ -71,8 +72,17 @@ fn carry_out(request: Request, words: &[OsString]) -> Verdict {
         Subject::ProbeTypes => print(&listing::probe_types()),
         Subject::ProbeAliases => print(&listing::aliases(&request)),
         Subject::Points(_) | Subject::Variables(_) => listing::points_of(&request),
-        Subject::File(_) | Subject::Example(_) | Subject::Text(_) if background::is_wanted(&request) => {
-            background::begin(request, words)
+        Subject::File(_) | Subject::Example(_) | Subject::Text(_)
+            if request.background && request.last_pass == 5 && !background::is_here() =>
+        {
+            match background::begin() {
+                Ok(Begun::Runs { pid }) => print(&format!("{pid}\n")),
+                Ok(Begun::Failed(_)) => Verdict::Failure,
+                Err(error) => {
+                    terminal::complain(&format!("cannot go on in the background: {error}"));
+                    Verdict::Failure
+                }
+            }
         }
         Subject::File(_) | Subject::Example(_) | Subject::Text(_) => passes::go(&request),
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::table::Id;
 use super::words::{Line, Misuse, number};
+use crate::background;
 use crate::cli::Colour;
 use crate::output_file::Rotation;
 
@@ -282,11 +283,9 @@ impl Request {
             return misuse("`-S` needs a file to begin anew, -o FILE");
         }
         if self.background && self.last_pass == 5 && !lists {
-            if self.output.is_none() {
-                return misuse("`-F` needs -o FILE: nothing could come later and ask for the output");
-            }
-            if self.subject == Subject::File("-".into()) {
-                return misuse("`-F` takes no script from standard input, which it leaves");
+            let from_stdin = self.subject == Subject::File("-".into());
+            if let Some(sentence) = background::misuse(self.output.is_some(), from_stdin) {
+                return misuse(sentence);
             }
         }
         if self.guru && self.privilege != Privilege::Developer {

@@ -129,7 +129,7 @@ fn run_calls(calls: u64, ring_bytes: u32) -> Option<(Report, Collected)> {
     let plan = Plan { artifact: Some(&artifact), target: calls, ..plan(&placed, &kernel) };
     let report = run(&plan, &mut sink).unwrap();
     assert_eq!((report.end, report.target), (End::TargetEnded, Some(Exit::Code(0))));
-    assert_eq!(sink.steps, ["loaded", "attached", "started", "detached"]);
+    assert_eq!(sink.steps, ["loaded", "attached", "armed", "started", "detached"]);
     Some((report, sink))
 }
 

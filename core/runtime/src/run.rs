@@ -170,6 +170,7 @@ fn serve_all(
     if !links.is_empty() {
         session.world.output.trace(&Step::Attached { links: links.len(), took: timing.attach });
     }
+    session.world.output.trace(&Step::Armed { took: timing.armed });
     let now = clock::monotonic_ns();
     session.world.ending.deadline = deadline(plan);
     let mut timers = Timers::new(&plan.placed.user, now, now);

@@ -50,6 +50,7 @@ impl Sink for Collected {
             Step::Loaded { .. } => "loaded",
             Step::ByKprobe { .. } => "by a kprobe",
             Step::Attached { .. } => "attached",
+            Step::Armed { .. } => "armed",
             Step::Started { .. } => "started",
             Step::Signalled(_) => "signalled",
             Step::Detached { .. } => "detached",

@@ -167,6 +167,11 @@ pub enum Step {
         /// How long that took.
         took: Duration,
     },
+    /// Everything is attached, if there was anything: the run has begun.
+    Armed {
+        /// How long it took from the start of the run.
+        took: Duration,
+    },
     /// The command runs.
     Started {
         /// Its process.

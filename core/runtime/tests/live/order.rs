@@ -29,6 +29,7 @@ fn begin_comes_before_attachment_and_end_after_the_last_record() {
                 Step::Loaded { .. } => "loaded",
                 Step::ByKprobe { .. } => "by a kprobe",
                 Step::Attached { .. } => "attached",
+                Step::Armed { .. } => "armed",
                 Step::Started { .. } => "started",
                 Step::Signalled(_) => "signalled",
                 Step::Detached { .. } => "detached",
@@ -37,8 +38,8 @@ fn begin_comes_before_attachment_and_end_after_the_last_record() {
         })
         .collect();
     let begun = "begin -1\nbegin\n".len();
-    assert_eq!(steps[..3], [(0, "loaded"), (begun, "attached"), (begun, "started")]);
-    assert_eq!(steps[3].1, "detached");
+    assert_eq!(steps[..4], [(0, "loaded"), (begun, "attached"), (begun, "armed"), (begun, "started")]);
+    assert_eq!(steps[4].1, "detached");
 }
 
 #[test]
