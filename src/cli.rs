@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::monitor;
 use crate::output_file::Rotation;
 
 mod registry;
@@ -292,6 +294,12 @@ pub(crate) struct RunOptions {
     /// Flight recorder: print the number of a process that runs on, and end; SIGINT ends that run. The output goes to the file of -o
     #[arg(short = 'F', long = "flight-recorder")]
     pub(crate) background: bool,
+    /// A view of the run on the terminal while it goes on, drawn anew that often: probes, globals, output; `?` there lists the keys
+    #[arg(
+        long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1",
+        value_parser = monitor::parse_period, conflicts_with = "background"
+    )]
+    pub(crate) monitor: Option<Duration>,
     /// At the end, tell how often each probe ran, in SystemTap's form
     #[arg(skip)]
     pub(crate) hit_report: bool,

@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) globals: Vec<(String, String)>,
     pub(crate) count_hits: bool,
+    /// Whether handlers can be switched off while the script runs.
+    pub(crate) switches: bool,
     pub(crate) ring_bytes: Option<u32>,
     /// The kernel's ticks a second.
     pub(crate) hz: u32,
@@ -400,6 +402,7 @@ impl<'a> Compilation<'a> {
         let options = Options {
             ring_bytes: self.settings.ring_bytes.unwrap_or(DEFAULT_RING),
             count_hits: self.settings.count_hits,
+            switches: self.settings.switches,
             syscall_names: &names,
             string_arguments: &string_arguments(table),
             cpus: self.cpus(),

@@ -20,6 +20,7 @@ mod list;
 mod lsp;
 mod manual;
 mod module;
+mod monitor;
 mod outcome;
 mod output_file;
 mod points;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use systap_bpf::Artifact;
 use systap_diagnostics::{FileId, Sources};
 use systap_ir::placed::Placed;
+use systap_ir::program::Event;
 use systap_kernel::Kernel;
 use systap_runtime::{LoadError, Plan, Report, RunError, Target};
 use systap_sys::process::Exit;
@@ -14,6 +15,7 @@ use systap_sys::process::Exit;
 use crate::background::{self, Begun};
 use crate::cli::{Format, RunOptions, Runtime};
 use crate::compile::{Compilation, Settings, Stop, on_deep_stack};
+use crate::monitor::{self, Monitor};
 use crate::outcome::Status;
 use crate::output_file::OutputFile;
 use crate::script::{self, Unreadable};
@@ -25,6 +27,10 @@ pub(crate) fn run(options: &RunOptions) -> Status {
     if let Err(sentence) = runtime(options.runtime) {
         terminal::complain(&sentence);
         return Status::Refused;
+    }
+    if let Some(sentence) = options.monitor.and_then(|_| monitor::misuse(options.script.format)) {
+        terminal::complain(sentence);
+        return Status::Usage;
     }
     if options.background && !background::is_here() {
         return begin_in_background(options);
@@ -120,7 +126,8 @@ fn run_script(options: &RunOptions) -> Status {
     if options.verbose {
         terminal::complain(&format!("compiled in {:.1?}", start.elapsed()));
     }
-    let scene = Scene { kernel: &kernel, hz: settings.hz, time_limit, options, sources: &sources };
+    let Some(script) = files.first().copied() else { return Status::Internal };
+    let scene = Scene { script, kernel: &kernel, hz: settings.hz, time_limit, options, sources: &sources };
     let status = execute(&scene, compiled, || compile(&mut sources.clone(), true).ok()).status;
     kernel.keep();
     status
@@ -144,6 +151,8 @@ impl From<Status> for Outcome {
 
 /// What a run needs besides its program.
 pub(crate) struct Scene<'a> {
+    /// What messages call the run by.
+    pub(crate) script: FileId,
     pub(crate) kernel: &'a Kernel,
     pub(crate) hz: u32,
     pub(crate) time_limit: Option<Duration>,
@@ -153,7 +162,7 @@ pub(crate) struct Scene<'a> {
 
 /// Runs what has been compiled; what `smaller` gives if the verifier gives up on it.
 pub(crate) fn execute(scene: &Scene<'_>, compiled: Compiled, smaller: impl FnOnce() -> Option<Compiled>) -> Outcome {
-    let Scene { options, sources, kernel, hz, time_limit } = *scene;
+    let Scene { options, sources, kernel, hz, time_limit, .. } = *scene;
     let destination = match &options.output {
         None => Destination::Stdout(std::io::stdout()),
         Some(name) => match OutputFile::create(name, options.rotation) {
@@ -164,8 +173,15 @@ pub(crate) fn execute(scene: &Scene<'_>, compiled: Compiled, smaller: impl FnOnc
             }
         },
     };
+    let monitor = match options.monitor.map(|period| view(scene, &compiled.0, period)).transpose() {
+        Ok(monitor) => monitor,
+        Err(sentence) => {
+            terminal::complain(sentence);
+            return Status::Usage.into();
+        }
+    };
     let form = (options.script.format, options.script.color);
-    let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), sources);
+    let mut voice = Voice::new(destination, form, (options.verbose, options.quiet), sources).with_monitor(monitor);
     let mut attempt = |(placed, artifact): &Compiled| {
         let plan = Plan { placed, artifact: artifact.as_ref(), kernel, target: target(options), time_limit, hz };
         systap_runtime::run(&plan, &mut voice)
@@ -181,6 +197,16 @@ pub(crate) fn execute(scene: &Scene<'_>, compiled: Compiled, smaller: impl FnOnc
         Ok(report) => Outcome { status: finish(&report, options, &mut voice, sources), command: report.target },
         Err(error) => explain_failure(&error).into(),
     }
+}
+
+/// The view of the run; a sentence if there can be none.
+fn view(scene: &Scene<'_>, placed: &Placed, period: Duration) -> Result<Monitor, &'static str> {
+    if placed.user.iter().any(|handler| matches!(handler.event, Event::Input { .. })) {
+        return Err("the script reads standard input, which --monitor takes keys from");
+    }
+    let script = scene.sources.file(scene.script).name.clone();
+    let kernel = scene.kernel.release().map_or(String::new(), ToString::to_string);
+    Ok(Monitor::new(period, script, kernel, scene.options.output.is_none()))
 }
 
 struct Prepared {
@@ -224,7 +250,8 @@ fn prepare(options: &RunOptions, sources: &mut Sources, kernel: &Kernel) -> Resu
     if !options.quiet && !options.script.no_warnings {
         settings.remark(options.verbose);
     }
-    settings.count_hits = options.summary || options.script.format == Format::Json;
+    settings.switches = options.monitor.is_some();
+    settings.count_hits = options.summary || settings.switches || options.script.format == Format::Json;
     settings.ring_bytes = options.kernel_buffer;
     settings.target = crate::command::target_program(options.command.as_deref(), options.process);
     let time_limit = match options.seconds {

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use serde_json::json;
 use systap_diagnostics::{Diagnostic, Sources, Span, render};
-use systap_runtime::{Notice, RuntimeReport, Sink, Step};
+use systap_runtime::{Notice, RuntimeReport, Sink, Step, Viewer};
 
 use crate::background;
 use crate::cli::{Colour, Format};
+use crate::monitor::Monitor;
 use crate::output_file::OutputFile;
 use crate::terminal;
 
@@ -21,6 +22,8 @@ pub(crate) struct Voice<'a> {
     verbose: bool,
     quiet: bool,
     sources: &'a Sources,
+    /// The view of the run, if there is one.
+    monitor: Option<Monitor>,
     /// The start of a line whose end has not come, in JSON.
     line: Vec<u8>,
 }
@@ -52,7 +55,12 @@ impl<'a> Voice<'a> {
         sources: &'a Sources,
     ) -> Self {
         let coloured = terminal::coloured(colour);
-        Voice { destination, format, coloured, verbose, quiet, sources, line: vec![] }
+        Voice { destination, format, coloured, verbose, quiet, sources, monitor: None, line: vec![] }
+    }
+
+    /// The same with a view of the run.
+    pub(crate) fn with_monitor(self, monitor: Option<Monitor>) -> Self {
+        Voice { monitor, ..self }
     }
 
     /// Writes one JSON object as a line of output.
@@ -78,7 +86,14 @@ impl<'a> Voice<'a> {
 
     fn say(&mut self, text: &str) {
         let (on, off) = if self.coloured { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
-        terminal::write_to_stderr(format!("{on}WARNING:{off} {text}\n").as_bytes());
+        self.tell(&format!("{on}WARNING:{off} {text}\n"));
+    }
+
+    /// Has people read it: on the view if it is over standard error.
+    fn tell(&mut self, text: &str) {
+        if !self.monitor.as_mut().is_some_and(|monitor| monitor.say(text.as_bytes())) {
+            terminal::write_to_stderr(text.as_bytes());
+        }
     }
 }
 
@@ -92,6 +107,11 @@ fn output_object(piece: &[u8]) -> serde_json::Value {
 
 impl Sink for Voice<'_> {
     fn output(&mut self, text: &[u8]) -> io::Result<()> {
+        if let (Some(monitor), Destination::Stdout(_)) = (&mut self.monitor, &self.destination)
+            && monitor.output(text)
+        {
+            return Ok(());
+        }
         if self.format == Format::Text {
             return self.destination.write(text);
         }
@@ -115,7 +135,7 @@ impl Sink for Voice<'_> {
             }
             (Format::Text, Notice::Script(text)) => self.say(&String::from_utf8_lossy(text)),
             // Nothing is wrong.
-            (Format::Text, Notice::Files { .. }) => terminal::complain(&notice.to_string()),
+            (Format::Text, Notice::Files { .. }) => self.tell(&terminal::complaint(&notice.to_string())),
             (Format::Text, notice) if !self.quiet => self.say(&notice.to_string()),
             (Format::Text, _) => {}
         }
@@ -135,7 +155,7 @@ impl Sink for Voice<'_> {
             .with_note(format!("in the handler of `{}`", error.point));
         let mut text = render::terminal(&diagnostic, self.sources, self.coloured);
         text.push('\n');
-        terminal::write_to_stderr(text.as_bytes());
+        self.tell(&text);
     }
 
     fn trace(&mut self, step: &Step) {
@@ -159,7 +179,11 @@ impl Sink for Voice<'_> {
             Step::Signalled(signal) => format!("got {signal}"),
             Step::Detached { took } => format!("detached in {took:.1?}"),
         };
-        terminal::complain(&text);
+        self.tell(&terminal::complaint(&text));
+    }
+
+    fn viewer(&mut self) -> Option<&mut dyn Viewer> {
+        self.monitor.as_mut().map(|monitor| monitor as &mut dyn Viewer)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -44,7 +44,12 @@ pub(crate) fn show(diagnostics: &[Diagnostic], sources: &Sources, format: Format
 
 /// One sentence about what went wrong outside the script.
 pub(crate) fn complain(message: &str) {
-    write_to_stderr(format!("systap: {}\n", harmless(message)).as_bytes());
+    write_to_stderr(complaint(message).as_bytes());
+}
+
+/// The same as text.
+pub(crate) fn complaint(message: &str) -> String {
+    format!("systap: {}\n", harmless(message))
 }
 
 /// One sentence about what is not as it seems.

@@ -68,7 +68,9 @@ pub(crate) fn go(request: &Request) -> Verdict {
             }
             let start = Instant::now();
             let options = options(request);
+            let Some(script) = files.first().copied() else { return Verdict::Failure };
             let scene = Scene {
+                script,
                 kernel: &kernel,
                 hz: settings.hz,
                 time_limit: request.time_limit,
@@ -267,7 +269,8 @@ pub(crate) fn settings(request: &Request, kernel: &Kernel) -> Result<Settings, M
         let (name, value) = definition.split_once('=').unwrap_or((definition, ""));
         settings.globals.push((name.to_owned(), value.to_owned()));
     }
-    settings.count_hits = request.timing;
+    settings.switches = request.monitor.is_some();
+    settings.count_hits = request.timing || settings.switches;
     settings.ring_bytes = request.buffer;
     settings.target = crate::command::target_program(request.command.as_deref(), request.process);
     // SystemTap tells of what it drops, and with -u drops nothing.
@@ -325,6 +328,7 @@ fn options(request: &Request) -> RunOptions {
         output: request.output.clone(),
         rotation: request.rotation,
         hit_report: request.timing,
+        monitor: request.monitor,
         command: request.command.clone(),
         process: request.process.filter(|pid| *pid != 0),
         verbose: request.verbose[4] > 1,

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::table::Id;
 use super::words::{Line, Misuse, number};
 use crate::background;
-use crate::cli::Colour;
+use crate::cli::{Colour, Format};
+use crate::monitor;
 use crate::output_file::Rotation;
 
 /// Where the script comes from, or what is listed instead.
@@ -70,6 +71,8 @@ pub(crate) struct Request {
     pub(crate) rotation: Option<Rotation>,
     /// Tell at the end how often the probes ran.
     pub(crate) timing: bool,
+    /// Show how the run goes, that often.
+    pub(crate) monitor: Option<Duration>,
     /// Go on without this command.
     pub(crate) background: bool,
     /// Bytes.
@@ -109,6 +112,7 @@ impl Default for Request {
             output: None,
             rotation: None,
             timing: false,
+            monitor: None,
             background: false,
             buffer: None,
             time_limit: None,
@@ -233,6 +237,7 @@ impl Request {
             // Files of size 0 are files without end.
             Id::Rotation => self.rotation = Rotation::parse(&value),
             Id::Timing => self.timing = true,
+            Id::Monitor => self.monitor = Some(Duration::from_secs(number(&value).unwrap_or(1))),
             Id::Background => self.background = true,
             Id::Buffer => {
                 let bytes = (number(&value).unwrap_or(1) << 20).min(LARGEST_BUFFER);
@@ -285,6 +290,14 @@ impl Request {
         if self.background && self.last_pass == 5 && !lists {
             let from_stdin = self.subject == Subject::File("-".into());
             if let Some(sentence) = background::misuse(self.output.is_some(), from_stdin) {
+                return misuse(sentence);
+            }
+        }
+        if self.monitor.is_some() && self.last_pass == 5 && !lists {
+            if self.background {
+                return misuse("`-F` and `--monitor` cannot be given together: nothing would be there to be looked at");
+            }
+            if let Some(sentence) = monitor::misuse(Format::Text) {
                 return misuse(sentence);
             }
         }

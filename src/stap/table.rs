@@ -75,6 +75,7 @@ pub(crate) enum Id {
     Rotation,
     Timing,
     Background,
+    Monitor,
     Buffer,
     Seconds,
     NoGlobalDisplay,
@@ -271,9 +272,8 @@ pub(crate) static GROUPS: &[Group] = &[
             row(Id::Privilege, None, &["privilege"], Value("LEVEL"), "allow what this level may do")
                 .of(OneOf(&["stapusr", "stapsys", "stapdev"])),
             row(Id::Unprivileged, None, &["unprivileged"], Nothing, "the same as --privilege=stapusr"),
-            row(Idle, None, &["monitor"], Perhaps("SECONDS"), "show how the run goes")
-                .of(Number(1, MOST))
-                .because("`systap run --summary` tells at the end"),
+            row(Id::Monitor, None, &["monitor"], Perhaps("SECONDS"), "show how the run goes, drawn anew that often")
+                .of(Number(1, MOST)),
             row(Id::Absent, Some('i'), &["interactive"], Nothing, "build a script by questions")
                 .because("give the script as a file, or by -e"),
             row(Id::Absent, None, &["language-server"], Nothing, "serve an editor")

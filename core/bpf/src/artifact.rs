@@ -22,6 +22,9 @@ pub struct Artifact {
     pub sites: Vec<Site>,
     /// How many counters of each kind the counter map has; see [`Counters`].
     pub counters: Counters,
+    /// The first of as many words as there are kernel-side handlers, in the map of [`MapRole::Words`]: a handler whose word is not 0 does
+    /// nothing at a hit. `None` if handlers do not look.
+    pub switches: Option<u32>,
 }
 
 impl Artifact {

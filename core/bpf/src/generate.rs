@@ -118,7 +118,7 @@ fn attempt(
     groups: &[Group],
     thrift: &[Thrift],
 ) -> Result<Outcome, GenerateError> {
-    let maps = Maps::new(placed, options.ring_bytes);
+    let maps = Maps::new(placed, options.ring_bytes, options.switches);
     let contended = contended(placed, groups);
     let mut shared = Shared { placed, layout, options, maps, sites: Vec::new(), contended, guarded: false };
     let mut delicate = 0;
@@ -188,13 +188,14 @@ fn finish(shared: Shared<'_>, groups: &[Group], drafts: &[Made]) -> Result<Artif
             programs.push(ProgramPlan { instead: std::mem::take(&mut instead), ..plan(attach, group, draft)? });
         }
     }
+    let switches = maps.switches;
     let first = programs.iter().flat_map(|program| &program.relocations).map(|relocation| relocation.map).collect();
     let used = programs.iter_mut().flat_map(relocations).map(|relocation| relocation.map).collect();
     let (maps, entries, numbers) = maps.finish(&used, &first, counters.sites + counters.skipped + counters.hits);
     for relocation in programs.iter_mut().flat_map(relocations) {
         relocation.map = numbers.get(relocation.map as usize).copied().unwrap_or_default();
     }
-    Ok(Artifact { maps, programs, entries, sites, counters })
+    Ok(Artifact { maps, programs, entries, sites, counters, switches })
 }
 
 /// Where a program, and what may take its place, refer to maps.

@@ -22,6 +22,8 @@ pub(crate) struct Maps {
     pub(crate) ring: u32,
     /// The counters.
     pub(crate) counters: u32,
+    /// The first of the words that switch handlers off, if there are such.
+    pub(crate) switches: Option<u32>,
     /// Scratch space.
     pub(crate) frame: u32,
     /// Bytes of the frame that are used.
@@ -29,13 +31,14 @@ pub(crate) struct Maps {
 }
 
 impl Maps {
-    pub(crate) fn new(placed: &Placed, ring_bytes: u32) -> Maps {
+    pub(crate) fn new(placed: &Placed, ring_bytes: u32, switches: bool) -> Maps {
         let mut maps = Maps {
             plans: Vec::new(),
             by_global: HashMap::new(),
             words: 0,
             ring: 0,
             counters: 0,
+            switches: None,
             frame: 0,
             frame_bytes: 0,
         };
@@ -43,7 +46,11 @@ impl Maps {
             Residence::Word(word) => Some(word + 1),
             _ => None,
         });
-        let words = words.max().unwrap_or(0).max(control::FIRST_FREE);
+        let mut words = words.max().unwrap_or(0).max(control::FIRST_FREE);
+        if switches {
+            maps.switches = Some(words);
+            words += placed.kernel.len() as u32;
+        }
         // One value that holds all words: only of an array with a single entry can a program take the address.
         maps.words = maps.add("words", MapRole::Words, MapKind::MappedArray, 4, 8 * words, 1);
         for (number, (global, residence)) in placed.globals.iter().enumerate() {

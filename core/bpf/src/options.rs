@@ -16,6 +16,8 @@ pub struct Options<'a> {
     pub ring_bytes: u32,
     /// Count the hits of each handler.
     pub count_hits: bool,
+    /// Each handler can be switched off while it is attached; see [`Artifact::switches`](crate::artifact::Artifact::switches).
+    pub switches: bool,
     /// BTF-typed raw tracepoints may be used (Linux 5.5): pointers are followed directly.
     pub typed: bool,
     /// System calls of systap's own process ([`systap_ir::placed::control::OWN`]) fire nothing.
@@ -50,6 +52,7 @@ impl Default for Options<'_> {
         Options {
             ring_bytes: 1 << 20,
             count_hits: false,
+            switches: false,
             typed: true,
             own_filter: true,
             may_goto: true,

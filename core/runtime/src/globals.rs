@@ -2,14 +2,13 @@
 //!
 //! It must never change a global, nor end the run: one that cannot be read is left out and told of.
 
-use std::cmp::Reverse;
-
 use systap_ir::placed::Placed;
 use systap_ir::program::{AggregateFn, Global, GlobalId, GlobalShape};
 
 use crate::sink::Notice;
 use crate::text::format::{address, escape};
 use crate::user::{Aggregate, Datum, Entry, Store, StoreError};
+use crate::view::greatest_first;
 
 /// Appends the globals that ask for it, in script order, to `out`; gives those that cannot be read.
 pub(crate) fn print(placed: &Placed, store: &mut dyn Store, out: &mut Vec<u8>) -> Vec<Notice> {
@@ -31,14 +30,7 @@ pub(crate) fn print(placed: &Placed, store: &mut dyn Store, out: &mut Vec<u8>) -
 
 /// An array's entries, the greatest value first; of aggregates, the greatest count.
 fn array(id: GlobalId, global: &Global, store: &mut dyn Store, out: &mut Vec<u8>) -> Result<(), StoreError> {
-    let mut entries = store.entries(id)?;
-    entries.sort_by_cached_key(|(_, value)| {
-        Reverse(match value {
-            Entry::Value(value) => value.clone(),
-            Entry::Aggregate(aggregate) => Datum::Long(aggregate.count),
-        })
-    });
-    for (keys, value) in &entries {
+    for (keys, value) in &greatest_first(id, store)? {
         entry(global, keys, value, out);
     }
     Ok(())

@@ -8,6 +8,7 @@
 //! It never prints, never reads the environment or a file of the user's, and never changes the machine: programs and
 //! maps are held by descriptors only and go with the process. It starts no thread.
 
+mod account;
 mod attach;
 pub mod capability;
 mod counters;
@@ -38,6 +39,7 @@ mod timer;
 pub mod user;
 mod user_symbols;
 mod verify;
+mod view;
 mod watch;
 mod world;
 
@@ -51,3 +53,4 @@ pub use sink::{Notice, RuntimeReport, Sink, Step};
 pub use store::MapStore;
 pub use target::Target;
 pub use verify::{Verdict, verify};
+pub use view::{Content, GlobalView, Order, ProbeView, View, Viewer};

@@ -5,6 +5,7 @@
 use std::io;
 
 use crate::sink::{Notice, RuntimeReport, Sink, Step};
+use crate::view::Viewer;
 
 /// What is gathered before it is written.
 const PIECE: usize = 64 << 10;
@@ -25,6 +26,11 @@ impl<'a> Output<'a> {
     /// The sink itself.
     pub(crate) fn sink(&self) -> &dyn Sink {
         self.sink
+    }
+
+    /// Who looks at the run.
+    pub(crate) fn viewer(&mut self) -> Option<&mut dyn Viewer> {
+        self.sink.viewer()
     }
 
     /// Appends text with `write`, which must only append.

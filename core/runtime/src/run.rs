@@ -15,6 +15,7 @@ use systap_sys::clock;
 use systap_sys::event::{Signal, SignalFd};
 use systap_sys::{RingBuffer, SysError};
 
+use crate::account;
 use crate::attach::{Attached, Attachment};
 use crate::error::RunError;
 use crate::excess::Watchdog;
@@ -24,7 +25,7 @@ use crate::globals;
 use crate::input::Input;
 use crate::load::{Loaded, load, points_of};
 use crate::output::Output;
-use crate::report::{End, ProbeReport, ProgramReport, Report, Side, SiteLoss, Timing};
+use crate::report::{End, Report, Timing};
 use crate::session::Session;
 use crate::sink::{Notice, Sink, Step};
 use crate::store::MapStore;
@@ -104,7 +105,7 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     let end = run_last_handlers(plan.placed, &mut session, end);
     session.world.output.flush();
     let exit = watched.and_then(Watched::reap).filter(|_| end == End::TargetEnded);
-    let mut report = account(plan, &session, loaded.as_ref(), ring.as_mut(), end);
+    let mut report = account::account(plan, &session, loaded.as_ref(), ring.as_mut(), end);
     report.target = exit;
     report.timing = timing;
     match session.world.output.into_failure() {
@@ -180,7 +181,11 @@ fn serve_all(
     {
         session.world.output.trace(&Step::Started { pid: watched.pid() });
     }
-    let end = watch.until_end(session, ring, &mut timers)?;
+    let end = watch.until_end(session, ring, &mut timers);
+    if let Some(viewer) = session.world.output.viewer() {
+        viewer.close();
+    }
+    let end = end?;
     // Several attachments do not go at once; programs that look do nothing more from here on.
     session.stop_kernel_side();
     let detaching = Instant::now();
@@ -239,74 +244,6 @@ fn run_last_handlers(placed: &Placed, session: &mut Session<'_>, end: End) -> En
     }
     let worse = [(session.is_given_up(), session.end()), (failed(session), Some(End::Error))];
     worse.into_iter().find_map(|(is, end)| end.filter(|_| is)).unwrap_or(end)
-}
-
-/// Puts the report together from what was counted on both sides.
-fn account(
-    plan: &Plan<'_>,
-    session: &Session<'_>,
-    loaded: Option<&Loaded>,
-    ring: Option<&mut RingBuffer>,
-    end: End,
-) -> Report {
-    let mut counts = session.counts();
-    if let Some(ring) = ring {
-        // A program that was running on another CPU when it was detached may have come after the last look.
-        ring.drain(usize::MAX, &mut |record| {
-            let site = crate::record::header(record).map_or(usize::MAX, |(site, ..)| site as usize);
-            if let Some(lost) = counts.lost.get_mut(site) {
-                *lost += 1;
-            }
-        });
-    }
-    let lost = counts.lost.iter().enumerate().filter(|(_, records)| **records > 0).filter_map(|(site, records)| {
-        let (span, point) = session.place_of(site)?;
-        Some(SiteLoss { span, point: point.to_owned(), records: *records })
-    });
-    let user_side = plan.placed.user.iter().enumerate().map(|(index, handler)| ProbeReport {
-        point: handler.point.clone(),
-        span: handler.span,
-        side: Side::User,
-        hits: session.hits.get(index).copied(),
-        skipped: session.skipped.get(index).copied().unwrap_or(0),
-        missed: None,
-    });
-    let programs = plan.artifact.into_iter().flat_map(|artifact| &artifact.programs);
-    let programs = programs.enumerate().map(|(at, of)| {
-        let its = loaded.into_iter().flat_map(|loaded| loaded.all()).filter(|(plan, _)| *plan == at);
-        let infos = its.filter_map(|(_, program)| program.info().ok());
-        let recursion_misses = infos.map(|info| info.recursion_misses).sum();
-        let missed = session.missed.get(at).copied().unwrap_or(0);
-        ProgramReport { name: of.name.clone(), points: points_of(of, plan.placed), recursion_misses, missed }
-    });
-    let programs: Vec<ProgramReport> = programs.collect();
-    let missed = |index: usize, event: &Event| {
-        let plans = plan.artifact.map_or(&[][..], |artifact| &artifact.programs);
-        let its = plans.iter().zip(&programs).find(|(plan, _)| plan.handlers.contains(&index));
-        let told_apart = matches!(event, Event::SyscallEntry(_) | Event::SyscallReturn(_));
-        its.filter(|_| !told_apart).map(|(_, program)| program.recursion_misses + program.missed)
-    };
-    let kernel_side = plan.placed.kernel.iter().enumerate().map(|(index, handler)| ProbeReport {
-        point: handler.point.clone(),
-        span: handler.span,
-        side: Side::Kernel,
-        hits: counts.hits.get(index).copied(),
-        skipped: counts.skipped.get(index).copied().unwrap_or(0),
-        missed: missed(index, &handler.event),
-    });
-    Report {
-        end,
-        target: None,
-        probes: kernel_side.chain(user_side).collect(),
-        lost: lost.collect(),
-        programs,
-        excess: session.excess,
-        errors: session.faults.total(),
-        arrays_full: session.faults.arrays_full(),
-        malformed: session.malformed,
-        abandoned: session.abandoned,
-        timing: Timing::default(),
-    }
 }
 
 #[cfg(test)]

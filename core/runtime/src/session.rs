@@ -3,6 +3,7 @@
 //! It must never attach, detach or wait: that is [`mod@crate::run`]'s and [`crate::watch`]'s.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use systap_bpf::artifact::{Artifact, Fault, Site, SiteKind};
 use systap_diagnostics::Span;
@@ -26,16 +27,20 @@ use crate::world::{Handed, World};
 
 /// A run.
 pub(crate) struct Session<'a> {
-    placed: &'a Placed,
-    artifact: Option<&'a Artifact>,
+    pub(crate) placed: &'a Placed,
+    pub(crate) artifact: Option<&'a Artifact>,
     sites: &'a [Site],
-    loaded: Option<&'a Loaded>,
+    pub(crate) loaded: Option<&'a Loaded>,
     interpreter: Interpreter<'a>,
     pub(crate) store: MapStore<'a>,
     pub(crate) world: World<'a>,
     pub(crate) faults: Faults,
     /// How often each user-side handler ran.
     pub(crate) hits: Vec<u64>,
+    /// The user-side handlers that are left out.
+    pub(crate) off: Vec<bool>,
+    /// How long each user-side handler took, if that is measured.
+    pub(crate) times: Option<Vec<Duration>>,
     /// How many ticks of each user-side handler came too late.
     pub(crate) skipped: Vec<u64>,
     /// By program: hits that the kernel did not bring to it, as it says of the program's attachments.
@@ -77,6 +82,8 @@ impl<'a> Session<'a> {
             world,
             faults: Faults::new(globals, placed.limits),
             hits: vec![0; placed.user.len()],
+            off: vec![false; placed.user.len()],
+            times: None,
             skipped: vec![0; placed.user.len()],
             missed: vec![],
             malformed: 0,
@@ -147,10 +154,18 @@ impl<'a> Session<'a> {
     /// Runs a user-side handler.
     pub(crate) fn run_user(&mut self, index: usize) {
         let placed = self.placed;
+        if self.off.get(index).is_some_and(|off| *off) {
+            return;
+        }
+        let start = self.times.is_some().then(Instant::now);
         if let (Some(handler), Some(hits)) = (placed.user.get(index), self.hits.get_mut(index)) {
             *hits += 1;
             self.interpreter.allow_as(&handler.event);
             self.run_body(&handler.body, &[], &handler.point);
+        }
+        let time = self.times.as_mut().and_then(|times| times.get_mut(index));
+        if let (Some(start), Some(time)) = (start, time) {
+            *time += start.elapsed();
         }
     }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 use systap_diagnostics::Span;
 use systap_sys::event::Signal;
 
+use crate::view::Viewer;
+
 /// Takes what a run says.
 pub trait Sink {
     /// Output of the script, in order. It comes in big pieces; what is given is written at once.
@@ -27,6 +29,11 @@ pub trait Sink {
 
     /// A step of the run, for `-v`.
     fn trace(&mut self, _step: &Step) {}
+
+    /// Who looks at the run while it goes on, if anybody does.
+    fn viewer(&mut self) -> Option<&mut dyn Viewer> {
+        None
+    }
 
     /// The descriptor that output goes to: where it is a pipe, its other end is watched, so that a run without output
     /// ends too when nobody reads any more.

@@ -14,6 +14,7 @@ use crate::report::End;
 use crate::session::Session;
 use crate::target::Watched;
 use crate::timer::Timers;
+use crate::view::Looks;
 
 /// Between two looks into the ring while records come: programs submit them without waking us, since a wake-up costs
 /// more than the record does.
@@ -32,6 +33,7 @@ const TARGET: u64 = 3;
 const OUTPUT: u64 = 4;
 const FILES: u64 = 5;
 const INPUT: u64 = 6;
+const VIEWER: u64 = 7;
 
 /// What the loop waits for.
 pub(crate) struct Watch {
@@ -39,6 +41,7 @@ pub(crate) struct Watch {
     timer: TimerFd,
     armed_for: Option<u64>,
     outside: Outside,
+    looks: Option<Looks>,
 }
 
 /// Who asks handlers for something, or tells them something.
@@ -50,7 +53,7 @@ pub(crate) struct Outside {
 
 impl Watch {
     pub(crate) fn new(
-        session: &Session<'_>,
+        session: &mut Session<'_>,
         ring: Option<&RingBuffer>,
         watched: Option<&Watched>,
         mut outside: Outside,
@@ -77,7 +80,11 @@ impl Watch {
         {
             input.is_always_ready = true;
         }
-        Ok(Watch { poller, timer, armed_for: None, outside })
+        let looks = Looks::of(session);
+        if let Some(descriptor) = session.world.output.viewer().and_then(|viewer| viewer.descriptor()) {
+            poller.add(&descriptor, VIEWER)?;
+        }
+        Ok(Watch { poller, timer, armed_for: None, outside, looks })
     }
 
     /// Serves everything until there is a reason to end.
@@ -102,6 +109,9 @@ impl Watch {
                 }
             }
             session.look_for_excess();
+            if let Some(looks) = &mut self.looks {
+                looks.look_if_due(session);
+            }
             if let Some(end) = session.end() {
                 return Ok(end);
             }
@@ -122,7 +132,8 @@ impl Watch {
                 }
                 Served::Some => Some(Duration::ZERO),
             };
-            self.arm(earliest(timers.next_due(), session.world.ending.deadline))?;
+            let due = earliest(timers.next_due(), session.world.ending.deadline);
+            self.arm(earliest(due, self.looks.as_ref().map(Looks::due)))?;
             self.wait(timeout, session)?;
             if self.outside.has_input() {
                 self.serve_input(session)?;
@@ -151,6 +162,11 @@ impl Watch {
                     }
                 }
                 INPUT => self.serve_input(session)?,
+                VIEWER => {
+                    if let Some(looks) = &mut self.looks {
+                        looks.obey(session);
+                    }
+                }
                 _ => {}
             }
         }

@@ -299,6 +299,11 @@ impl<'a, 's> Program<'a, 's> {
         if self.late {
             self.admit(&[index], end);
         }
+        if let Some(first) = self.shared.maps.switches {
+            let word = self.word(first + index as u32);
+            let off = self.em.load(Size::B8, word);
+            self.em.branch(Cond::Ne, off, Src::Imm(0), end);
+        }
         let finish = self.em.label();
         let delicate = self.shared.guarded && is_delicate(self.shared, index, self.facts.thrift)?;
         let mut lower = Lower::new(self.shared, &mut self.em, self.facts, index, finish)?;

@@ -157,7 +157,7 @@ impl<'a> Elaboration<'a> {
     ) -> Vec<Stmt> {
         let Some(companion) = scope.companion.take() else { return body };
         let Companion { scope: mut entry, kept, depths } = *companion;
-        let (Some(event), Some(number)) = (entry_of(event), kept.first().map(|kept| kept.number)) else { return body };
+        let (Some(event), Some(number)) = (event.entry(), kept.first().map(|kept| kept.number)) else { return body };
         let (mut first, mut keep, mut last) = (vec![], vec![], vec![]);
         let mut levels = None;
         if let Some(depths) = depths {
@@ -234,22 +234,4 @@ fn local(span: Span, local: LocalId) -> Expr {
 fn at_level(span: Span, number: Expr, level: LocalId) -> Expr {
     let upper = build::binary(span, BinaryOp::ShiftLeft, local(span, level), build::long(span, 32));
     build::binary(span, BinaryOp::Add, number, upper)
-}
-
-/// The event of the entry, for that of a return.
-fn entry_of(event: &Event) -> Option<Event> {
-    let mut event = match event {
-        Event::SyscallReturn(set) => return Some(Event::SyscallEntry(set.clone())),
-        other => other.clone(),
-    };
-    match &mut event {
-        Event::KernelFunction { returns, .. }
-        | Event::KernelFunctions { returns, .. }
-        | Event::KernelCode { returns, .. }
-        | Event::UserCode { returns, .. } => {
-            *returns = false;
-        }
-        _ => return None,
-    }
-    Some(event)
 }

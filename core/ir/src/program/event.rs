@@ -142,6 +142,26 @@ pub enum Event {
     SyscallReturn(SyscallSet),
 }
 
+impl Event {
+    /// The event of the entry, for that of a return; `None` if it has no entry.
+    pub fn entry(&self) -> Option<Event> {
+        let mut event = match self {
+            Event::SyscallReturn(set) => return Some(Event::SyscallEntry(set.clone())),
+            other => other.clone(),
+        };
+        match &mut event {
+            Event::KernelFunction { returns, .. }
+            | Event::KernelFunctions { returns, .. }
+            | Event::KernelCode { returns, .. }
+            | Event::UserCode { returns, .. } => {
+                *returns = false;
+            }
+            _ => return None,
+        }
+        Some(event)
+    }
+}
+
 /// Of [`Event::KernelFunction`]: argument `REGISTERS + i` is word `i` of `struct pt_regs`, which is there only where the function is
 /// attached to by a kprobe: a handler that asks for one is.
 pub const REGISTERS: u32 = 64;
