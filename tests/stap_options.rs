@@ -43,8 +43,6 @@ fn what_is_without_effect_says_so_once_and_the_script_runs() {
         "--download-debuginfo=no",
         "--target-namespaces=1",
         "-b",
-        "--monitor",
-        "--monitor=2",
         "--use-server",
         "--use-server=localhost:1",
         "--use-server-on-error=y",

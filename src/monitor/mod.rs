@@ -79,7 +79,7 @@ impl Monitor {
         if self.screen.is_none() || !io::stderr().is_terminal() {
             return false;
         }
-        self.state.output.push(text);
+        self.state.output.say(text);
         self.said.extend_from_slice(text);
         true
     }
@@ -145,7 +145,7 @@ impl Viewer for Monitor {
             Some(keys) => rustix::io::read(keys, &mut bytes)?,
             None => return Ok(vec![]),
         };
-        if read == 0 {
+        if read == 0 && screen::has_hung_up(self.keys.as_ref()) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let keys = self.typed.read(bytes.get(..read).unwrap_or_default());

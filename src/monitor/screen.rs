@@ -13,6 +13,7 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 /// What is to be given back: the terminal that keys come from, and how it was. `None`: nothing is taken.
@@ -69,13 +70,23 @@ pub(crate) fn keys() -> Option<File> {
     File::open("/dev/tty").ok()
 }
 
+/// Whether no key can come any more.
+pub(crate) fn has_hung_up(keys: Option<&File>) -> bool {
+    let Some(keys) = keys else { return true };
+    let mut asked = [PollFd::new(keys, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut asked, Some(&now)).is_err()
+        || asked.iter().any(|asked| asked.revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL))
+}
+
 /// Has single keys come. Those that send signals still do, but for the one that stops: nobody could see what is then on the terminal.
 fn raw(keys: &File) -> io::Result<(File, Termios)> {
     let before = tcgetattr(keys)?;
     let mut changed = before.clone();
     changed.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
     changed.special_codes[SpecialCodeIndex::VSUSP] = 0;
-    changed.special_codes[SpecialCodeIndex::VMIN] = 1;
+    // Reading never waits: a signal's key takes away what was typed before it, and what could be read may be gone.
+    changed.special_codes[SpecialCodeIndex::VMIN] = 0;
     changed.special_codes[SpecialCodeIndex::VTIME] = 0;
     set(keys.as_fd(), &changed)?;
     Ok((keys.try_clone()?, before))

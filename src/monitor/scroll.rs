@@ -11,10 +11,17 @@ const KEPT: usize = 10_000;
 const LONGEST: usize = 8192;
 const TAB: usize = 8;
 
+/// A line, and whether it is no output but a message, which is told at another place too.
+#[derive(Debug)]
+struct Shown {
+    text: String,
+    is_message: bool,
+}
+
 /// Lines of output.
 #[derive(Debug, Default)]
 pub(crate) struct Scroll {
-    lines: VecDeque<String>,
+    lines: VecDeque<Shown>,
     /// How many there were before those.
     gone: usize,
     /// The start of a line whose end has not come.
@@ -36,9 +43,16 @@ impl Scroll {
         }
     }
 
+    /// Appends a message, before what has begun of a line.
+    pub(crate) fn say(&mut self, text: &[u8]) {
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            self.keep(Shown { text: plain(line).0, is_message: true });
+        }
+    }
+
     fn end_line(&mut self) {
         let bytes = std::mem::take(&mut self.rest);
-        let (line, cleared) = plain(&bytes);
+        let (text, cleared) = plain(&bytes);
         if cleared {
             // A script that draws its own screen begins it anew: what was on it is gone, as it would be on a terminal.
             self.gone += self.lines.len();
@@ -46,6 +60,10 @@ impl Scroll {
             self.shown = self.shown.max(self.gone);
         }
         self.shown_of_rest = 0;
+        self.keep(Shown { text, is_message: false });
+    }
+
+    fn keep(&mut self, line: Shown) {
         self.lines.push_back(line);
         if self.lines.len() > KEPT {
             self.lines.pop_front();
@@ -66,7 +84,7 @@ impl Scroll {
     /// The lines from that number on, at most so many.
     pub(crate) fn lines(&self, from: usize, most: usize) -> Vec<String> {
         let skipped = from.saturating_sub(self.gone);
-        let whole = self.lines.iter().skip(skipped).cloned();
+        let whole = self.lines.iter().skip(skipped).map(|line| line.text.clone());
         let rest = (!self.rest.is_empty() && skipped <= self.lines.len()).then(|| plain(&self.rest).0);
         whole.chain(rest).take(most).collect()
     }
@@ -80,8 +98,8 @@ impl Scroll {
     /// What was not shown, as text; and how many lines of that are lost.
     pub(crate) fn unseen(&mut self) -> (String, usize) {
         let lost = self.gone.saturating_sub(self.shown);
-        let mut text: String =
-            self.lines.iter().skip(self.shown.saturating_sub(self.gone)).map(|line| format!("{line}\n")).collect();
+        let new = self.lines.iter().skip(self.shown.saturating_sub(self.gone));
+        let mut text: String = new.filter(|line| !line.is_message).map(|line| format!("{}\n", line.text)).collect();
         text += &plain(self.rest.get(self.shown_of_rest..).unwrap_or_default()).0;
         self.note_shown();
         (text, lost)
@@ -152,6 +170,8 @@ mod tests {
         scroll.note_shown();
         scroll.push(b"!\nthree\nfo");
         assert_eq!(scroll.unseen(), ("two!\nthree\nfo".to_owned(), 0));
+        assert_eq!(scroll.unseen(), (String::new(), 0));
+        scroll.say(b"told elsewhere\n");
         assert_eq!(scroll.unseen(), (String::new(), 0));
         for _ in 0..=KEPT {
             scroll.push(b"x\n");

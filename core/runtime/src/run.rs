@@ -80,6 +80,9 @@ pub fn run(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<Report, RunError> {
     let mut session = Session::new(plan.placed, plan.artifact, loaded.as_ref(), store, world, watchdog);
 
     session.world.ending.deadline = deadline(plan);
+    if session.world.output.viewer().is_some() {
+        session.times = Some(vec![Duration::ZERO; plan.placed.user.len()]);
+    }
     session.run_ordered(
         |event| if let Event::Begin(order) = event { Some(*order) } else { None },
         |session| session.end().is_none(),

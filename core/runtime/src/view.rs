@@ -134,7 +134,6 @@ impl Looks {
     pub(crate) fn of(session: &mut Session<'_>) -> Option<Self> {
         let viewer = session.world.output.viewer()?;
         let period = u64::try_from(viewer.period().as_nanos()).unwrap_or(u64::MAX).max(1);
-        session.times = Some(vec![Duration::ZERO; session.placed.user.len()]);
         let programs = session.artifact.map_or(0, |artifact| artifact.programs.len());
         // A view without times is one, too.
         let stats = if programs > 0 { bpf::enable_run_time_stats().ok() } else { None };
