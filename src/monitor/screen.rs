@@ -3,7 +3,7 @@
 //! It must never leave a terminal changed, whichever way the run ends: dropping it gives the terminal back, and so does a panic.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Stdout};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, Once, PoisonError};
 
@@ -24,7 +24,27 @@ struct Taken {
 }
 
 /// A terminal that is drawn on.
-pub(crate) struct Screen(Terminal<CrosstermBackend<Stdout>>);
+pub(crate) struct Screen(Terminal<CrosstermBackend<Ink>>);
+
+/// Standard output, whose failures are nobody's: a terminal that has gone away tells so by a signal, and the library would complain of
+/// it to that terminal.
+struct Ink(Stdout);
+
+impl Write for Ink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        _ = self.0.write_all(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        _ = self.0.flush();
+        Ok(())
+    }
+}
 
 impl Screen {
     /// Takes the terminal of standard output; `keys` come one by one from now on, unseen.
@@ -36,7 +56,7 @@ impl Screen {
         let keys = keys.map(raw).transpose()?;
         *taken() = Some(Taken { keys });
         let drawn = execute!(io::stdout(), EnterAlternateScreen, Hide)
-            .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())))
+            .and_then(|()| Terminal::new(CrosstermBackend::new(Ink(io::stdout()))))
             .map(Screen)
             .and_then(|mut screen| screen.forget().map(|()| screen));
         drawn.inspect_err(|_| give_back())

@@ -108,6 +108,7 @@ fn programs_see_the_maps_that_relocations_name() {
         programs: vec![program(instructions, relocations)],
         sites: vec![],
         counters: Counters { sites: 1, skipped: 1, hits: 1 },
+        switches: None,
     };
     let loaded = load_here(&artifact).unwrap();
     loaded.programs[0].as_ref().unwrap().test_run(&[0; 16]).unwrap();

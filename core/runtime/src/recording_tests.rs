@@ -81,6 +81,7 @@ pub(super) fn recording(ring_bytes: u32) -> Artifact {
         programs: vec![ProgramPlan { name: "recording".into(), ..program(instructions, relocations) }],
         sites: vec![site(SiteKind::Print(line)), site(SiteKind::Continue(0))],
         counters: Counters { sites: 2, skipped: 1, hits: 0 },
+        switches: None,
     }
 }
 

@@ -82,7 +82,7 @@ impl Watch {
         }
         let looks = Looks::of(session);
         if let Some(descriptor) = session.world.output.viewer().and_then(|viewer| viewer.descriptor()) {
-            poller.add(&descriptor, VIEWER)?;
+            poller.add(descriptor, VIEWER)?;
         }
         Ok(Watch { poller, timer, armed_for: None, outside, looks })
     }
