@@ -321,7 +321,7 @@ fn a_run_ends_with_its_command_and_tells_its_status() {
         assert_eq!((report.end, report.target), (End::TargetEnded, Some(exit)));
         assert_eq!(report.failed(), exit != Exit::Code(0));
         let (pid, rest) = sink.text().split_once(' ').unwrap();
-        assert_eq!((rest, sink.steps.as_slice()), ("end", &["started"][..]));
+        assert_eq!((rest, sink.steps.as_slice()), ("end", &["armed", "started"][..]));
         assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "it was reaped");
     }
 }
