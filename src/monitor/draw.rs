@@ -161,7 +161,7 @@ fn keys(state: &State) -> Line<'static> {
         let row = sorted.get(state.row).map_or(String::new(), |probe| format!(" [{}]", probe.index));
         return Line::from(format!(" index of the probe to switch{row}: {typed}_")).style(BOLD);
     }
-    Line::raw(" q quit  c reset globals  s sort  t switch a probe  p pause  r resume  x hide  Tab next pane  ? help")
+    Line::raw(" q quit  c reset  s sort  t switch  p pause  r resume  x hide  Tab pane  ? help")
 }
 
 fn help(frame: &mut Frame<'_>) {
