@@ -49,7 +49,12 @@ pub(crate) struct Monitor {
     closed: bool,
     /// What people are to read on standard error, where that would be written over the view.
     said: Vec<u8>,
+    /// How many more messages there were than are kept.
+    unsaid: u64,
 }
+
+/// Bytes of messages that are kept.
+const MOST_SAID: usize = 1 << 20;
 
 impl Monitor {
     /// One that shows itself when the run is looked at first. `has_output`: the script's output is to be seen on it.
@@ -63,6 +68,7 @@ impl Monitor {
             screen: None,
             closed: false,
             said: vec![],
+            unsaid: 0,
         }
     }
 
@@ -80,7 +86,11 @@ impl Monitor {
             return false;
         }
         self.state.output.say(text);
-        self.said.extend_from_slice(text);
+        if self.said.len() < MOST_SAID {
+            self.said.extend_from_slice(text);
+        } else {
+            self.unsaid += 1;
+        }
         true
     }
 
@@ -104,6 +114,9 @@ impl Monitor {
             }
         }
         terminal::write_to_stderr(&std::mem::take(&mut self.said));
+        if self.unsaid > 0 {
+            terminal::warn(&format!("{} more messages were on the view only", self.unsaid));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use systap_ir::graph::Op;
 use systap_ir::intrinsic::Context;
+use systap_ir::placed::control::FIRST_FREE;
 use systap_ir::placed::{Residence, Slot};
 use systap_ir::program::{Element, Event, GlobalId, GlobalShape, SyscallSet, Type};
 
@@ -75,4 +76,33 @@ fn counts_system_calls_by_name_of_thread() {
         let count = entries.iter().find(|(other, _)| *other == key).map(|(_, count)| *count);
         assert_eq!(count, Some(777), "typed: {typed}, {entries:?}");
     }
+}
+
+#[test]
+fn a_handler_that_is_switched_off_does_and_counts_nothing() {
+    if !can_load("a_handler_that_is_switched_off_does_and_counts_nothing") {
+        return;
+    }
+    let adds = |global: u32| {
+        let mut graph = Graph::new();
+        let one = graph.number(1);
+        graph.run(Op::Add(GlobalId(global), one));
+        graph.handler(test_point())
+    };
+    let globals = vec![scalar("a", FIRST_FREE), scalar("b", FIRST_FREE + 1)];
+    let placed = program(globals, vec![adds(0), adds(1)]);
+    let live = Live::load(&placed, &Options { switches: true, count_hits: true, ..untyped() });
+    let first = live.artifact.switches.expect("handlers look") as usize;
+    let values = || [live.words.load(FIRST_FREE as usize), live.words.load(FIRST_FREE as usize + 1)];
+    live.run(&[0]);
+    assert_eq!(values(), [1, 1]);
+    live.words.store(first, 1);
+    live.run(&[0]);
+    assert_eq!(values(), [1, 2]);
+    live.words.store(first, 0);
+    live.words.store(first + 1, 1);
+    live.run(&[0]);
+    assert_eq!(values(), [2, 2]);
+    let hits = live.artifact.counters.sites + live.artifact.counters.skipped;
+    assert_eq!([live.counter(hits), live.counter(hits + 1)], [2, 2]);
 }
