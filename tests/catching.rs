@@ -10,7 +10,7 @@ const COMMON: &str = "global zero, two = 2, small[2]
     function deep(n) { if (n == 0) return 1 / n; return deep(n - 1) + 1 }
     function refuse(x) { if (x == two) error(\"two\"); return x }
     function guarded(x) { try { return 10 / x } catch { return -1 } }
-    function within(x) { try { divide(x); println(\"divided\") } catch (why) { printf(\"within: %s\\n\", why); refuse(2) } return 7 }
+    function within(x) { try { println(divide(x)); println(\"divided\") } catch (why) { printf(\"within: %s\\n\", why); refuse(2) } return 7 }
 ";
 
 /// Where a handler of the kernel side is expected to run.
@@ -63,14 +63,14 @@ fn errors_of_functions_are_caught_by_their_callers() {
         println(guarded(5), guarded(zero))
         try { println(within(zero)); println(\"never\") } catch (m) { println(m) }
         println(within(1))";
-    let expected = "2\ndivision by 0\ntwo\n2-1\nwithin: division by 0\ntwo\ndivided\n7\n";
+    let expected = "2\ndivision by 0\ntwo\n2-1\nwithin: division by 0\ntwo\n10\ndivided\n7\n";
     caught(Kernel, statements, expected);
 }
 
 #[test]
 fn recursion_is_left_whole() {
-    let statements = "try { deep(5) } catch (m) { println(m) }
-        try { try { deep(zero) } catch { println(\"inner\"); deep(3) } println(\"never\") } catch (m) { println(\"outer: \", m) }";
+    let statements = "try { println(deep(5)) } catch (m) { println(m) }
+        try { try { println(deep(zero)) } catch { println(\"inner\"); println(deep(3)) } println(\"never\") } catch (m) { println(\"outer: \", m) }";
     caught(Both, statements, "division by 0\ninner\nouter: division by 0\n");
 }
 
@@ -81,14 +81,14 @@ fn handlers_nest_and_raise_again() {
           println(\"never\")
         } catch (outer) { println(\"outer: \", outer) }
         try { try { error(\"mine\") } catch (inner) { error(inner) } } catch (outer) { println(outer) }
-        try { x = 1 / zero } catch (first) { try { error(\"second\") } catch (second) { println(first, \", \", second) } }";
+        try { println(1 / zero) } catch (first) { try { error(\"second\") } catch (second) { println(first, \", \", second) } }";
     let expected = "inner\nouter: division by 0\nmine\ndivision by 0, second\n";
     caught(Both, statements, expected);
 }
 
 #[test]
 fn a_message_that_is_looked_at_is_looked_at_on_the_user_side() {
-    let statements = "try { x = 1 / zero } catch (m) { if (m == \"division by 0\") println(strlen(m), \" \" . m) }
+    let statements = "try { println(1 / zero) } catch (m) { if (m == \"division by 0\") println(strlen(m), \" \" . m) }
         try { error(\"no \" . sprintf(\"%d\", two)) } catch (m) { println(m) }";
     caught(Both, statements, "13 division by 0\nno 2\n");
 }
@@ -110,7 +110,7 @@ fn loops_are_left_and_gone_on_with_from_within() {
 #[test]
 fn next_leaves_the_handler_from_anywhere() {
     caught(Kernel, "try { println(\"a\"); next } catch { println(\"b\") } println(\"c\")", "a\n");
-    caught(Kernel, "try { x = 1 / zero } catch { println(\"b\"); next } println(\"c\")", "b\n");
+    caught(Kernel, "try { println(1 / zero) } catch { println(\"b\"); next } println(\"c\")", "b\n");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn every_soft_error_can_be_caught_and_says_what_systemtap_says() {
         empty <<< 1";
     let text = format!("global empty probe begin {{ {aggregates} exit() }}");
     script(&text).prints("empty aggregate\nempty aggregate\nhistogram index out of range\n");
-    let endless = "function down:long(n:long) { return down(n + 1) } probe begin { try { down(0) } catch (m) { println(m) } exit() }";
+    let endless = "function down:long(n:long) { return down(n + 1) } probe begin { try { println(down(0)) } catch (m) { println(m) } exit() }";
     script(endless).prints("MAXNESTING exceeded\n");
     let text =
         "global a probe begin { try { for (i = 0; i < 9; i++) a[i] = 1 } catch (m) { println(m) } delete a; exit() }";
@@ -167,7 +167,7 @@ fn abort_cannot_be_caught() {
 
 #[test]
 fn an_error_of_a_handler_that_nobody_catches_ends_the_run() {
-    let body = "try { x = 1 / 0 } catch (m) { println(\"once\"); error(m) } println(\"after\")";
+    let body = "try { println(1 / 0) } catch (m) { println(\"once\"); error(m) } println(\"after\")";
     let ends = "probe error { println(\"in error\") } probe end { println(\"in end\") }";
     let outcome = script(&format!("probe begin {{ {body} }} {ends}"));
     outcome.exits(1).complains(&["error[run-time-error]: division by 0"]);
@@ -185,8 +185,8 @@ fn an_error_of_a_handler_that_nobody_catches_ends_the_run() {
 #[test]
 fn reads_of_a_part_that_is_left_to_the_user_side_fail_where_they_stand() {
     let statements = "s = execname() . \"!\"; println(strlen(s) > 1)
-        try { x = kernel_long(24); println(\"never\") } catch (m) { println(m) }
-        try { x = kernel_long(task_current()); println(\"read\") } catch (m) { println(m) }";
+        try { println(kernel_long(24)); println(\"never\") } catch (m) { println(m) }
+        try { if (kernel_long(task_current()) != -1) println(\"read\") } catch (m) { println(m) }";
     if can_trace() {
         let text = format!("probe syscall.getpgrp {{ if (pid() == target()) {{ {statements} }} }}");
         script_over_calls(&text, "getpgrp 1").prints("1\nkernel read fault at 0x0000000000000018\nread\n");

@@ -107,14 +107,14 @@ fn a_handler_may_do_ten_times_maxaction_and_a_profile_that_much() {
 
 #[test]
 fn suppressed_errors_are_counted_and_nothing_else() {
-    let text = "probe begin { error(\"one\") } probe begin { x = 1 / x } probe timer.ms(20) { exit() }
+    let text = "probe begin { error(\"one\") } probe begin { x = 0 println(1 / x) } probe timer.ms(20) { exit() }
         probe end { println(\"end\") } probe error { println(\"error\") }";
     let outcome = run(["run", "--suppress-handler-errors", "-e", text]);
     outcome.exits(0);
     assert_eq!(outcome.text(), "end\n");
     assert_eq!(outcome.complaints(), "WARNING: Number of errors: 2, skipped probes: 0\n");
     if can_trace() {
-        let text = "probe syscall.getpgrp { if (pid() == target()) { x = kernel_long(8); println(\"never\") } } probe end { println(\"end\") }";
+        let text = "probe syscall.getpgrp { if (pid() == target()) { println(kernel_long(8)); println(\"never\") } } probe end { println(\"end\") }";
         let outcome = run(["run", "--suppress-handler-errors", "-c", &systap::calls_line("getpgrp 30"), "-e", text]);
         outcome.exits(0);
         assert_eq!(outcome.complaints(), "WARNING: Number of errors: 30, skipped probes: 0\n");
@@ -238,7 +238,7 @@ fn errors_of_the_kernel_side_within_the_limit_end_nothing() {
 #[test]
 fn a_repeated_error_does_not_fill_the_screen() {
     let text = "global n
-        probe timer.ms(1) { n++; if (n == 100) exit(); x = 0; println(1 / x) }
+        probe timer.ms(1) { n++; if (n == 100) exit(); x = 0; x = 0 println(1 / x) }
         probe end { println(\"end\") }";
     let outcome = run(["run", "-D", "MAXERRORS=100000", "-e", text]);
     outcome.exits(0).complains(&["division by 0"]);

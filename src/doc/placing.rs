@@ -104,6 +104,8 @@ impl<'k> Placing<'k> {
     pub(crate) fn new(kernel: &'k Kernel) -> Self {
         let mut settings = Settings { hz: ticks_per_second(kernel), warnings: Warnings::Silent, ..Settings::default() };
         settings.dialect.guru = true;
+        // What nobody would notice is looked at too.
+        settings.unoptimized = true;
         Placing { kernel, settings }
     }
 

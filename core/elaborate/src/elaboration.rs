@@ -21,6 +21,56 @@ use systap_kernel::{Kernel, KernelError, Tracepoint, TypeId};
 use systap_regex::Regex;
 use systap_syntax::ast::{FunctionBody, Item};
 
+/// Whether a part of the script runs, which says how much of it must be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It does.
+    Runs,
+    /// Nothing calls it, or nobody would notice: SystemTap drops it once it knows what names mean.
+    Idle,
+    /// A constant or what stands before it keeps it from running: SystemTap drops it once it knows that no types contradict
+    /// each other.
+    Dead,
+}
+
+/// What becomes of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    AsItIs,
+    /// It only matters if the script fails anyway.
+    Unnoticed,
+}
+
+impl Standing {
+    /// What becomes of a finding about something that stands so; `None` if it does not matter.
+    fn told(self, finding: &Diagnostic) -> Option<Told> {
+        if self == Standing::Runs {
+            return Some(Told::AsItIs);
+        }
+        match finding.code {
+            "unknown-function" | "argument-count" | "unknown-array" | "unknown-global" | "key-count"
+            | "scalar-as-array" | "array-as-scalar" | "misplaced-wildcard" => Some(Told::AsItIs),
+            "outside-a-handler" | "unresolved-type" | "never-assigned" | "unused-variable" => None,
+            "type-mismatch"
+            | "aggregate-misuse"
+            | "outside-a-loop"
+            | "not-deletable"
+            | "not-assignable"
+            | "modified-while-iterated"
+            | "needs-guru"
+            | "local-in-condition"
+            | "call-in-condition"
+                if self == Standing::Dead =>
+            {
+                Some(Told::AsItIs)
+            }
+            _ if self == Standing::Dead => None,
+            _ if finding.severity == Severity::Error => Some(Told::Unnoticed),
+            _ => Some(Told::AsItIs),
+        }
+    }
+}
+
 /// A handler whose locals do not have their final types yet.
 #[derive(Debug)]
 pub(crate) struct ProbeState {
@@ -86,8 +136,8 @@ pub(crate) struct Elaboration<'a> {
     /// Open trials: while there is one, errors are counted, not reported.
     pub(crate) trials: u32,
     pub(crate) trial_errors: u32,
-    /// What is looked at now never runs: only what its names mean must be right.
-    idle: bool,
+    /// Whether what is looked at now runs.
+    pub(crate) standing: Standing,
     /// Types that something needs to know in the end, where, and of what they are.
     pub(crate) needed: Vec<(Ty, Span, String)>,
     /// The types that things without a value are taken for, which can only be long: they give 0.
@@ -99,6 +149,8 @@ pub(crate) struct Elaboration<'a> {
     /// C code of the script, outside functions.
     embedded: Vec<Span>,
     diagnostics: Vec<Diagnostic>,
+    /// Errors in what nobody would notice.
+    unnoticed: Vec<Diagnostic>,
     seen: HashSet<(&'static str, Option<Span>, String)>,
 }
 
@@ -171,13 +223,14 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         depth: 0,
         trials: 0,
         trial_errors: 0,
-        idle: false,
+        standing: Standing::Runs,
         needed: vec![],
         void_values: vec![],
         event_functions: HashMap::new(),
         calls_in_loops: vec![],
         embedded: vec![],
         diagnostics: vec![],
+        unnoticed: vec![],
         seen: HashSet::new(),
     };
     let mut findings = vec![];
@@ -217,7 +270,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         let finding = if elaboration.names.probes.is_empty() {
             finding.with_help("write one: `probe begin { println(\"hello\") exit() }`")
         } else if elaboration.left_out_empty {
-            finding.with_note("every handler is empty")
+            finding.with_note("nothing comes of any handler")
         } else {
             finding.with_note("every probe point is optional, and none of them exists on this kernel")
         };
@@ -236,15 +289,17 @@ impl<'a> Elaboration<'a> {
             }
             return;
         }
-        let finding = if self.idle { idle_finding(finding) } else { Some(finding) };
-        let Some(finding) = finding else { return };
+        let Some(told) = self.standing.told(&finding) else { return };
         // What one of many points lacks is said of the first such point only.
         let message = match finding.code {
             "unknown-target-variable" | "unknown-variable" => String::new(),
             _ => finding.message.clone(),
         };
         if self.seen.insert((finding.code, finding.span, message)) {
-            self.diagnostics.push(finding);
+            match told {
+                Told::AsItIs => self.diagnostics.push(finding),
+                Told::Unnoticed => self.unnoticed.push(finding),
+            }
         }
     }
 
@@ -329,6 +384,7 @@ impl<'a> Elaboration<'a> {
         self.modified_through_calls();
         self.unused_globals();
         self.check_uncalled(used.1);
+        self.tell_unnoticed();
         if self.errors() > 0 || !self.advice {
             // What is wrong comes first, and may be why the rest is not used.
             self.diagnostics.retain(|finding| !is_use_code(finding.code));
@@ -340,10 +396,30 @@ impl<'a> Elaboration<'a> {
         (Elaborated { program, diagnostics: self.diagnostics, listed }, self.autocast)
     }
 
+    /// What is only wrong where nobody would notice is worth a warning; but an error like others where the script fails anyway,
+    /// and the reason if it fails since nobody would notice anything of it.
+    fn tell_unnoticed(&mut self) {
+        let unnoticed = std::mem::take(&mut self.unnoticed);
+        if self.errors() == 0 {
+            let warning = |finding| Diagnostic { severity: Severity::Warning, ..finding };
+            self.diagnostics.extend(unnoticed.into_iter().map(warning));
+            return;
+        }
+        if !unnoticed.is_empty() {
+            self.diagnostics.retain(|finding| !matches!(finding.code, "no-probes" | "empty-handler"));
+        }
+        self.diagnostics.extend(unnoticed);
+    }
+
     /// The final types of a body's locals, of which the first `params` are parameters.
     pub(crate) fn finish_locals(&mut self, states: &[LocalState], body: Span, params: usize) -> Vec<Local> {
         let mut locals = Vec::with_capacity(states.len());
         for (index, state) in states.iter().enumerate() {
+            if state.dead {
+                self.types.silence(state.ty);
+                locals.push(Local { name: state.name.clone(), ty: self.types.known(state.ty).unwrap_or(Type::Long) });
+                continue;
+            }
             if index >= params && !state.assigned {
                 self.never_assigned(state, states);
             }
@@ -400,12 +476,14 @@ impl<'a> Elaboration<'a> {
                 self.report(Diagnostic::warning("unused-function", function.name.span, message));
             }
         }
-        self.idle = !self.unoptimized;
+        if !self.unoptimized {
+            self.standing = Standing::Idle;
+        }
         self.called_functions(used);
         for index in used..self.functions.len() {
             self.finish_function(index);
         }
-        self.idle = false;
+        self.standing = Standing::Runs;
     }
 
     /// The function with the final types of its locals, its body taken out of its state.
@@ -435,9 +513,9 @@ fn too_many(findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
     findings.retain(|finding| {
         let count = counts.entry(finding.code).or_default();
         *count += 1;
-        !is_use_code(finding.code) || *count <= MOST_UNUSED
+        !is_numerous(finding.code) || *count <= MOST_UNUSED
     });
-    let left_out = counts.into_iter().filter(|(code, count)| is_use_code(code) && *count > MOST_UNUSED);
+    let left_out = counts.into_iter().filter(|(code, count)| is_numerous(code) && *count > MOST_UNUSED);
     left_out
         .map(|(code, count)| {
             let message = format!("{} more warnings of this kind were left out", count - MOST_UNUSED);
@@ -446,18 +524,13 @@ fn too_many(findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn is_use_code(code: &str) -> bool {
-    matches!(code, "unused-variable" | "unused-function" | "no-effect" | "global-never-assigned")
+/// Whether there may be one finding of the kind for each line of a script.
+fn is_numerous(code: &str) -> bool {
+    is_use_code(code) || code == "empty-handler"
 }
 
-/// What is said of something that never runs: SystemTap drops it before it looks at types.
-fn idle_finding(finding: Diagnostic) -> Option<Diagnostic> {
-    match finding.code {
-        "unknown-function" | "argument-count" | "unknown-array" | "unknown-global" | "key-count"
-        | "scalar-as-array" | "array-as-scalar" | "misplaced-wildcard" => Some(finding),
-        "outside-a-handler" | "unresolved-type" | "never-assigned" | "unused-variable" => None,
-        _ => Some(Diagnostic { severity: Severity::Warning, ..finding }),
-    }
+fn is_use_code(code: &str) -> bool {
+    matches!(code, "unused-variable" | "unused-function" | "no-effect" | "global-never-assigned")
 }
 
 /// The name that may have been meant. One of a letter or two could be anything.

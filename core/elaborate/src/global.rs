@@ -3,7 +3,7 @@
 //! Must never change its mind: the first use settles a shape, and each later one that does not fit is an error there.
 
 use crate::check::{Typed, count};
-use crate::elaboration::Elaboration;
+use crate::elaboration::{Elaboration, Standing};
 use crate::types::Ty;
 use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};
@@ -112,6 +112,18 @@ impl<'a> Elaboration<'a> {
 
     pub(crate) fn state(&mut self, id: GlobalId) -> &mut GlobalState<'a> {
         &mut self.globals[id.0 as usize]
+    }
+
+    /// Notes that something looks at the global, if it runs.
+    pub(crate) fn reads(&mut self, id: GlobalId) {
+        let runs = self.standing == Standing::Runs;
+        self.state(id).read |= runs;
+    }
+
+    /// Notes that something changes the global, if it runs.
+    pub(crate) fn writes(&mut self, id: GlobalId) {
+        let runs = self.standing == Standing::Runs;
+        self.state(id).written |= runs;
     }
 
     /// Says that the global is used without keys at `at`. False if it is an array.
@@ -229,6 +241,13 @@ impl<'a> Elaboration<'a> {
             let state = &self.globals[index];
             let (declaration, span) = (state.declaration, state.declaration.name.span);
             let name = declaration.name.text.clone();
+            if !state.read && !state.written {
+                // Only what never runs mentions it, or a size or `delete` that says nothing of types.
+                let open: Vec<Ty> =
+                    state.array.iter().flat_map(|(_, keys)| keys).copied().chain([state.value]).collect();
+                open.into_iter().for_each(|ty| self.types.silence(ty));
+            }
+            let state = &self.globals[index];
             let never = state.script && state.read && !state.written && state.init.is_none();
             let print_at_end = state.script && state.written && !state.read;
             let pointer = state.pointer;

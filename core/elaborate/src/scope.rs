@@ -24,6 +24,8 @@ pub(crate) struct LocalState {
     pub(crate) assigned: bool,
     /// Where it was first read.
     pub(crate) read: Option<Span>,
+    /// Only what never runs mentions it.
+    pub(crate) dead: bool,
 }
 
 /// What a handler can ask about the event that fires it.
@@ -164,6 +166,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) given: Vec<LocalId>,
     /// How many of the locals, the first ones, are parameters.
     pub(crate) params: usize,
+    /// The names that are given values and never read, if they are locals.
+    pub(crate) unread: HashSet<&'a str>,
 }
 
 impl<'a> Scope<'a> {
@@ -178,6 +182,7 @@ impl<'a> Scope<'a> {
             iterated: vec![],
             given: vec![],
             params: 0,
+            unread: HashSet::new(),
         }
     }
 
@@ -211,7 +216,7 @@ impl<'a> Scope<'a> {
 
     /// A local that no name of the script reaches.
     pub(crate) fn hidden(&mut self, name: &str, span: Span, ty: Ty) -> LocalId {
-        let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None };
+        let local = LocalState { name: name.to_string(), ty, span, assigned: true, read: None, dead: false };
         self.locals.push(local);
         LocalId(self.locals.len() as u32 - 1)
     }

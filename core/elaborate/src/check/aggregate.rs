@@ -29,7 +29,7 @@ impl<'a> Elaboration<'a> {
             return Typed { void: true, ..Typed::unknown(span) };
         };
         self.writable(scope, id, target.span);
-        self.state(id).written = true;
+        self.writes(id);
         Typed::void(build::expr(span, Type::Long, ExprKind::Accumulate { place, value: Box::new(value) }))
     }
 
@@ -94,7 +94,7 @@ impl<'a> Elaboration<'a> {
         let place = self.aggregate_place(scope, stat, "ask");
         let function = aggregate_function(function);
         let Some((place, id)) = place else { return Typed::unknown(span) };
-        self.state(id).read = true;
+        self.reads(id);
         let shift = shift.map(|(bits, at)| (self.shift(bits, at), at));
         self.asked(id, function, shift.unwrap_or((0, span)));
         Typed::new(build::expr(span, Type::Long, ExprKind::Aggregate { function, place }))
@@ -144,7 +144,7 @@ impl<'a> Elaboration<'a> {
         linear: Option<[i64; 3]>,
     ) -> Option<(Place, Histogram)> {
         let (place, id) = self.aggregate_place(scope, stat, "draw")?;
-        self.state(id).read = true;
+        self.reads(id);
         let histogram = match linear {
             None => Histogram::Logarithmic,
             Some(bounds) => Histogram::Linear(self.bounds(span, bounds)?),

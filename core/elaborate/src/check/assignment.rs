@@ -126,9 +126,10 @@ impl<'a> Elaboration<'a> {
                     let fits = self.as_scalar(id, span)
                         && self.not_aggregate(id, span, "nothing can be assigned to it")
                         && self.writable(scope, id, span);
-                    let state = self.state(id);
-                    state.written = true;
-                    state.read |= read;
+                    self.writes(id);
+                    if read {
+                        self.reads(id);
+                    }
                     fits.then(|| (Place::Global(id), self.globals[id.0 as usize].value))
                 }
                 // A condition was reported; anything else is a local that begins with what the point offers.
@@ -136,9 +137,10 @@ impl<'a> Elaboration<'a> {
             },
             ast::ExprKind::Index { .. } => {
                 let (place, id) = self.element(scope, target)?;
-                let state = self.state(id);
-                state.written = true;
-                state.read |= read;
+                self.writes(id);
+                if read {
+                    self.reads(id);
+                }
                 let fits = self.not_aggregate(id, span, "nothing can be assigned to its elements")
                     && self.writable(scope, id, span);
                 fits.then(|| (place, self.globals[id.0 as usize].value))

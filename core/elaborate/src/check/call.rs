@@ -4,7 +4,7 @@ use super::{Typed, count};
 use crate::autocast::Holder;
 use crate::build::{self, Load};
 use crate::builtin::{self, Builtin};
-use crate::elaboration::Elaboration;
+use crate::elaboration::{Elaboration, Standing};
 use crate::guru::{self, Forbidden};
 use crate::scope::{Registers, Scope, Site};
 use crate::target::Pointer;
@@ -133,6 +133,11 @@ impl<'a> Elaboration<'a> {
         args: &'a [ast::Expr],
         used: bool,
     ) -> Typed {
+        if self.standing == Standing::Dead {
+            // What only such code calls, nothing calls.
+            args.iter().for_each(|arg| drop(self.value(scope, arg)));
+            return Typed::unknown(span);
+        }
         let Some(id) = self.call_target(overloads, scope) else { return Typed::unknown(span) };
         let mut given = Vec::with_capacity(args.len());
         for (index, arg) in args.iter().enumerate() {

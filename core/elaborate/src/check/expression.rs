@@ -3,7 +3,7 @@
 use super::{MOST_DEPTH, Typed};
 use crate::autocast::Holder;
 use crate::build;
-use crate::elaboration::{Elaboration, likely};
+use crate::elaboration::{Elaboration, Standing, likely};
 use crate::scope::{Scope, Site};
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
@@ -43,7 +43,7 @@ impl<'a> Elaboration<'a> {
             ExprKind::Print(..) | ExprKind::Accumulate { .. } => Ty::LONG,
             _ => self.types.fresh(),
         };
-        if self.trials == 0 {
+        if self.trials == 0 && self.standing == Standing::Runs {
             self.void_values.push((ty, at));
         }
         Typed { ty, void: false, ..typed }
@@ -124,24 +124,10 @@ impl<'a> Elaboration<'a> {
         defined
     }
 
-    /// The truth of a condition that only asks what exists, so that what it excludes need not make sense.
-    pub(crate) fn decided(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Option<bool> {
-        match &e.kind {
-            ast::ExprKind::Defined(inner) => Some(self.is_defined(scope, inner)),
-            ast::ExprKind::Unary { op: ast::UnaryOp::Not, operand } => self.decided(scope, operand).map(|yes| !yes),
-            ast::ExprKind::Logical { and, left, right } => match (self.decided(scope, left), and) {
-                (Some(false), true) => Some(false),
-                (Some(true), false) => Some(true),
-                (Some(_), _) => self.decided(scope, right),
-                (None, _) => None,
-            },
-            _ => None,
-        }
-    }
-
     /// What a bare word is; a local is made for one that nothing else claims.
     pub(crate) fn word(&mut self, scope: &mut Scope<'a>, name: &str, span: Span) -> Word {
         if let Some(local) = scope.find(name) {
+            scope.local(local).dead &= self.standing == Standing::Dead;
             return Word::Local(local);
         }
         // A local of the library is one whatever the script calls its globals; the library's own are seen everywhere.
@@ -175,12 +161,11 @@ impl<'a> Elaboration<'a> {
             }
             Word::Global(id) => {
                 let fits = self.as_scalar(id, span) && self.not_aggregate(id, span, "has no value of its own");
-                let state = self.state(id);
-                state.read = true;
+                self.reads(id);
                 if !fits {
                     return Typed::unknown(span);
                 }
-                let ty = state.value;
+                let ty = self.state(id).value;
                 let pointer = self.autocast.ask(Holder::Global(name.to_string()));
                 Typed::of(build::expr(span, Type::Long, ExprKind::Read(Place::Global(id))), ty).pointing(pointer)
             }
@@ -189,7 +174,7 @@ impl<'a> Elaboration<'a> {
 
     fn read_element(&mut self, scope: &mut Scope<'a>, e: &'a ast::Expr) -> Typed {
         let Some((place, id)) = self.element(scope, e) else { return Typed::unknown(e.span) };
-        self.state(id).read = true;
+        self.reads(id);
         if !self.not_aggregate(id, e.span, "its elements have no value of their own") {
             return Typed::unknown(e.span);
         }
@@ -266,7 +251,7 @@ impl<'a> Elaboration<'a> {
         array: &'a ast::Name,
     ) -> Typed {
         let Some((global, keys)) = self.slice(scope, array, keys, span) else { return Typed::unknown(span) };
-        self.state(global).read = true;
+        self.reads(global);
         Typed::new(build::expr(span, Type::Long, ExprKind::Contains { global, keys }))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::aggregate::{aggregate_function, bucket_count};
 use crate::build;
-use crate::elaboration::Elaboration;
+use crate::elaboration::{Elaboration, Standing};
 use crate::scope::Scope;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
@@ -19,6 +19,12 @@ impl<'a> Elaboration<'a> {
         foreach: &'a ast::Foreach,
         into: &mut Vec<Stmt>,
     ) {
+        if let Some(limit) = &foreach.limit
+            && self.standing != Standing::Dead
+            && self.at_most_none(scope, limit)
+        {
+            return self.dead(scope, |this, scope| this.foreach(scope, span, foreach, &mut vec![]));
+        }
         let limit = foreach.limit.as_ref().map(|limit| self.long(scope, limit, "a limit"));
         match &foreach.over {
             ast::ForeachOver::Array { name, slice } => {
@@ -58,8 +64,8 @@ impl<'a> Elaboration<'a> {
             self.foreach_broken(scope, foreach);
             return None;
         };
+        self.reads(global);
         let state = self.state(global);
-        state.read = true;
         let (value_type, aggregate) = (if state.aggregate.is_some() { Ty::LONG } else { state.value }, state.aggregate);
         if let (Some(since), Some(value)) = (aggregate, &foreach.value) {
             let message = format!("the elements of `{}` are aggregates, and have no value of their own", name.text);

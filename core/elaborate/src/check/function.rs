@@ -4,7 +4,7 @@
 use super::modified::Effects;
 use crate::autocast::{Body, Holder};
 use crate::build;
-use crate::elaboration::Elaboration;
+use crate::elaboration::{Elaboration, Standing};
 use crate::names::Instance;
 use crate::scan::{self, Node};
 use crate::scope::{LocalState, ProbeFacts, Scope, Site};
@@ -127,6 +127,7 @@ impl<'a> Elaboration<'a> {
                     if says_next(block) {
                         body = keep_arguments(&mut scope, declaration);
                     }
+                    scope.unread = self.unread(&[block], &scope);
                     body.extend(self.block(&mut scope, block));
                     self.silence_unread(&[block], &scope);
                 }
@@ -159,7 +160,7 @@ impl<'a> Elaboration<'a> {
 
     /// A call whose value somebody looks at, so that it must have a type in the end.
     pub(super) fn needs_value(&mut self, id: FunctionId, span: Span) {
-        if self.trials > 0 {
+        if self.trials > 0 || self.standing != Standing::Runs {
             return;
         }
         let state = &self.functions[id.0 as usize];

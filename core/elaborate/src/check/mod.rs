@@ -9,6 +9,7 @@ mod at_operator;
 mod call;
 mod embedded;
 mod expression;
+mod fold;
 mod foreach;
 pub(crate) mod function;
 mod memory;
@@ -16,6 +17,7 @@ pub(crate) mod modified;
 mod operator;
 mod pattern;
 mod print;
+mod purity;
 mod statement;
 mod unread;
 

@@ -3,6 +3,7 @@
 //! What the body of the loop changes itself is found where it stands.
 
 use super::Elaboration;
+use crate::elaboration::Standing;
 use crate::scope::{Scope, Site};
 use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};
@@ -40,7 +41,7 @@ impl Elaboration<'_> {
         if let Site::Function { index, .. } = scope.site {
             self.functions[index].effects.called.insert(function);
         }
-        if self.trials > 0 {
+        if self.trials > 0 || self.standing != Standing::Runs {
             return;
         }
         let calls = scope.iterated.iter().map(|(array, over)| CallInLoop { array: *array, over: *over, function, at });

@@ -1,6 +1,7 @@
 //! Operators on values: arithmetic, comparison, logic, `?:`, concatenation.
 
 use super::Typed;
+use super::fold::Decided;
 use crate::build;
 use crate::elaboration::Elaboration;
 use crate::scope::Scope;
@@ -113,10 +114,18 @@ impl<'a> Elaboration<'a> {
         right: &'a ast::Expr,
     ) -> Typed {
         let what = if and { "an operand of `&&`" } else { "an operand of `||`" };
-        if let Some(truth) = self.decided(scope, left)
-            && truth != and
-        {
-            // What `@defined` excludes need not make sense.
+        let absorbed = |decided: Decided| decided.truth != and;
+        let decided = match self.decided(scope, left).filter(|left| absorbed(*left)) {
+            Some(left) => Some(left),
+            None => self.decided(scope, right).filter(|right| absorbed(*right) && self.is_pure(left)),
+        };
+        if let Some(Decided { truth, unseen }) = decided {
+            if !unseen {
+                self.dead(scope, |this, scope| {
+                    this.long(scope, left, what);
+                    this.long(scope, right, what);
+                });
+            }
             return Typed::new(build::long(span, i64::from(truth)));
         }
         let left = Box::new(self.long(scope, left, what));
@@ -132,8 +141,17 @@ impl<'a> Elaboration<'a> {
         then: &'a ast::Expr,
         otherwise: &'a ast::Expr,
     ) -> Typed {
-        if let Some(truth) = self.decided(scope, condition) {
-            return self.value(scope, if truth { then } else { otherwise });
+        if let Some(Decided { truth, unseen }) = self.decided(scope, condition) {
+            let (taken, left_out) = if truth { (then, otherwise) } else { (otherwise, then) };
+            let taken = self.value(scope, taken);
+            if !unseen {
+                self.dead(scope, |this, scope| {
+                    this.long(scope, condition, "a condition");
+                    let left_out = this.value(scope, left_out);
+                    this.expect(&left_out, taken.ty, || "the other branch of `?:`".to_string());
+                });
+            }
+            return taken;
         }
         let condition = Box::new(self.long(scope, condition, "a condition"));
         let then = self.value(scope, then);

@@ -1,10 +1,11 @@
 //! Statements by kind. `foreach` has a file of its own.
 
 use super::expression::Word;
+use super::fold::Decided;
 use crate::autocast::Holder;
 use crate::build;
-use crate::elaboration::Elaboration;
-use crate::scope::{EventFacts, Scope, Site};
+use crate::elaboration::{Elaboration, Standing};
+use crate::scope::{Scope, Site};
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{ExprKind, LocalId, Place, Stmt, StmtKind, Type};
@@ -14,11 +15,19 @@ impl<'a> Elaboration<'a> {
     pub(crate) fn block(&mut self, scope: &mut Scope<'a>, block: &'a ast::Block) -> Vec<Stmt> {
         let mut statements = Vec::with_capacity(block.statements.len());
         let outside = self.names.stand_in(block);
-        for each in &block.statements {
-            self.statement(scope, each, &mut statements);
-        }
+        self.statements(scope, block, &mut statements);
         self.names.go_back(outside);
         statements
+    }
+
+    fn statements(&mut self, scope: &mut Scope<'a>, block: &'a ast::Block, into: &mut Vec<Stmt>) {
+        for each in &block.statements {
+            if into.last().is_some_and(leaves) {
+                self.dead(scope, |this, scope| this.body(scope, each));
+            } else {
+                self.statement(scope, each, into);
+            }
+        }
     }
 
     /// A statement as a block of its own.
@@ -47,30 +56,27 @@ impl<'a> Elaboration<'a> {
                 if !super::unread::has_effect(e) && e.kind != ast::ExprKind::Missing && self.names.in_script(span) {
                     self.report(Diagnostic::warning("no-effect", span, "this statement does nothing"));
                 }
+                if !self.unoptimized && self.standing == Standing::Runs && self.goes_nowhere(scope, e) {
+                    self.standing(scope, Standing::Idle, |this, scope| this.expr(scope, e, false));
+                    return;
+                }
                 StmtKind::Expr(self.expr(scope, e, false).expr)
             }
-            Kind::Block(block) => {
-                into.extend(self.block(scope, block));
-                return;
-            }
+            Kind::Block(block) => return self.statements(scope, block, into),
             Kind::If { condition, then, otherwise } => {
-                if let Some(truth) = self.decided(scope, condition) {
-                    // What `@defined` excludes need not make sense.
-                    if let Some(taken) = if truth { Some(then) } else { otherwise.as_ref() } {
+                if let Some(Decided { truth, unseen }) = self.decided(scope, condition) {
+                    let (taken, left_out) =
+                        if truth { (Some(then), otherwise.as_ref()) } else { (otherwise.as_ref(), Some(then)) };
+                    if !unseen || left_out.is_some_and(|left_out| self.makes_sense(scope, condition, left_out)) {
+                        self.dead(scope, |this, scope| {
+                            this.long(scope, condition, "a condition");
+                            left_out.into_iter().for_each(|left_out| drop(this.body(scope, left_out)));
+                        });
+                    }
+                    if let Some(taken) = taken {
                         self.statement(scope, taken, into);
                     }
                     return;
-                }
-                if let Some(truth) = literal(scope, condition) {
-                    // SystemTap decides this before it looks up names; what makes sense all the same may tell types.
-                    let (taken, left_out) =
-                        if truth { (Some(then), otherwise.as_ref()) } else { (otherwise.as_ref(), Some(then)) };
-                    if left_out.is_some_and(|left_out| !self.makes_sense(scope, left_out)) {
-                        if let Some(taken) = taken {
-                            self.statement(scope, taken, into);
-                        }
-                        return;
-                    }
                 }
                 let condition = self.long(scope, condition, "a condition");
                 let then = self.body(scope, then);
@@ -78,6 +84,9 @@ impl<'a> Elaboration<'a> {
                 StmtKind::If { condition, then, otherwise }
             }
             Kind::While { condition, body } => {
+                if let Some(Decided { truth: false, unseen }) = self.decided(scope, condition) {
+                    return self.dead_loop(scope, condition, None, body, unseen);
+                }
                 let condition = Some(self.long(scope, condition, "a condition"));
                 let body = self.loop_body(scope, body);
                 StmtKind::Loop { condition, step: None, body }
@@ -86,6 +95,11 @@ impl<'a> Elaboration<'a> {
                 if let Some(init) = init {
                     let init = self.expr(scope, init, false).expr;
                     into.push(build::statement(init.span, init));
+                }
+                if let Some(condition) = condition
+                    && let Some(Decided { truth: false, unseen }) = self.decided(scope, condition)
+                {
+                    return self.dead_loop(scope, condition, step.as_ref(), body, unseen);
                 }
                 let condition = condition.as_ref().map(|condition| self.long(scope, condition, "a condition"));
                 let body = self.loop_body(scope, body);
@@ -128,16 +142,36 @@ impl<'a> Elaboration<'a> {
         into.push(Stmt { span, kind });
     }
 
-    fn makes_sense(&mut self, scope: &mut Scope<'a>, statement: &'a ast::Statement) -> bool {
-        if self.trials > 0 {
-            return true;
+    /// Whether what need not be looked at is right all the same, so that it may tell types. What asks what exists is not tried.
+    fn makes_sense(&mut self, scope: &mut Scope<'a>, condition: &ast::Expr, left_out: &'a ast::Statement) -> bool {
+        if self.trials > 0 || !matches!(condition.kind, ast::ExprKind::Literal(_)) {
+            return false;
         }
         let locals = scope.locals.len();
         let sense = self.succeeds(|this| {
-            this.body(scope, statement);
+            this.dead(scope, |this, scope| this.body(scope, left_out));
         });
         scope.truncate(locals);
         sense
+    }
+
+    /// A loop whose condition never holds.
+    fn dead_loop(
+        &mut self,
+        scope: &mut Scope<'a>,
+        condition: &'a ast::Expr,
+        step: Option<&'a ast::Expr>,
+        body: &'a ast::Statement,
+        unseen: bool,
+    ) {
+        if unseen {
+            return;
+        }
+        self.dead(scope, |this, scope| {
+            this.long(scope, condition, "a condition");
+            this.loop_body(scope, body);
+            step.into_iter().for_each(|step| drop(this.expr(scope, step, false)));
+        });
     }
 
     pub(super) fn loop_body(&mut self, scope: &mut Scope<'a>, body: &'a ast::Statement) -> Vec<Stmt> {
@@ -165,9 +199,8 @@ impl<'a> Elaboration<'a> {
                 let id = scope.hidden(&name.text, span, ty);
                 let fits =
                     self.as_scalar(global, span) && self.not_aggregate(global, span, "nothing can be assigned to it");
-                let state = self.state(global);
-                state.written = true;
-                let known = state.value;
+                self.writes(global);
+                let known = self.state(global).value;
                 if !fits {
                     return (id, None);
                 }
@@ -209,7 +242,7 @@ impl<'a> Elaboration<'a> {
                 }
                 if let Some(global) = self.global(name) {
                     // All of an array may go while a `foreach` goes over it: that has its own picture of the entries.
-                    self.state(global).written = true;
+                    self.writes(global);
                     return Some(StmtKind::Delete { global, keys: vec![] });
                 }
                 // A local that was not met before, as in an assignment; it is given no value here.
@@ -223,7 +256,7 @@ impl<'a> Elaboration<'a> {
             ast::ExprKind::Index { array, keys } => {
                 let (global, slice) = self.slice(scope, array, keys, e.span)?;
                 self.writable(scope, global, e.span);
-                self.state(global).written = true;
+                self.writes(global);
                 if slice.iter().all(Option::is_some) {
                     let keys = slice.into_iter().flatten().collect();
                     return Some(StmtKind::Delete { global, keys });
@@ -240,11 +273,10 @@ impl<'a> Elaboration<'a> {
     }
 }
 
-/// The truth of a condition that is a number, in a handler that has target variables.
-fn literal(scope: &Scope<'_>, condition: &ast::Expr) -> Option<bool> {
-    let has_targets = scope.probe().is_some_and(|facts| !matches!(facts.event, EventFacts::Plain));
-    match &condition.kind {
-        ast::ExprKind::Literal(ast::Literal::Number(number)) if has_targets => Some(*number != 0),
-        _ => None,
-    }
+/// Whether a statement never goes on with the one behind it.
+fn leaves(each: &Stmt) -> bool {
+    matches!(
+        each.kind,
+        StmtKind::Return(_) | StmtKind::Next | StmtKind::Break | StmtKind::Continue | StmtKind::Uncaught(_)
+    )
 }

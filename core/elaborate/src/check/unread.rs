@@ -1,5 +1,5 @@
 //! Locals that nothing reads. SystemTap drops what is assigned to them before it infers types, so that it matters to nobody
-//! if nothing settles them, or what only they depend on. What contradicts itself is an error all the same.
+//! if nothing settles them, or what only they depend on.
 //!
 //! Must never call a local unread because of where a read stands: the order in which statements run is not looked at.
 
@@ -11,45 +11,65 @@ use systap_diagnostics::{Diagnostic, Span};
 use systap_syntax::ast::{Block, Expr, ExprKind, ForeachOver, Statement, StatementKind, TargetBase};
 
 impl<'a> Elaboration<'a> {
-    /// Says of which locals of a body nothing reads the value, and asks no more what their types are.
-    pub(crate) fn silence_unread(&mut self, blocks: &[&'a Block], scope: &Scope<'a>) {
-        if self.unoptimized {
-            return;
-        }
-        let mut assigned: BTreeMap<&'a str, Span> = BTreeMap::new();
+    /// The names that are given values in a body that begins with that scope and are never read, and that are no globals.
+    pub(crate) fn unread(&mut self, blocks: &[&'a Block], scope: &Scope<'a>) -> HashSet<&'a str> {
+        let mut assigned = assigned(blocks);
         for block in blocks {
-            scan::block(block, &mut |node| {
-                if let Node::Expr(Expr { kind: ExprKind::Assign { op: None, target, .. }, .. }) = node
-                    && let ExprKind::Name(name) = &target.kind
-                    && scope.find(name).is_some_and(|local| !scope.is_param(local))
-                {
-                    assigned.entry(name).or_insert(target.span);
-                }
+            // The blocks of one handler may come from several files, of which each has its own globals.
+            let outside = self.names.stand_in(block);
+            assigned.retain(|name, _| match scope.find(name) {
+                Some(local) => !scope.is_param(local),
+                None => self.names.global(name).is_none() && !crate::library::has_global(name),
             });
+            self.names.go_back(outside);
         }
         let mut unread: HashSet<&'a str> = HashSet::new();
-        let read = loop {
+        loop {
             let mut reads = Reads { unread: &unread, names: HashSet::new() };
             blocks.iter().for_each(|block| reads.block(block));
             let names = reads.names;
             let found: HashSet<&'a str> = assigned.keys().copied().filter(|name| !names.contains(name)).collect();
             if found.len() == unread.len() {
-                break names;
+                return found;
             }
             unread = found;
-        };
+        }
+    }
+
+    /// Says of which locals of a body nothing reads the value, and asks no more what their types are.
+    pub(crate) fn silence_unread(&mut self, blocks: &[&'a Block], scope: &Scope<'a>) {
+        if self.unoptimized {
+            return;
+        }
+        let mut reads = Reads { unread: &scope.unread, names: HashSet::new() };
+        blocks.iter().for_each(|block| reads.block(block));
         for local in &scope.locals {
-            if !read.contains(local.name.as_str()) {
+            if !reads.names.contains(local.name.as_str()) {
                 self.types.silence(local.ty);
             }
         }
-        for (name, at) in assigned {
-            if unread.contains(name) && self.names.in_script(at) {
+        for (name, at) in assigned(blocks) {
+            if scope.unread.contains(name) && self.names.in_script(at) {
                 let message = format!("nothing reads the local variable `{name}`");
                 self.report(Diagnostic::warning("unused-variable", at, message));
             }
         }
     }
+}
+
+/// The names that are given values, with the first place of each.
+fn assigned<'a>(blocks: &[&'a Block]) -> BTreeMap<&'a str, Span> {
+    let mut assigned = BTreeMap::new();
+    for block in blocks {
+        scan::block(block, &mut |node| {
+            if let Node::Expr(Expr { kind: ExprKind::Assign { op: None, target, .. }, .. }) = node
+                && let ExprKind::Name(name) = &target.kind
+            {
+                assigned.entry(name.as_str()).or_insert(target.span);
+            }
+        });
+    }
+    assigned
 }
 
 /// The names that something looks at, given those that are known to be unread.

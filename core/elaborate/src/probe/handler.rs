@@ -35,18 +35,20 @@ impl<'a> Elaboration<'a> {
         let mut scope = Scope::new(Site::Probe(Rc::new(facts)), Body::Handler(self.probes.len()));
         let mut body = self.settable(&mut scope, point.span);
         body.extend(self.offered_prologue(&mut scope, point.span));
-        for block in point.blocks() {
+        let blocks: Vec<&'a ast::Block> = point.blocks().collect();
+        scope.unread = self.unread(&blocks, &scope);
+        for block in &blocks {
             body.extend(self.block(&mut scope, block));
         }
         let mut body = self.finish_entry(&mut scope, point, &event, condition.as_ref(), body);
-        self.silence_unread(&point.blocks().collect::<Vec<_>>(), &scope);
+        self.silence_unread(&blocks, &scope);
         if exits {
             let exit = ExprKind::Intrinsic(Intrinsic::Exit, vec![]);
             body.push(build::statement(point.span, build::expr(point.span, Type::Long, exit)));
         }
-        if !exits && self.without_effect(point) {
+        if !exits && self.without_effect(point, &scope) {
             self.left_out_empty = true;
-            let message = "the handler is empty, so that nothing is probed here";
+            let message = "nothing comes of this handler, so that nothing is probed here";
             return self.report(Diagnostic::warning("empty-handler", point.span, message));
         }
         let missing = point.missing;
@@ -55,13 +57,15 @@ impl<'a> Elaboration<'a> {
     }
 
     /// Whether nothing can come of the handler: what the library says before it only prepares what nobody asks for.
-    fn without_effect(&self, point: &Point<'a>) -> bool {
-        let mut own = point.blocks().filter(|block| self.names.in_script(block.span));
+    fn without_effect(&mut self, point: &Point<'a>, scope: &Scope<'a>) -> bool {
+        let own: Vec<&'a ast::Block> = point.blocks().filter(|block| self.names.in_script(block.span)).collect();
         // What the library probes itself, it does not probe for nothing.
         let may = self.names.in_script(point.body.span) && point.conditions.is_empty();
         // Others read a counter, whatever its own handler does.
         let may = may && !point.has("counter");
-        may && self.list == List::Nothing && !self.unoptimized && own.all(is_empty)
+        may && self.list == List::Nothing
+            && !self.unoptimized
+            && own.into_iter().all(|block| self.does_nothing(scope, block))
     }
 
     /// Locals for the target variables that the handler may set.
@@ -99,15 +103,6 @@ impl<'a> Elaboration<'a> {
 /// Whether a value is what goes between the handler and who is outside, which no local stands for.
 pub(crate) fn is_handed(value: &Expr) -> bool {
     matches!(value.kind, ExprKind::Intrinsic(Intrinsic::Handed, _))
-}
-
-/// Whether a block has nothing but blocks like it and empty statements.
-fn is_empty(block: &ast::Block) -> bool {
-    block.statements.iter().all(|statement| match &statement.kind {
-        ast::StatementKind::Empty => true,
-        ast::StatementKind::Block(inner) => is_empty(inner),
-        _ => false,
-    })
 }
 
 /// Where handlers of an event find registers.

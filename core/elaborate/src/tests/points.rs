@@ -150,7 +150,7 @@ fn aliases_that_multiply_are_refused() {
 
 #[test]
 fn nested_questions_end() {
-    let script = format!("probe begin {{ x = {}1{} }}", "@defined($a[".repeat(60), "]) && 1".repeat(60));
+    let script = format!("probe begin {{ x = {}1{} println(x) }}", "@defined($a[".repeat(60), "]) && 1".repeat(60));
     assert!(show(&script).contains("x = "), "{}", show(&script));
 }
 

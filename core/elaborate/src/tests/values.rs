@@ -117,6 +117,6 @@ fn hundreds_of_levels_are_no_danger() {
     assert!(show(&deep).starts_with("probe begin"), "{}", show(&deep));
     let chain = format!("probe begin {{ println(1{}) }}", " + 1".repeat(200));
     assert!(show(&chain).starts_with("probe begin"), "{}", show(&chain));
-    let blocks = format!("probe begin {} {}", "{ if (1) ".repeat(100), "; }".repeat(100));
+    let blocks = format!("probe begin {} {}", "{ if (1) ".repeat(100), "; }".repeat(99) + "println(1) }");
     assert!(show(&blocks).contains("probe begin"), "{}", show(&blocks));
 }
