@@ -18,12 +18,14 @@ mod structure;
 use std::collections::HashSet;
 
 use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
-use systap_syntax::{SyntaxKind, SyntaxNode, read};
+use systap_syntax::{Reading, SyntaxKind, SyntaxNode, read};
 
 /// How many columns a line should have at most.
 pub const WIDTH: usize = 100;
 /// How deep a script may nest: as deep as one that runs. Whoever formats one that does needs some 100 KB of stack for each ten levels.
 pub const MAX_DEPTH: usize = 1000;
+/// How often a script is laid out anew until nothing changes.
+const MOST_ROUNDS: usize = 4;
 /// How many columns a block is moved to the right.
 pub const INDENT: usize = 2;
 
@@ -47,15 +49,32 @@ pub fn format(sources: &Sources, file: FileId) -> Result<String, FormatError> {
     if !errors.is_empty() {
         return Err(FormatError::Mistakes(errors));
     }
+    let mut formatted = laid_out(sources, file, &reading);
+    // A conditional across braces is laid out by where lines end in it, which settles once it has been laid out.
+    for _ in 0..MOST_ROUNDS {
+        let mut sources = Sources::default();
+        let file = sources.add("", formatted.as_str());
+        let reading = read(&sources, file, MAX_DEPTH, &|_| false);
+        let again = laid_out(&sources, file, &reading);
+        let stays = again == formatted;
+        formatted = again;
+        if stays {
+            break;
+        }
+    }
+    if is_faithful(text, &reading.tree, &formatted) { Ok(formatted) } else { Err(FormatError::Unfaithful) }
+}
+
+/// What was read, laid out once.
+fn laid_out(sources: &Sources, file: FileId, reading: &Reading) -> String {
     let mut broken = HashSet::new();
-    let formatted = loop {
-        let pieces = pieces::of(sources, file, &reading, &broken);
+    loop {
+        let pieces = pieces::of(sources, file, reading, &broken);
         let laid_out = layout::lay_out(&pieces);
         if laid_out.too_long.iter().filter(|start| broken.insert(**start)).count() == 0 {
-            break laid_out.text;
+            return laid_out.text;
         }
-    };
-    if is_faithful(text, &reading.tree, &formatted) { Ok(formatted) } else { Err(FormatError::Unfaithful) }
+    }
 }
 
 /// Whether both texts have the same tokens and comments, in the same structure.
