@@ -188,6 +188,8 @@ pub(crate) enum Stop {
     Script,
     /// The kernel's facts cannot be read.
     Kernel(KernelError),
+    /// The kernel's facts lack a type that the kernel's part needs, as those cut down to a few names may.
+    Lacking(GenerateError),
     /// The kernel's part is too big for the kernel, even without what can be left out of it.
     TooBig(GenerateError),
     /// The running kernel does not take the kernel's part.
@@ -288,7 +290,15 @@ impl<'a> Compilation<'a> {
                     let left_out = Diagnostic { severity: Severity::Warning, message: said, ..finding };
                     self.diagnostics.push(Diagnostic { code: "tapset-left-out", ..left_out });
                 }
-                None => _ = macros.merge(found),
+                None => {
+                    let taken = macros.merge(found);
+                    if let Some(first) = taken.first() {
+                        let name = &file.name;
+                        let said = format!("the macros of `{name}` are left out: another file has defined `@{first}`");
+                        let left_out = Diagnostic::error_without_place("tapset-left-out", said);
+                        self.diagnostics.push(Diagnostic { severity: Severity::Warning, ..left_out });
+                    }
+                }
             }
         }
         // What a tapset's file uses is known only once it is needed.
@@ -409,7 +419,10 @@ impl<'a> Compilation<'a> {
             hz: self.settings.hz,
             ..Options::for_kernel(self.kernel)
         };
-        let mut artifact = systap_bpf::generate(placed, &layout, &options).map_err(Stop::Internal)?;
+        let mut artifact = systap_bpf::generate(placed, &layout, &options).map_err(|error| match error {
+            GenerateError::Layout { .. } => Stop::Lacking(error),
+            error => Stop::Internal(error),
+        })?;
         if self.settings.ring_bytes.is_none() && !speaks(&artifact) {
             for map in artifact.maps.iter_mut().filter(|map| map.role == MapRole::Ring) {
                 map.entries = QUIET_RING;

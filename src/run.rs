@@ -310,6 +310,12 @@ pub(crate) fn explain_stop(stop: &Stop) -> Status {
             terminal::complain(&error.to_string());
             Status::Refused
         }
+        Stop::Lacking(error) => {
+            terminal::complain(&format!(
+                "{error}\n  help: facts that hold all of the kernel have it: `systap kernel save`"
+            ));
+            Status::Refused
+        }
         Stop::Load(error) => explain_refusal(error),
         Stop::TooBig(error) => {
             terminal::complain(&format!("{error}\n  help: split the handler"));

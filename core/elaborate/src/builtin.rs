@@ -67,6 +67,19 @@ impl Builtin {
         )
     }
 
+    /// The type of what it gives; `None` if it gives nothing.
+    pub(crate) fn returns(self) -> Option<Type> {
+        use Type::{Long, Text};
+        match self {
+            Builtin::Intrinsic(intrinsic) | Builtin::OfProcess(intrinsic) => intrinsic.signature().returns,
+            Builtin::Context(fact) => Some(fact.ty()),
+            Builtin::Log | Builtin::PrintBacktrace | Builtin::PrintStack | Builtin::PrintUserStack => None,
+            Builtin::Text { .. } | Builtin::CtimeNow => Some(Text),
+            Builtin::Pp | Builtin::Pn | Builtin::PointFunction | Builtin::ProbeType => Some(Text),
+            _ => Some(Long),
+        }
+    }
+
     /// The types of its parameters.
     pub(crate) fn params(self) -> &'static [Type] {
         use Type::{Long, Text};

@@ -471,7 +471,7 @@ impl<'a> Elaboration<'a> {
         let called: HashSet<Span> = self.names.called.keys().map(|instance| instance.declaration).collect();
         for function in self.names.script_functions.clone() {
             if !called.contains(&function.name.span) {
-                self.call_target(&[function], &Scope::new(Site::Condition, Body::Condition));
+                self.call_target(&[function], None, &Scope::new(Site::Condition, Body::Condition));
                 let message = format!("nothing calls the function `{}`", function.name.text);
                 self.report(Diagnostic::warning("unused-function", function.name.span, message));
             }

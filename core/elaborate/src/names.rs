@@ -16,7 +16,7 @@ type Scoped<'a> = (&'a str, Option<Origin>);
 
 /// The priority of a function of the script that gives none; the library's come after it.
 const OF_SCRIPT: i64 = 0;
-const OF_LIBRARY: i64 = 1;
+pub(crate) const OF_LIBRARY: i64 = 1;
 
 /// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

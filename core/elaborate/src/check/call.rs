@@ -1,5 +1,6 @@
 //! Calls: of the output family, of the script's functions, of built-in ones, of the library's.
 
+use super::function::Overloads;
 use super::{Typed, count};
 use crate::autocast::Holder;
 use crate::build::{self, Load};
@@ -34,7 +35,7 @@ impl<'a> Elaboration<'a> {
         if let Some(output) = super::print::output(name) {
             return self.output(scope, span, function, output, args);
         }
-        let overloads = self.overloads(name, args.len());
+        let Overloads { functions: overloads, last } = self.overloads(name, args.len());
         if !self.guru
             && guru::is_allowed_only(name)
             && self.names.in_script(span)
@@ -44,15 +45,15 @@ impl<'a> Elaboration<'a> {
             self.report(finding.with_help("run with -g, if you know what it does"));
         }
         if !overloads.is_empty() {
-            return self.call_declared(scope, span, &overloads, args, used);
+            return self.call_declared(scope, span, (&overloads, last), args, used);
         }
-        if let Some(builtin) = builtin::find(name, args.len()) {
+        if let Some(builtin) = last {
             return self.call_builtin(scope, span, function, builtin, args);
         }
         self.read_library(name);
         let overloads = self.names.overloads(name, args.len());
         if !overloads.is_empty() {
-            return self.call_declared(scope, span, &overloads, args, used);
+            return self.call_declared(scope, span, (&overloads, None), args, used);
         }
         if let Some(forbidden) = guru::find(name, args.len()) {
             return self.call_forbidden(scope, span, function, forbidden, args);
@@ -129,7 +130,7 @@ impl<'a> Elaboration<'a> {
         &mut self,
         scope: &mut Scope<'a>,
         span: Span,
-        overloads: &[&'a ast::Function],
+        (functions, last): (&[&'a ast::Function], Option<Builtin>),
         args: &'a [ast::Expr],
         used: bool,
     ) -> Typed {
@@ -138,7 +139,7 @@ impl<'a> Elaboration<'a> {
             args.iter().for_each(|arg| drop(self.value(scope, arg)));
             return Typed::unknown(span);
         }
-        let Some(id) = self.call_target(overloads, scope) else { return Typed::unknown(span) };
+        let Some(id) = self.call_target(functions, last, scope) else { return Typed::unknown(span) };
         let mut given = Vec::with_capacity(args.len());
         for (index, arg) in args.iter().enumerate() {
             let typed = self.value(scope, arg);
@@ -162,7 +163,7 @@ impl<'a> Elaboration<'a> {
     pub(crate) fn call_of_library(&mut self, scope: &Scope<'a>, span: Span, name: &str, args: Vec<Expr>) -> Typed {
         self.read_library(name);
         let overloads = self.names.overloads(name, args.len());
-        let Some(id) = self.call_target(&overloads, scope) else { return Typed::unknown(span) };
+        let Some(id) = self.call_target(&overloads, None, scope) else { return Typed::unknown(span) };
         self.needs_value(id, span);
         self.calls(scope, id, span);
         let call = build::expr(span, Type::Long, ExprKind::Call(id, args));
@@ -183,6 +184,11 @@ impl<'a> Elaboration<'a> {
             self.expect(&typed, Ty::Known(*wanted), || format!("argument {} of `{}`", index + 1, function.text));
             given.push(typed.expr);
         }
+        self.builtin(scope, span, builtin, given)
+    }
+
+    /// A call of a built-in function whose arguments are made already and have its types.
+    pub(super) fn builtin(&mut self, scope: &Scope<'a>, span: Span, builtin: Builtin, given: Vec<Expr>) -> Typed {
         let mut given = given.into_iter();
         let mut next = || given.next().unwrap_or_else(|| build::long(span, 0));
         let context = |context: Context| build::expr(span, context.ty(), ExprKind::Context(context));

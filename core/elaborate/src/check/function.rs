@@ -4,8 +4,9 @@
 use super::modified::Effects;
 use crate::autocast::{Body, Holder};
 use crate::build;
+use crate::builtin::{self, Builtin};
 use crate::elaboration::{Elaboration, Standing};
-use crate::names::Instance;
+use crate::names::{Instance, OF_LIBRARY};
 use crate::scan::{self, Node};
 use crate::scope::{LocalState, ProbeFacts, Scope, Site};
 use crate::types::Ty;
@@ -17,6 +18,15 @@ use systap_syntax::ast::{self, Function, FunctionBody, TypeName};
 
 /// What happens when every overload of a function has said `next`, in SystemTap's words.
 const EXHAUSTED: &str = "all functions exhausted";
+
+/// What a call means, in the order in which it is tried.
+#[derive(Debug)]
+pub(crate) struct Overloads<'a> {
+    /// The functions that are written in the language.
+    pub(crate) functions: Vec<&'a Function>,
+    /// A built-in function, which never hands on.
+    pub(crate) last: Option<Builtin>,
+}
 
 /// A function while its calls are gathered.
 #[derive(Debug)]
@@ -32,32 +42,59 @@ pub(crate) struct FunctionState<'a> {
     pub(super) bare_returns: Vec<Span>,
     /// The overload that `next` goes on with.
     after: Option<FunctionId>,
+    /// The built-in function that it goes on with if there is none.
+    last: Option<Builtin>,
     /// The handler that it is called from, if that matters.
     caller: Option<Rc<ProbeFacts<'a>>>,
 }
 
 impl<'a> Elaboration<'a> {
-    /// The functions that a call means, in the order in which they are tried. The library's follow the script's if the
-    /// script's hand on to them.
-    pub(super) fn overloads(&mut self, name: &str, arity: usize) -> Vec<&'a Function> {
-        let mut found = self.names.overloads(name, arity);
-        let of_script = |this: &Self, function: &Function| this.names.in_script(function.name.span);
-        let Some(last) = found.iter().rfind(|function| of_script(self, function)) else { return found };
-        if matches!(&last.body, FunctionBody::Block(body) if says_next(body)) {
-            self.read_library(name);
-            return self.names.overloads(name, arity);
+    /// What a call means, in the order in which it is tried. The library's functions follow the script's if the script's hand
+    /// on to them, and go before those of the script that say that they come later.
+    pub(super) fn overloads(&mut self, name: &str, arity: usize) -> Overloads<'a> {
+        let found = self.names.overloads(name, arity);
+        let declared = found.iter().filter(|function| !self.names.in_library(function.name.span)).copied();
+        let (mut first, later): (Vec<&'a Function>, Vec<&'a Function>) =
+            declared.partition(|function| function.priority.is_none_or(|priority| priority <= OF_LIBRARY));
+        let hands_on = first.last().is_none_or(|function| {
+            !self.names.in_script(function.name.span)
+                || matches!(&function.body, FunctionBody::Block(body) if says_next(body))
+        });
+        if !hands_on {
+            first.retain(|function| self.names.in_script(function.name.span));
+            return Overloads { functions: first, last: None };
         }
-        found.retain(|function| of_script(self, function));
-        found
+        let last = builtin::find(name, arity);
+        if last.is_some() {
+            return Overloads { functions: first, last };
+        }
+        if !first.is_empty() || !later.is_empty() {
+            self.read_library(name);
+            return Overloads { functions: self.names.overloads(name, arity), last };
+        }
+        Overloads { functions: found, last }
     }
 
     /// The identifier of the first of these overloads as `caller` calls them; bodies are elaborated later.
-    pub(crate) fn call_target(&mut self, overloads: &[&'a Function], caller: &Scope<'a>) -> Option<FunctionId> {
-        overloads.iter().rev().fold(None, |after, function| Some(self.instance(function, after, caller)))
+    pub(crate) fn call_target(
+        &mut self,
+        functions: &[&'a Function],
+        last: Option<Builtin>,
+        caller: &Scope<'a>,
+    ) -> Option<FunctionId> {
+        functions.iter().rev().fold(None, |after, function| Some(self.instance(function, after, last, caller)))
     }
 
-    fn instance(&mut self, declaration: &'a Function, after: Option<FunctionId>, caller: &Scope<'a>) -> FunctionId {
-        let caller = caller.event().filter(|_| self.asks_for_event(declaration));
+    fn instance(
+        &mut self,
+        declaration: &'a Function,
+        after: Option<FunctionId>,
+        last: Option<Builtin>,
+        caller: &Scope<'a>,
+    ) -> FunctionId {
+        let of_event = last.is_some_and(Builtin::asks_for_event) || self.asks_for_event(declaration);
+        let caller = caller.event().filter(|_| of_event);
+        let last = last.filter(|_| after.is_none());
         let key = Instance {
             declaration: declaration.name.span,
             after,
@@ -72,9 +109,16 @@ impl<'a> Elaboration<'a> {
             params.push(self.annotated(*annotation, name.span));
         }
         let returns = self.annotated(declaration.returns, declaration.name.span);
-        if let Some(next) = after.map(|after| &self.functions[after.0 as usize]) {
-            let wanted: Vec<Ty> = next.params.iter().copied().chain([next.returns]).collect();
-            let of = next.declaration;
+        let next = after.map(|after| &self.functions[after.0 as usize]);
+        let wanted: Option<Vec<Ty>> = match (next, last) {
+            (Some(next), _) => Some(next.params.iter().copied().chain([next.returns]).collect()),
+            (None, Some(builtin)) => {
+                Some(builtin.params().iter().copied().chain(builtin.returns()).map(Ty::Known).collect())
+            }
+            (None, None) => None,
+        };
+        if let Some(wanted) = wanted {
+            let of = declaration;
             for (index, (found, wanted)) in params.iter().copied().chain([returns]).zip(wanted).enumerate() {
                 let (at, what) = match declaration.params.get(index) {
                     Some((name, _)) => (name.span, format!("parameter {} of `{}`", index + 1, of.name.text)),
@@ -94,6 +138,7 @@ impl<'a> Elaboration<'a> {
             effects: Effects::default(),
             bare_returns: vec![],
             after,
+            last,
             caller,
         });
         self.names.called.insert(key, id);
@@ -144,14 +189,23 @@ impl<'a> Elaboration<'a> {
 
     /// `next` in a function: the next overload is called in its place, outside of any `try` that `next` stands in.
     pub(super) fn next_overload(&mut self, scope: &Scope<'a>, index: usize, span: Span) -> Stmt {
+        let read = |local| build::expr(span, Type::Long, ExprKind::Read(Place::Local(local)));
         let Some(after) = self.functions[index].after else {
+            if let Some(builtin) = self.functions[index].last {
+                let given = scope.given.iter().copied().map(read).collect();
+                let made = self.builtin(scope, span, builtin, given);
+                let last = match made.void {
+                    true => vec![build::statement(span, made.expr), Stmt { span, kind: StmtKind::Return(None) }],
+                    false => vec![Stmt { span, kind: StmtKind::Return(Some(made.expr)) }],
+                };
+                return Stmt { span, kind: StmtKind::Uncaught(last) };
+            }
             let kind = ExprKind::Intrinsic(Intrinsic::Error, vec![build::text(span, EXHAUSTED)]);
             let error = build::statement(span, build::expr(span, Type::Long, kind));
             let leave = Stmt { span, kind: StmtKind::Return(None) };
             return Stmt { span, kind: StmtKind::Uncaught(vec![error, leave]) };
         };
         self.calls(scope, after, span);
-        let read = |local| build::expr(span, Type::Long, ExprKind::Read(Place::Local(local)));
         let call =
             build::expr(span, Type::Long, ExprKind::Call(after, scope.given.iter().copied().map(read).collect()));
         let leave = Stmt { span, kind: StmtKind::Return(Some(call)) };

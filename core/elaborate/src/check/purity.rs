@@ -3,7 +3,8 @@
 //! SystemTap leaves out what nobody would notice before it asks what types are, what target variables there are, and whether
 //! a handler is worth a probe. Must never call pure what somebody could notice, an error message aside.
 
-use crate::builtin::{self, Builtin};
+use super::function::Overloads;
+use crate::builtin::Builtin;
 use crate::elaboration::Elaboration;
 use crate::scan::{self, Node};
 use crate::scope::Scope;
@@ -90,15 +91,13 @@ impl<'a> Elaboration<'a> {
         if super::print::NAMES.contains(&name) {
             return name.starts_with('s');
         }
-        let mut overloads = self.overloads(name, arity);
-        if overloads.is_empty() {
-            if let Some(builtin) = builtin::find(name, arity) {
-                return builtin_is_pure(builtin);
-            }
+        let Overloads { functions: mut overloads, last } = self.overloads(name, arity);
+        if overloads.is_empty() && last.is_none() {
             self.read_library(name);
             overloads = self.names.overloads(name, arity);
         }
-        !overloads.is_empty()
+        (last.is_some() || !overloads.is_empty())
+            && last.is_none_or(builtin_is_pure)
             && overloads.into_iter().all(|function| {
                 if !seen.insert(std::ptr::from_ref(function)) {
                     return true;

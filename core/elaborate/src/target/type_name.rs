@@ -151,7 +151,7 @@ impl Elaboration<'_> {
     }
 
     /// Whether types are looked up in the kernel for this list of modules; an error if there is nothing to look in. The
-    /// list is the third argument of `@cast`: names separated by colons, `kernel<header.h>`, `<header.h>`, paths.
+    /// list is the third argument of `@cast`: names separated by colons, `kernel<header.h>`, `<header.h>`, paths; nothing is the kernel.
     pub(crate) fn types_of_kernel(&mut self, at: Span, modules: Option<&[u8]>) -> bool {
         let Some(modules) = modules else { return true };
         let modules = String::from_utf8_lossy(modules);
@@ -160,7 +160,7 @@ impl Elaboration<'_> {
             let (name, _) = module.split_once('<').unwrap_or((module, ""));
             !name.is_empty() && !name.contains('/')
         };
-        if modules.split(':').any(of_kernel) {
+        if modules.is_empty() || modules.split(':').any(of_kernel) {
             return true;
         }
         let what = if modules.starts_with('<') { "header" } else { "program" };

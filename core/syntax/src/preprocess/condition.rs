@@ -146,10 +146,8 @@ fn compare(words: &[Word<'_>], end: Span, facts: Option<&dyn Facts>) -> Result<b
                     only_equality()?;
                     Ok(version::matches(&wanted, &value) != negated)
                 }
-                Value::Number(wanted) => match crate::literal::number(&value) {
-                    Ok(value) => Ok(order(value.cmp(&wanted))),
-                    Err(_) => Err(error(left.span, format!("`{option}` is `{value}` on this kernel, not a number"))),
-                },
+                // As C reads a number: what is not set, or no number, is 0.
+                Value::Number(wanted) => Ok(order(crate::literal::number(&value).unwrap_or_default().cmp(&wanted))),
             }
         }
         other => {

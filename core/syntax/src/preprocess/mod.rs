@@ -47,19 +47,15 @@ impl Macros {
         }
     }
 
-    /// Takes in those of another file. Of a name that both define neither is kept, as no order among files says which is
-    /// meant; the names are returned, sorted.
+    /// Takes in those of another file, or none of them if a name is taken: the names that are, sorted.
     pub fn merge(&mut self, other: Macros) -> Vec<String> {
-        let mut twice: Vec<String> = Vec::new();
-        for (name, body) in other.by_name {
-            if self.by_name.remove(&name).is_some() {
-                twice.push(name);
-            } else {
-                self.by_name.insert(name, body);
-            }
+        let mut taken: Vec<String> =
+            other.by_name.keys().filter(|name| self.by_name.contains_key(*name)).cloned().collect();
+        taken.sort();
+        if taken.is_empty() {
+            self.by_name.extend(other.by_name);
         }
-        twice.sort();
-        twice
+        taken
     }
 }
 
