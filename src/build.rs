@@ -174,7 +174,8 @@ fn loose(roots: &[PathBuf]) -> Vec<(usize, String, String)> {
 /// The whole file or none, and one that can be started.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    // Of the file beside it nobody has heard.
+    let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
     fresh.write_all(bytes)?;
     fresh.as_file().set_permissions(std::fs::Permissions::from_mode(0o755))?;
     fresh.persist(path).map_err(|error| error.error)?;

@@ -141,10 +141,29 @@ impl Symbols {
         self.text.get(entry.name as usize..)?.get(..usize::from(entry.name_len))
     }
 
+    /// The modules that have symbols, `[bpf]` and its like among them, in the order in which they are met.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        (1..self.modules.len()).filter_map(|number| self.module(number))
+    }
+
+    /// The symbols of the modules that are `wanted`, in the order of [`Self::iter`]; the others' are not looked at.
+    pub fn of_modules(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Symbol<'_>> {
+        let numbers: Vec<bool> =
+            (0..self.modules.len()).map(|number| number > 0 && self.module(number).is_some_and(&wanted)).collect();
+        let any = numbers.contains(&true);
+        let entries = if any { self.entries.as_slice() } else { &[] };
+        let of_them = entries.iter().filter(move |entry| numbers.get(usize::from(entry.module)) == Some(&true));
+        of_them.filter_map(|entry| self.symbol(entry))
+    }
+
+    fn module(&self, number: usize) -> Option<&str> {
+        let (start, len) = *self.modules.get(number)?;
+        std::str::from_utf8(self.text.get(start as usize..)?.get(..usize::from(len))?).ok()
+    }
+
     fn symbol(&self, entry: &Entry) -> Option<Symbol<'_>> {
         let name = std::str::from_utf8(self.name_bytes(entry)?).ok()?;
-        let (start, len) = *self.modules.get(usize::from(entry.module))?;
-        let module = std::str::from_utf8(self.text.get(start as usize..)?.get(..usize::from(len))?).ok()?;
+        let module = self.module(entry.module.into())?;
         Some(Symbol {
             name,
             address: entry.address,
@@ -259,6 +278,18 @@ ffffffffc0000020 t mod_a_g\t[mod_a]
         let symbols = parse(TEXT).unwrap();
         let resolved = symbols.resolve(address).map(|found| (found.name, found.offset, found.module, found.size));
         assert_eq!(resolved, expected);
+    }
+
+    #[test]
+    fn symbols_of_some_modules() {
+        let symbols = parse(TEXT).unwrap();
+        let names = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
+            symbols.of_modules(wanted).map(|found| found.name).collect()
+        };
+        assert_eq!(symbols.modules().collect::<Vec<_>>(), ["mod_b", "mod_a"]);
+        assert_eq!(names(&|name| name == "mod_a"), ["mod_a_f", "mod_a_g"]);
+        assert_eq!(names(&|_| true), ["mod_a_f", "mod_a_g", "mod_b_f"]);
+        assert_eq!(names(&|name| name.is_empty()), [""; 0], "the kernel proper is no module");
     }
 
     #[test]

@@ -160,13 +160,10 @@ fn of_module<'a>(
     let at = point.word("module").map_or(point.span, argument_span);
     let symbols = this.kernel.symbols().map_err(|error| kernel_refuses(at, &error))?;
     let loaded = |name: &str| glob::matches(&module.replace('-', "_"), &name.replace('-', "_"));
-    let of_it: Vec<_> =
-        symbols.iter().filter(|symbol| symbol.module.is_some_and(|of| !of.starts_with('[') && loaded(of))).collect();
+    let of_it: Vec<_> = symbols.of_modules(|of| !of.starts_with('[') && loaded(of)).collect();
     if of_it.is_empty() {
         let message = format!("no module `{module}` is loaded");
-        let mut known: Vec<&str> = symbols.iter().filter_map(|symbol| symbol.module).collect();
-        known.dedup();
-        return Err(unknown("unknown-module", at, message, module, known));
+        return Err(unknown("unknown-module", at, message, module, symbols.modules()));
     }
     let code = of_it.iter().filter(|symbol| matches!(symbol.letter, 't' | 'T' | 'w' | 'W'));
     let mut seen = HashSet::new();
@@ -267,7 +264,7 @@ pub(super) fn absolute<'a>(this: &mut Elaboration<'a>, point: &Point<'a>) -> Res
     let Some(component) = point.word("statement") else { return Ok(vec![]) };
     if !this.guru {
         let message = "a probe on any address is only for experts";
-        let finding = Diagnostic::error("guru", argument_span(component), message);
+        let finding = Diagnostic::error("needs-guru", argument_span(component), message);
         return Err(Box::new(finding.with_help("allow it: `-g`")));
     }
     let offset = number(component).unwrap_or(0).cast_unsigned();
