@@ -144,6 +144,8 @@ pub(crate) struct Elaboration<'a> {
     pub(crate) void_values: Vec<(Ty, Span)>,
     /// Whether a function asks for what only a handler knows, by its place.
     pub(crate) event_functions: HashMap<Span, bool>,
+    /// Whether calls of a function leave everything as it is, as far as it was asked.
+    pub(crate) pure_functions: HashMap<*const systap_syntax::ast::Function, bool>,
     /// Calls in bodies of `foreach`.
     pub(crate) calls_in_loops: Vec<CallInLoop>,
     /// C code of the script, outside functions.
@@ -227,6 +229,7 @@ fn round(input: &mut Input<'_>, library: &Library, autocast: Autocast) -> (Elabo
         needed: vec![],
         void_values: vec![],
         event_functions: HashMap::new(),
+        pure_functions: HashMap::new(),
         calls_in_loops: vec![],
         embedded: vec![],
         diagnostics: vec![],

@@ -19,7 +19,13 @@ impl<'a> Elaboration<'a> {
     pub(super) fn is_pure(&mut self, e: &'a Expr) -> bool {
         let mut nodes = vec![];
         scan::expr(e, &mut |node| nodes.push(node));
-        self.are_pure(&nodes, &mut HashSet::new(), None)
+        let mut seen = HashSet::new();
+        let pure = self.are_pure(&nodes, &mut seen, None);
+        if pure {
+            // Each was taken for pure while it was looked at, and none turned out otherwise.
+            self.pure_functions.extend(seen.into_iter().map(|function| (function, true)));
+        }
+        pure
     }
 
     /// Whether the value of an expression goes nowhere, and nothing else comes of it: `x + 1;`, `x = 1;` if nothing reads `x`.
@@ -98,20 +104,40 @@ impl<'a> Elaboration<'a> {
         }
         (last.is_some() || !overloads.is_empty())
             && last.is_none_or(builtin_is_pure)
-            && overloads.into_iter().all(|function| {
-                if !seen.insert(std::ptr::from_ref(function)) {
-                    return true;
-                }
-                let FunctionBody::Block(block) = &function.body else { return false };
+            && overloads.into_iter().all(|function| self.function_is_pure(function, seen))
+    }
+
+    fn function_is_pure(&mut self, function: &'a Function, seen: &mut HashSet<*const Function>) -> bool {
+        let place = std::ptr::from_ref(function);
+        if let Some(known) = self.pure_functions.get(&place) {
+            return *known;
+        }
+        if !seen.insert(place) {
+            return true;
+        }
+        if seen.len() > MOST_FUNCTIONS {
+            return false;
+        }
+        let pure = match &function.body {
+            FunctionBody::Embedded(_) => false,
+            FunctionBody::Block(block) => {
                 let mut nodes = vec![];
                 scan::block(block, &mut |node| nodes.push(node));
                 let outside = self.names.stand_in(block);
                 let pure = self.are_pure(&nodes, seen, Some(function));
                 self.names.go_back(outside);
                 pure
-            })
+            }
+        };
+        if !pure {
+            self.pure_functions.insert(place, false);
+        }
+        pure
     }
 }
+
+/// How many functions are looked at, one within the other, before what they do is taken for something.
+const MOST_FUNCTIONS: usize = 1000;
 
 /// The operators that only give a value.
 const READS: [&str; 9] =
