@@ -3,7 +3,8 @@
 //! Must never change its mind: the first use settles a shape, and each later one that does not fit is an error there.
 
 use crate::check::{Typed, count};
-use crate::elaboration::{Elaboration, Standing};
+use crate::elaboration::Elaboration;
+use crate::standing::Standing;
 use crate::types::Ty;
 use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};

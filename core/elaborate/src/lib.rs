@@ -35,6 +35,7 @@ mod scan;
 mod scope;
 mod settle;
 mod signatures;
+mod standing;
 mod tapset;
 mod target;
 #[cfg(test)]

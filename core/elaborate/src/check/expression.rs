@@ -3,8 +3,9 @@
 use super::{MOST_DEPTH, Typed};
 use crate::autocast::Holder;
 use crate::build;
-use crate::elaboration::{Elaboration, Standing, likely};
+use crate::elaboration::{Elaboration, likely};
 use crate::scope::{Scope, Site};
+use crate::standing::Standing;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{Constant, Expr, ExprKind, GlobalId, LocalId, Place, Type};

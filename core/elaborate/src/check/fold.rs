@@ -3,9 +3,10 @@
 //! SystemTap folds constants before it asks what names and target variables mean where a handler has any, and before it asks
 //! what type everything has in any case; both are part of what a script may say. Must never fold what has an effect.
 
-use crate::elaboration::{Elaboration, Standing};
+use crate::elaboration::Elaboration;
 use crate::scan::{self, Node};
 use crate::scope::{EventFacts, Scope};
+use crate::standing::Standing;
 use std::cmp::Ordering;
 use systap_syntax::ast::{BinaryOp, Expr, ExprKind, Literal, TargetBase, UnaryOp};
 

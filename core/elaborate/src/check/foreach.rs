@@ -2,8 +2,9 @@
 
 use super::aggregate::{aggregate_function, bucket_count};
 use crate::build;
-use crate::elaboration::{Elaboration, Standing};
+use crate::elaboration::Elaboration;
 use crate::scope::Scope;
+use crate::standing::Standing;
 use crate::types::Ty;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{

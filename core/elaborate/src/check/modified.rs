@@ -3,8 +3,8 @@
 //! What the body of the loop changes itself is found where it stands.
 
 use super::Elaboration;
-use crate::elaboration::Standing;
 use crate::scope::{Scope, Site};
+use crate::standing::Standing;
 use std::collections::HashSet;
 use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::program::{FunctionId, GlobalId};
