@@ -50,8 +50,12 @@ pub(crate) enum Begun {
 /// Begins the command that runs on, with the words of this one.
 ///
 /// # Errors
-/// Where no process can be made.
-pub(crate) fn begin() -> io::Result<Begun> {
+/// A sentence, where no process can be made.
+pub(crate) fn begin() -> Result<Begun, String> {
+    started().map_err(|error| format!("cannot go on in the background: {error}"))
+}
+
+fn started() -> io::Result<Begun> {
     let (mut told, teller) = io::pipe()?;
     let mut words = std::env::args_os();
     let mut command = Command::new(std::env::current_exe()?);

@@ -56,8 +56,8 @@ fn begin_in_background(options: &RunOptions) -> Status {
     match background::begin() {
         Ok(Begun::Runs { pid }) => terminal::write_to_stdout(&format!("{pid}\n")),
         Ok(Begun::Failed(status)) => Status::of_exit(status.code()),
-        Err(error) => {
-            terminal::complain(&format!("cannot go on in the background: {error}"));
+        Err(sentence) => {
+            terminal::complain(&sentence);
             Status::Refused
         }
     }

@@ -78,8 +78,8 @@ fn carry_out(request: Request) -> Verdict {
             match background::begin() {
                 Ok(Begun::Runs { pid }) => print(&format!("{pid}\n")),
                 Ok(Begun::Failed(_)) => Verdict::Failure,
-                Err(error) => {
-                    terminal::complain(&format!("cannot go on in the background: {error}"));
+                Err(sentence) => {
+                    terminal::complain(&sentence);
                     Verdict::Failure
                 }
             }

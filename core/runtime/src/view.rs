@@ -263,9 +263,9 @@ fn toggle(session: &mut Session<'_>, index: usize) {
     if let (Some(word), Some(words)) = (switch(session, index), words) {
         words.store(word, i64::from(on));
         // What the entry keeps, only the return takes.
-        if let Some(before) = index.checked_sub(1).filter(|before| is_companion(session.placed, *before)) {
-            words.store(word - 1, i64::from(on));
-            debug_assert!(switch(session, before).is_some());
+        let companion = index.checked_sub(1).filter(|before| is_companion(session.placed, *before));
+        if let Some(word) = companion.and_then(|before| switch(session, before)) {
+            words.store(word, i64::from(on));
         }
     } else if let Some(user) = index.checked_sub(session.placed.kernel.len())
         && let Some(off) = session.off.get_mut(user)

@@ -10,9 +10,7 @@ use crate::scan::{self, Node};
 use crate::scope::Scope;
 use std::collections::HashSet;
 use systap_ir::intrinsic::Intrinsic;
-use systap_syntax::ast::{
-    BinaryOp, Block, Expr, ExprKind, Function, FunctionBody, Statement, StatementKind, TargetBase,
-};
+use systap_syntax::ast::{BinaryOp, Block, Expr, ExprKind, Function, FunctionBody, Statement, StatementKind};
 
 impl<'a> Elaboration<'a> {
     /// Whether an expression does nothing but give a value.
@@ -78,9 +76,6 @@ impl<'a> Elaboration<'a> {
                 ExprKind::Binary { op: BinaryOp::Match | BinaryOp::NotMatch, .. } => false,
                 ExprKind::Accumulate { .. } | ExprKind::Entry(_) | ExprKind::Embedded(_) | ExprKind::Missing => false,
                 ExprKind::AtCall { name, .. } => READS.contains(&name.text.trim_start_matches('@')),
-                ExprKind::Target(target) => {
-                    !matches!(&target.base, TargetBase::Value(value) if value.kind == ExprKind::Missing)
-                }
                 _ => true,
             },
         })
