@@ -16,6 +16,77 @@ fn refused(text: &str, said: impl snapbox::IntoData) {
 }
 
 #[test]
+fn one_mistake_is_told_once() {
+    refused(
+        "probe begin { println(\"abc) }
+probe end { println(\"x\") }
+",
+        str![[r#"
+error[unterminated-string]: the string has no closing quote on its line
+ --> <command line>:1:23
+  |
+1 | probe begin { println("abc) }
+  |                       ^^^^^^^ starts here
+  |
+  = help: write `\n` for a line end; strings that follow each other are joined
+
+"#]],
+    );
+    refused(
+        "@define x( %( 1 %)
+probe begin { println(@x) }
+",
+        str![[r#"
+error[preprocessor]: expected names with commas between, and `)`
+ --> <command line>:1:10
+  |
+1 | @define x( %( 1 %)
+  |          ^
+
+"#]],
+    );
+}
+
+#[test]
+fn a_member_is_no_string_to_join() {
+    refused(
+        "probe kernel.trace(\"sched_switch\") { pid = 1; println($prev.pid) }",
+        str![[r#"
+error[type-mismatch]: an operand of `.` must be a string, and this is a long
+ --> <command line>:1:55
+  |
+1 | probe kernel.trace("sched_switch") { pid = 1; println($prev.pid) }
+  |                                                       ^^^^^ a long
+  |
+  = help: `.` joins strings; a member is had by `->pid`
+error[type-mismatch]: an operand of `.` must be a string, and this is a long
+ --> <command line>:1:61
+  |
+1 | probe kernel.trace("sched_switch") { pid = 1; println($prev.pid) }
+  |                                            -                ^^^ a long
+  |                                            |
+  |                                            a long since here
+
+"#]],
+    );
+}
+
+#[test]
+fn no_variable_is_called_like_what_writes() {
+    refused(
+        "probe begin { printf = 1 }",
+        str![[r#"
+error[unexpected-token]: expected `(`, found `=`
+ --> <command line>:1:22
+  |
+1 | probe begin { printf = 1 }
+  |                      ^
+
+"#]],
+    );
+}
+
+#[test]
 fn several_mistakes_of_syntax_are_told_at_once() {
     refused(
         "probe begin { x = }
@@ -334,13 +405,6 @@ error[unterminated-string]: the string has no closing quote on its line
   |                       ^^^^^^^^^^ starts here
   |
   = help: write `\n` for a line end; strings that follow each other are joined
-error[unexpected-token]: expected `)`, found the end of the script
- --> <command line>:1:34
-  |
-1 | probe begin { println("no end) }
-  |                      -          ^
-  |                      |
-  |                      to close this
 
 "#]],
     );

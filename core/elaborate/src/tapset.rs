@@ -291,7 +291,7 @@ pub(crate) fn are_asked_for(script: &[File]) -> bool {
 
 /// Whether the language or its library has a function of that name.
 fn is_built_in(name: &str) -> bool {
-    crate::check::output_names().contains(&name)
+    systap_syntax::format::OUTPUT.contains(&name)
         || crate::builtin::names().chain(crate::library::names()).any(|known| known == name)
 }
 

@@ -5,6 +5,10 @@
 
 use std::ops::Range;
 
+/// The functions that write and format. No variable can have one of these names.
+pub const OUTPUT: [&str; 10] =
+    ["print", "println", "printf", "printd", "printdln", "sprint", "sprintln", "sprintf", "sprintd", "sprintdln"];
+
 /// A part of a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {

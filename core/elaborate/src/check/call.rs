@@ -105,7 +105,7 @@ impl<'a> Elaboration<'a> {
                 return self.report(finding.with_help(instead));
             }
             let mut known: Vec<&str> = builtin::names().chain(crate::library::names()).collect();
-            known.extend(super::print::NAMES);
+            known.extend(systap_syntax::format::OUTPUT);
             let declared: Vec<&str> = self.names.function_names().collect();
             known.extend(declared.iter().map(|name| &**name));
             return self.report_unknown(finding, name, known);

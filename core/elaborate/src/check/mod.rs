@@ -95,6 +95,12 @@ impl Elaboration<'_> {
     }
 
     pub(crate) fn report_conflict(&mut self, at: Span, conflict: &Conflict, what: &str) {
+        let finding = self.conflict(at, conflict, what);
+        self.report(finding);
+    }
+
+    /// What to say of a place whose type is another than it must be.
+    fn conflict(&self, at: Span, conflict: &Conflict, what: &str) -> Diagnostic {
         let (wanted, found) = (word(conflict.wanted), word(conflict.found));
         let mut finding =
             Diagnostic::error("type-mismatch", at, format!("{what} must be a {wanted}, and this is a {found}"))
@@ -105,7 +111,7 @@ impl Elaboration<'_> {
         if let Some(since) = conflict.found_since.filter(|since| *since != at && !self.names.in_library(*since)) {
             finding = finding.with_secondary(since, format!("a {found} since here"));
         }
-        self.report(finding);
+        finding
     }
 
     /// Reports a construct of the language that is not there yet.
@@ -113,11 +119,6 @@ impl Elaboration<'_> {
         self.report(Diagnostic::error("unsupported-construct", at, format!("{what} is not supported")));
         Typed::unknown(at)
     }
-}
-
-/// The names of the functions that write and format.
-pub(crate) fn output_names() -> &'static [&'static str] {
-    &print::NAMES
 }
 
 /// `1 key`, `2 keys`.

@@ -46,6 +46,14 @@ pub(crate) fn operation(op: ast::BinaryOp) -> (Operation, &'static str) {
     }
 }
 
+/// The name behind the point of `$task.pid`, which its author means as a member.
+fn member_by_point<'a>(left: &ast::Expr, right: &'a ast::Expr) -> Option<&'a str> {
+    match (&left.kind, &right.kind) {
+        (ast::ExprKind::Target(_), ast::ExprKind::Name(name)) => Some(name),
+        _ => None,
+    }
+}
+
 impl<'a> Elaboration<'a> {
     pub(super) fn unary(
         &mut self,
@@ -81,6 +89,7 @@ impl<'a> Elaboration<'a> {
         if let Operation::Match = operation {
             return self.matching(scope, span, op, left, right);
         }
+        let member = member_by_point(left, right);
         let left = self.value(scope, left);
         let right = self.value(scope, right);
         let operand = || format!("an operand of `{sign}`");
@@ -96,7 +105,13 @@ impl<'a> Elaboration<'a> {
                 ExprKind::Compare(op, Box::new(left.expr), Box::new(right.expr))
             }
             Operation::Concat | Operation::Match => {
-                self.expect(&left, Ty::TEXT, operand);
+                if let Err(conflict) = self.types.unify(left.ty, Ty::TEXT, left.expr.span) {
+                    let found = self.conflict(left.expr.span, &conflict, &operand());
+                    self.report(match member {
+                        Some(member) => found.with_help(format!("`.` joins strings; a member is had by `->{member}`")),
+                        None => found,
+                    });
+                }
                 self.expect(&right, Ty::TEXT, operand);
                 let kind = ExprKind::Concat(Box::new(left.expr), Box::new(right.expr));
                 return Typed::new(build::expr(span, Type::Text, kind));

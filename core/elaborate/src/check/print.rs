@@ -10,6 +10,7 @@ use systap_diagnostics::{Diagnostic, Span};
 use systap_ir::format::{ConversionKind, Format, Piece};
 use systap_ir::program::{Expr, ExprKind, Type};
 use systap_syntax::ast;
+use systap_syntax::format::OUTPUT;
 
 /// Which function of the family.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +32,9 @@ enum Style {
     Delimited,
 }
 
-/// Their names.
-pub(super) const NAMES: [&str; 10] =
-    ["print", "println", "printf", "printd", "printdln", "sprint", "sprintln", "sprintf", "sprintd", "sprintdln"];
-
 /// The function of the family that has this name.
 pub(super) fn output(name: &str) -> Option<Output> {
-    if !NAMES.contains(&name) {
+    if !OUTPUT.contains(&name) {
         return None;
     }
     let (text, rest) = match name.strip_prefix('s') {

@@ -89,7 +89,7 @@ impl<'a> Elaboration<'a> {
     }
 
     fn call_is_pure(&mut self, name: &str, arity: usize, seen: &mut HashSet<*const Function>) -> bool {
-        if super::print::NAMES.contains(&name) {
+        if systap_syntax::format::OUTPUT.contains(&name) {
             return name.starts_with('s');
         }
         let Overloads { functions: mut overloads, last } = self.overloads(name, arity);

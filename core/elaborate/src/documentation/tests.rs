@@ -51,7 +51,7 @@ fn every_family_of_points_and_every_function_of_the_output_is_there() {
     let forms = probe_types();
     let words: BTreeSet<&str> = forms.iter().map(|form| first_word(form)).collect();
     assert_eq!(names(Kind::Probe), words);
-    assert_eq!(names(Kind::Output), crate::check::output_names().iter().copied().collect());
+    assert_eq!(names(Kind::Output), systap_syntax::format::OUTPUT.into_iter().collect());
     let macros = crate::macros::texts().flat_map(crate::macros::names).filter(|name| !name.starts_with("__"));
     let operators = systap_syntax::OPERATORS.iter().map(|name| name.trim_start_matches('@'));
     assert_eq!(names(Kind::Macro), macros.chain(operators).collect());

@@ -8,6 +8,10 @@ use crate::graph::{Body, Op, Unit};
 use crate::placed::{Placed, Residence, Slot, control};
 use crate::program::{Constant, Element, Global, GlobalId, GlobalShape, Type};
 
+/// The most elements of an array that the kernel side touches: its hash map has a lock for each of them from the start, 64 MiB of
+/// them and a tenth of a second for this many; a hundred million took 28 s to make.
+const MOST_ELEMENTS: u32 = 1 << 22;
+
 /// What the kernel side does with a global.
 #[derive(Clone, Copy, Default)]
 struct KernelUse {
@@ -34,7 +38,11 @@ pub(super) fn of(unit: &Unit, placed: &Placed, text: &Text) -> Vec<(Global, Resi
     let residence = |(global, (seen, text)): (&Global, (KernelUse, &GlobalText))| {
         let residence =
             if seen.touched { in_kernel(&global.shape, seen, text, &mut next_word) } else { Residence::User };
-        (global.clone(), residence)
+        let mut global = global.clone();
+        if let (Residence::Table { .. }, GlobalShape::Array { capacity, .. }) = (&residence, &mut global.shape) {
+            *capacity = (*capacity).min(MOST_ELEMENTS);
+        }
+        (global, residence)
     };
     unit.globals.iter().zip(uses.into_iter().zip(&text.globals)).map(residence).collect()
 }

@@ -4,6 +4,7 @@ use systap_diagnostics::Diagnostic;
 
 use super::{Completed, Parser};
 use crate::kind::SyntaxKind::{self, *};
+use crate::format::OUTPUT;
 use crate::token::describe;
 
 /// The levels, from the loosest. Operators of one level group to the left but for assignment and `?:`.
@@ -228,6 +229,11 @@ impl Parser<'_> {
                     Arrow => {
                         let step = self.start();
                         self.bump();
+                        if matches!(self.kind(), Dollar | DollarDollar) {
+                            self.bump();
+                            self.complete(step, PrettyMark);
+                            break;
+                        }
                         // Any word is a member's name, keywords too.
                         if matches!(self.kind(), Ident | Argument) || self.kind().is_keyword() {
                             self.bump();
@@ -335,6 +341,7 @@ impl Parser<'_> {
 
     fn name(&mut self) -> Completed {
         let marker = self.start();
+        let Some(name) = self.nth_token(0).map(|token| token.text) else { return self.missing() };
         match self.nth(1) {
             LeftParen => {
                 self.bump();
@@ -348,6 +355,9 @@ impl Parser<'_> {
             }
             _ => {
                 self.bump();
+                if OUTPUT.contains(&self.sources.text(name)) {
+                    self.error_expected("`(`");
+                }
                 self.complete(marker, NameExpr)
             }
         }

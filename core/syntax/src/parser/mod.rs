@@ -13,6 +13,7 @@ use systap_diagnostics::{Diagnostic, Sources, Span};
 use crate::event::Event;
 use crate::findings::Findings;
 use crate::kind::SyntaxKind::{self, *};
+use crate::lexer;
 use crate::token::{Token, Tokens, describe};
 
 /// What the parser found.
@@ -195,7 +196,7 @@ impl Parser<'_> {
         self.errors += 1;
         self.last_error = self.position;
         let Some(token) = self.nth_token(0) else { return };
-        if self.halted || token.kind == Argument {
+        if self.halted || token.kind == Argument || self.follows_open_string() {
             return;
         }
         if self.findings.is_full() {
@@ -207,6 +208,14 @@ impl Parser<'_> {
         }
         let found = self.tokens.explain(token, make(span));
         self.findings.add(found);
+    }
+
+    /// Whether a string without its end has taken what belongs here: that has been said.
+    fn follows_open_string(&self) -> bool {
+        let last = self.position.checked_sub(1).and_then(|at| self.tokens.list.get(at));
+        last.is_some_and(|last| {
+            last.kind == StringLiteral && lexer::is_unterminated(last.kind, self.sources.text(last.text))
+        })
     }
 
     fn start(&mut self) -> Marker {

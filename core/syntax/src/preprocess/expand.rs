@@ -187,6 +187,8 @@ impl<'a> Expansion<'a> {
                 return if unclosed { tokens.len() } else { at + 1 };
             };
             behind = end;
+            // Nothing between the parentheses is one argument where the macro takes one.
+            let args = if args.is_empty() && params.len() == 1 { vec![behind..behind] } else { args };
             if args.len() != params.len() {
                 let said = format!("`@{name}` takes {} arguments, and here are {}", params.len(), args.len());
                 self.error("macro-arguments", word, said);
@@ -225,14 +227,14 @@ impl<'a> Expansion<'a> {
             let Some((names, end)) = self.parameters(tokens, next) else {
                 let place = tokens.get(next).unwrap_or(define);
                 self.error("preprocessor", place, "expected names with commas between, and `)`".to_owned());
-                return next;
+                return behind_body(tokens, next);
             };
             (params, next) = (Some(names), end);
         }
         let Some(open) = tokens.get(next).filter(|token| token.kind == SyntaxKind::ConditionOpen) else {
             let place = tokens.get(next).unwrap_or(define);
             self.error("preprocessor", place, "expected `%(` and the macro's body".to_owned());
-            return next;
+            return behind_body(tokens, next);
         };
         let parts = Parts::find(tokens, next, usize::MAX);
         let Some(close) = parts.close else {
@@ -366,6 +368,21 @@ impl Parts {
         }
         parts
     }
+}
+
+/// Where to go on behind a definition that went wrong at `from`: behind its body, if one opens before the next declaration.
+fn behind_body(tokens: &[Token], from: usize) -> usize {
+    let rest = tokens.get(from..).unwrap_or(&[]);
+    let declares = |kind| {
+        matches!(
+            kind,
+            SyntaxKind::ProbeKw | SyntaxKind::FunctionKw | SyntaxKind::GlobalKw | SyntaxKind::PrivateKw | SyntaxKind::AtWord
+        )
+    };
+    let mut before = rest.iter().take_while(|token| !declares(token.kind));
+    let open = before.position(|token| token.kind == SyntaxKind::ConditionOpen);
+    let close = open.and_then(|open| Parts::find(tokens, from + open, usize::MAX).close);
+    close.map_or(from, |close| close + 1)
 }
 
 /// The arguments between the parentheses that open at `open`, split at commas outside of all brackets, and the index
