@@ -87,18 +87,19 @@ fn a_limit_of_actions_that_is_asked_for_holds() {
 
 #[test]
 fn a_handler_may_do_ten_times_maxaction_and_a_profile_that_much() {
+    // Each round is three statements, and five stand around them.
     let counts = |times| format!("probe begin {{ for (i = 0; i < {times}; i++) n++; println(n) exit() }}");
-    run(["run", "-e", &counts(9_999)]).prints("9999\n");
-    run(["run", "-e", &counts(10_001)]).exits(1).complains(&["MAXACTION exceeded"]);
-    run(["run", "-D", "MAXACTION=7", "-e", &counts(69)]).prints("69\n");
-    run(["run", "-D", "MAXACTION=7", "-e", &counts(71)]).exits(1).complains(&["MAXACTION exceeded"]);
+    run(["run", "-e", &counts(3_331)]).prints("3331\n");
+    run(["run", "-e", &counts(3_332)]).exits(1).complains(&["MAXACTION exceeded"]);
+    run(["run", "-D", "MAXACTION=7", "-e", &counts(21)]).prints("21\n");
+    run(["run", "-D", "MAXACTION=7", "-e", &counts(22)]).exits(1).complains(&["MAXACTION exceeded"]);
     run(["run", "-D", "MAXACTION=7", "-D", "INTERRUPTIBLE=0", "-e", &counts(8)]).exits(1);
-    run(["run", "-D", "MAXACTION=7", "-D", "MAXACTION_INTERRUPTIBLE=300", "-e", &counts(299)]).prints("299\n");
+    run(["run", "-D", "MAXACTION=7", "-D", "MAXACTION_INTERRUPTIBLE=300", "-e", &counts(98)]).prints("98\n");
     run(["run", "-g", "--suppress-time-limits", "-e", &counts(200_000)]).prints("200000\n");
     if can_trace() {
         let text = "probe timer.profile { for (i = 0; i < 5000; i++) n++; println(n) exit() }";
         run(["run", "-T", "5", "-e", text]).exits(1).complains(&["MAXACTION exceeded", "timer.profile"]);
-        run(["run", "-q", "-T", "5", "-D", "MAXACTION=6000", "-e", text]).exits(0);
+        run(["run", "-q", "-T", "5", "-D", "MAXACTION=16000", "-e", text]).exits(0);
         // What such a handler does on the user side counts as much.
         let text = "probe timer.profile { s = ctime(cpu()); for (i = 0; i < 5000; i++) n++; println(n, s) exit() }";
         run(["run", "-T", "5", "-e", text]).exits(1).complains(&["MAXACTION exceeded", "timer.profile"]);

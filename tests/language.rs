@@ -234,7 +234,7 @@ fn functions_call_each_other_and_themselves() {
         function swap (a, b) { t = a; a = b; b = t; return a * 10 + b }
         function shadow (depth) { depth = 99; return depth }
         probe begin {
-          println(fib(15), \" \", even(6), odd(6))
+          println(fib(10), \" \", even(6), odd(6))
           println(greet(\"you\"))
           println(nothing(1), nothing(101))
           set(42); println(depth)
@@ -243,7 +243,7 @@ fn functions_call_each_other_and_themselves() {
           exit()
         }",
     )
-    .prints("610 10\nhello, you\n05\n42\n21 12\n99 42\n");
+    .prints("55 10\nhello, you\n05\n42\n21 12\n99 42\n");
 }
 
 #[test]

@@ -151,14 +151,14 @@ global most = 3
 global n[string]: long, at most 2048
 
 handler syscall.getpgrp (syscall entry 111)
-b0:
+b0: # 1
     v0 = pid
     v1 = most
     v2 = v0 != v1
     if v2 b2 else b1
 b1:
     jump b3
-b2:
+b2: # 1
     v3:s = execname
     v4 = 1
     n[v3] += v4
@@ -167,16 +167,16 @@ b3:
     return
 
 handler end (end 0)
-b0:
+b0: # 1
     v1 = 2
     v2 = iterate n, by Value(Count) descending, at most v1
     jump b1
-b1:
+b1: # 1
     v5 = advance v2
     if v5 b3 else b2
 b2:
     return
-b3:
+b3: # 1
     v6:s = key 0 at v2
     v7 = n[v6]
     print "%-8s %d\n" v6, v7
@@ -198,7 +198,7 @@ fn ir_of_divided() {
 global calls = 0, printed at the end
 
 handler syscall.getpgrp (syscall entry 111)
-b0:
+b0: # 2
     v1 = 1
     calls += v1
     v4 = uid
@@ -207,7 +207,7 @@ b0:
     if v6 b2 else b1
 b1:
     jump b3
-b2:
+b2: # 2
     v9:s = ctime(v5)
     v10:s = execname
     v11:s = v9 . v10
@@ -234,14 +234,14 @@ global most = 3; lives in word 8
 global n[string]: long, at most 2048; lives in a table for each CPU: [string 16] to long 8
 
 kernel: syscall.getpgrp (syscall entry 111)
-b0:
+b0: # 1
     v0 = pid
     v1 = most
     v2 = v0 != v1
     if v2 b2 else b1
 b1:
     jump b3
-b2:
+b2: # 1
     v3:s = execname
     v4 = 1
     n[v3] += v4
@@ -250,16 +250,16 @@ b3:
     return
 
 user side: end (end 0)
-b0:
+b0: # 1
     v1 = 2
     v2 = iterate n, by Value(Count) descending, at most v1
     jump b1
-b1:
+b1: # 1
     v5 = advance v2
     if v5 b3 else b2
 b2:
     return
-b3:
+b3: # 1
     v6:s = key 0 at v2
     v7 = n[v6]
     print "%-8s %d\n" v6, v7
@@ -281,7 +281,7 @@ fn placed_of_divided() {
 global calls = 0, printed at the end; lives in word 8
 
 kernel: syscall.getpgrp (syscall entry 111)
-b0:
+b0: # 2
     v1 = 1
     calls += v1
     v4 = uid
@@ -290,7 +290,7 @@ b0:
     if v6 b2 else b1
 b1:
     return
-b2:
+b2: # 2
     v10:s = execname
     defer to 0 (v10)
 

@@ -214,17 +214,17 @@ fn files_are_begun_anew_at_their_size_and_the_last_are_kept() {
     let folder = tempfile::tempdir().expect("a directory can be made");
     // 5000 lines of 500 bytes; a file of 1 MiB holds 2097 of them.
     let script = "probe begin { for (i = 0; i < 5000; i++) printf(\"%499d\\n\", i) exit() }";
-    stap_in(folder.path(), &["-S", "1", "-o", "all", "-e", script]).prints("");
+    stap_in(folder.path(), &["-S", "1", "-DMAXACTION=9999", "-o", "all", "-e", script]).prints("");
     let lines = |name: &str| read(folder.path(), name).map(|text| text.lines().count());
     assert_eq!(
         [lines("all.0"), lines("all.1"), lines("all.2"), lines("all.3")],
         [Some(2097), Some(2097), Some(806), None]
     );
-    stap_in(folder.path(), &["-S", "1,2", "-o", "some", "-e", script]).prints("");
+    stap_in(folder.path(), &["-S", "1,2", "-DMAXACTION=9999", "-o", "some", "-e", script]).prints("");
     assert_eq!([lines("some.0"), lines("some.1"), lines("some.2")], [None, Some(2097), Some(806)]);
     assert!(read(folder.path(), "some.2").is_some_and(|text| text.ends_with(" 4999\n")));
     // Without a size there is one file, and it has a number all the same only where there could be more.
-    stap_in(folder.path(), &["-S", "0", "-o", "one", "-e", script]).prints("");
+    stap_in(folder.path(), &["-S", "0", "-DMAXACTION=9999", "-o", "one", "-e", script]).prints("");
     assert_eq!(lines("one"), Some(5000));
 }
 

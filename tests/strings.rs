@@ -3,7 +3,7 @@
 
 mod systap;
 
-use systap::{can_trace, has_open_loops, run, script, script_over_calls};
+use systap::{can_trace, has_open_loops, run, script_over_calls};
 
 /// Texts of every length around words and blocks, and what `strtol` and searches stumble over.
 fn texts() -> Vec<String> {
@@ -78,8 +78,8 @@ fn same_on_both_sides(statements: &str) {
         if (++j == {numbers}) {{ j = 0; if (++i == {texts}) {{ i = -1; exit() }} }}"
     );
     let globals = "global text, number, i, j";
-    let user =
-        script(&format!("{globals}\nprobe begin {{ {fill} }} probe begin(1) {{ while (i >= 0) {{ {body} }} exit() }}"));
+    let user = format!("{globals}\nprobe begin {{ {fill} }} probe begin(1) {{ while (i >= 0) {{ {body} }} exit() }}");
+    let user = run(["run", "-D", "MAXACTION=9999", "-e", &user]);
     user.is_quiet();
     let kernel = format!(
         "{globals}\nprobe begin {{ {fill} }} probe syscall.getpgrp {{ if (pid() == target() && i >= 0) {{ {body} }} }}"

@@ -142,7 +142,7 @@ pub(crate) fn value(token: &str, limits: &Limits) -> Option<i64> {
         "MAXACTION" => Some(i64::from(limits.actions)),
         "MAXMAPENTRIES" => Some(i64::from(limits.entries)),
         "MAXERRORS" => Some(i64::from(limits.errors)),
-        "MAXNESTING" => Some(i64::from(limits.nesting)),
+        "MAXNESTING" => (limits.nesting != 0).then_some(i64::from(limits.nesting)),
         _ => systap_kernel::errno::number(token)
             .map(i64::from)
             .or_else(|| place(&systap_kernel::signal::NAMES))

@@ -119,6 +119,8 @@ pub struct Block {
     pub term: Terminator,
     /// The place that the terminator comes from.
     pub span: Span,
+    /// How many statements of the language it stands for: what MAXACTION counts, at its end.
+    pub actions: u32,
 }
 
 /// An instruction.

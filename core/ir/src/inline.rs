@@ -29,6 +29,33 @@ pub(crate) fn recursive_functions(functions: &[Function]) -> Vec<bool> {
         .collect()
 }
 
+/// How deep calls may go where nothing is said of it: as deep as they can without a function in itself, and ten deeper if one
+/// can be.
+pub(crate) fn deepest_calls(functions: &[Function]) -> u32 {
+    const BONUS: u32 = 10;
+    let recursive = recursive_functions(functions);
+    let calls: Vec<Vec<usize>> = functions.iter().map(|function| callees(&function.body)).collect();
+    let mut depths = vec![1u32; functions.len()];
+    loop {
+        let mut changed = false;
+        for (caller, callees) in calls.iter().enumerate() {
+            // Calls among functions that reach themselves are what the bonus is for.
+            let deeper = callees.iter().filter(|callee| !(recursive[caller] && recursive[**callee]));
+            let depth = deeper.map(|callee| depths[*callee] + 1).max().unwrap_or(1);
+            changed |= depth > depths[caller];
+            depths[caller] = depths[caller].max(depth);
+        }
+        if !changed {
+            break;
+        }
+    }
+    let depth = depths.into_iter().max().unwrap_or(1);
+    match recursive.iter().filter(|recursive| **recursive).count() as u32 {
+        0 => depth,
+        around => depth + around + BONUS,
+    }
+}
+
 /// The functions that a body calls itself, as indexes.
 pub(crate) fn callees(body: &Body) -> Vec<usize> {
     let insts = body.blocks.iter().flat_map(|block| &block.insts);
@@ -81,7 +108,8 @@ fn inline_one(body: &mut Body, at: usize, index: usize, callee: &Body) {
         (term, fault) = (Terminator::Jump(ok), Some(to));
     }
     let outer = std::mem::replace(&mut body.blocks[at].span, span);
-    body.blocks.push(Block { params: result.into_iter().collect(), insts: rest, term, span: outer });
+    let params = result.into_iter().collect();
+    body.blocks.push(Block { params, insts: rest, term, span: outer, actions: 0 });
     let mut attempts = vec![];
     for block in &callee.blocks {
         let mut block = block.clone();
@@ -131,7 +159,7 @@ fn attempt_all(body: &mut Body, at: usize, fault: &Jump) {
         let ok = Jump { to: rest, args: vec![] };
         let term = std::mem::replace(&mut block.term, Terminator::Attempt { ok, fault: fault.clone() });
         let span = block.span;
-        body.blocks.push(Block { params: vec![], insts, term, span });
+        body.blocks.push(Block { params: vec![], insts, term, span, actions: 0 });
         at = rest.0 as usize;
     }
 }

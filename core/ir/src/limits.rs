@@ -12,8 +12,8 @@ const INTERRUPTIBLE_FACTOR: u32 = 10;
 pub struct Limits {
     /// `MAXSTRINGLEN`: bytes of a string, its terminating NUL included.
     pub string: u32,
-    /// `MAXACTION`: iterations and calls that a handler which runs with interrupts off may make in one hit: one of
-    /// `timer.profile`, or any if [`Limits::interruptible`] is 0. `u32::MAX`: without end. SystemTap counts statements.
+    /// `MAXACTION`: statements that a handler which runs with interrupts off may execute in one hit: one of
+    /// `timer.profile`, or any if [`Limits::interruptible`] is 0. `u32::MAX`: without end.
     pub actions: u32,
     /// `MAXACTION_INTERRUPTIBLE`: the same for every other handler; 0: ten times [`Limits::actions`].
     pub interruptible_actions: u32,
@@ -27,7 +27,8 @@ pub struct Limits {
     pub histogram_width: u32,
     /// `HIST_ELISION`: rows without values that a histogram keeps beside those with some; all of them from [`u32::MAX`] on.
     pub histogram_elision: u32,
-    /// `MAXNESTING`: depth of calls on the user side.
+    /// `MAXNESTING`: depth of calls on the user side; 0: what the functions need, and ten more if one can reach itself
+    /// ([`crate::inline::deepest_calls`]).
     pub nesting: u32,
     /// `MAXBACKTRACE`: return addresses of a stack.
     pub backtrace: u32,
@@ -67,7 +68,7 @@ impl Default for Limits {
             skipped: 100,
             histogram_width: 50,
             histogram_elision: 2,
-            nesting: 200,
+            nesting: 0,
             backtrace: 20,
             interruptible: 1,
             memory: 0,

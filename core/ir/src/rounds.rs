@@ -27,6 +27,8 @@ pub struct Loops {
     pub counters: BTreeSet<Value>,
     /// The most rounds that the counted ones make in one run of the body.
     pub rounds: u64,
+    /// The most statements that one run of the body comes to, as far as loops are counted.
+    pub actions: u64,
     /// The most instructions that one run of the body comes to, as far as loops are counted.
     pub instructions: u64,
 }
@@ -72,16 +74,18 @@ impl Loops {
         let rounds = counts.iter().fold(0u64, |sum, (header, rounds)| {
             sum.saturating_add(rounds.saturating_mul(times(*header, Some(*header))))
         });
-        let instructions = flow.order.iter().fold(0u64, |sum, block| {
-            let here = body.block(*block).insts.len() as u64 + 1;
-            sum.saturating_add(here.saturating_mul(times(*block, None)))
-        });
-        Loops { uncounted, counters, rounds, instructions }
+        let (mut actions, mut instructions) = (0u64, 0u64);
+        for block in &flow.order {
+            let (here, times) = (body.block(*block), times(*block, None));
+            actions = actions.saturating_add(u64::from(here.actions).saturating_mul(times));
+            instructions = instructions.saturating_add((here.insts.len() as u64 + 1).saturating_mul(times));
+        }
+        Loops { uncounted, counters, rounds, actions, instructions }
     }
 
     /// Whether those that are counted are few and short enough to be followed, and do not exceed this many actions.
     pub fn fit(&self, actions: u32) -> bool {
-        self.rounds <= u64::from(actions).min(MOST_ROUNDS) && self.instructions <= MOST_INSTRUCTIONS
+        self.actions < u64::from(actions) && self.rounds <= MOST_ROUNDS && self.instructions <= MOST_INSTRUCTIONS
     }
 }
 

@@ -39,7 +39,7 @@ impl Sink for Direct {
 /// `while (1) {}`
 fn endless() -> Body {
     let jump = Jump { to: BlockId::ENTRY, args: vec![] };
-    let block = Block { params: vec![], insts: vec![], term: Terminator::Jump(jump), span: span(0) };
+    let block = Block { params: vec![], insts: vec![], term: Terminator::Jump(jump), span: span(0), actions: 0 };
     Body { blocks: vec![block], ..Straight::default().done() }
 }
 

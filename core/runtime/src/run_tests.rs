@@ -91,7 +91,7 @@ impl Straight {
 
     pub(super) fn done(mut self) -> Body {
         let (params, insts) = (self.params, self.insts);
-        self.body.blocks.push(Block { params, insts, term: Terminator::Return(None), span: span(0) });
+        self.body.blocks.push(Block { params, insts, term: Terminator::Return(None), span: span(0), actions: 0 });
         self.body
     }
 }

@@ -1,6 +1,6 @@
 //! Blocks, jumps and what they pass, loops and their limit.
 //!
-//! Must never emit a block that cannot be reached. A jump back counts one action, so that a handler ends by itself after
+//! Must never emit a block that cannot be reached. A handler with loops counts its statements, so that it ends by itself after
 //! MAXACTION of them; `may_goto` lets the verifier accept a loop whose end it cannot see. Without `may_goto` the verifier follows
 //! each loop round by round, so only those are emitted whose rounds are counted ([`systap_ir::rounds`]), and nothing else counts.
 
@@ -79,6 +79,9 @@ impl<'a> Lower<'a, '_> {
             }
         }
         self.em.span = block.span;
+        if let Some(actions) = self.actions.filter(|_| block.actions > 0) {
+            self.em.alu(AluOp::Add, actions, Src::Imm(block.actions as i32));
+        }
         match &block.term {
             Terminator::Jump(jump) => self.go(id, jump),
             Terminator::Branch { condition, then, otherwise } => self.choose(id, *condition, then, otherwise),
@@ -86,6 +89,9 @@ impl<'a> Lower<'a, '_> {
             // The error has jumped to where it is caught.
             Terminator::Caught(_) => Ok(()),
             Terminator::Return(_) | Terminator::Unreachable => {
+                if matches!(block.term, Terminator::Return(_)) {
+                    self.within_limit()?;
+                }
                 self.em.jump(self.end);
                 Ok(())
             }
@@ -195,18 +201,24 @@ impl<'a> Lower<'a, '_> {
         // more of them after each: that of Linux 6.12 gave up on two calls of `cmdline_arg()`. So it has to forget.
         let round = back || self.is_header(jump.to);
         self.pass(jump, round)?;
-        if back && let Some(actions) = self.actions {
-            let limit = self.shared.placed.limits.actions_of(&self.handler.event).min(i32::MAX as u32) as i32;
-            let too_many = self.fault(Fault::TooManyActions, None)?;
-            self.em.alu(AluOp::Add, actions, Src::Imm(1));
-            self.em.branch(Cond::SGt, actions, Src::Imm(limit), too_many);
-            if self.shared.options.may_goto {
-                self.em.push(Code::MayGoto { to: too_many });
-            }
+        if back
+            && let Some(too_many) = self.within_limit()?
+            && self.shared.options.may_goto
+        {
+            self.em.push(Code::MayGoto { to: too_many });
         }
         let to = self.label(jump.to)?;
         self.em.jump(to);
         Ok(())
+    }
+
+    /// Ends the handler if it has executed too many statements, where they are counted: gives the way out.
+    fn within_limit(&mut self) -> Result<Option<Label>, GenerateError> {
+        let Some(actions) = self.actions else { return Ok(None) };
+        let limit = self.shared.placed.limits.actions_of(&self.handler.event).min(i32::MAX as u32) as i32;
+        let too_many = self.fault(Fault::TooManyActions, None)?;
+        self.em.branch(Cond::SGe, actions, Src::Imm(limit), too_many);
+        Ok(Some(too_many))
     }
 
     /// Puts the arguments into the parameters, all at once. `round`: of a loop, so the verifier must not follow the

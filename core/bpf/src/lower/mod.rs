@@ -359,8 +359,8 @@ impl<'a, 's> Lower<'a, 's> {
     pub(crate) fn body(mut self) -> Result<(), GenerateError> {
         self.em.stack.need(StackObject::Texts, self.texts.stack);
         self.claim_frame(self.frame_key())?;
+        let limit = self.shared.placed.limits.actions_of(&self.handler.event);
         if self.handler.loops {
-            let limit = self.shared.placed.limits.actions_of(&self.handler.event);
             let loops = Loops::of(&self.handler.body);
             if self.shared.options.may_goto {
                 self.actions = Some(self.em.obscure(Src::Imm(0)));
@@ -370,6 +370,8 @@ impl<'a, 's> Lower<'a, 's> {
             } else {
                 return Err(self.unsupported("a loop"));
             }
+        } else if self.handler.body.blocks.iter().map(|block| u64::from(block.actions)).sum::<u64>() >= u64::from(limit) {
+            self.actions = Some(self.em.obscure(Src::Imm(0)));
         }
         for id in self.order.clone() {
             self.block(id)?;

@@ -263,6 +263,7 @@ fn loops_run_and_are_limited() {
     graph.end(Terminator::Jump(jump(header, &[next, sum])));
     graph.at(done);
     graph.run(Op::Set(WORD, params[1]));
+    graph.body.blocks[body.0 as usize].actions = 1;
     let mut placed = program(vec![scalar("result", FIRST_FREE)], vec![graph.handler(test_point())]);
     placed.limits.errors = 1;
     let mut live = Live::load(&placed, &untyped());

@@ -31,7 +31,7 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub(crate) fn new() -> Graph {
-        let entry = Block { params: vec![], insts: vec![], term: Terminator::Return(None), span: span(0) };
+        let entry = Block { params: vec![], insts: vec![], term: Terminator::Return(None), span: span(0), actions: 0 };
         Graph { body: Body { values: vec![], blocks: vec![entry] }, text: vec![], at: 0, loops: false }
     }
 
@@ -79,6 +79,7 @@ impl Graph {
             insts: vec![],
             term: Terminator::Return(None),
             span: span(1000 + self.body.blocks.len() as u32),
+            actions: 0,
         });
         (BlockId(self.body.blocks.len() as u32 - 1), params)
     }

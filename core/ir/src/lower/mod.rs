@@ -11,13 +11,14 @@ mod statement;
 use systap_diagnostics::{Diagnostic, Span};
 
 use crate::graph::{Block, BlockId, Body, Function, Handler, Inst, Jump, Op, Terminator, Unit, Value};
+use crate::inline::deepest_calls;
 use crate::intrinsic::Intrinsic;
 use crate::program::{Local, LocalId, Probe, Program, Stmt, Type};
 
 /// Makes the graphs of a program. Diagnostics are for what the graphs cannot express.
 pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
     let mut diagnostics: Vec<Diagnostic> = program.embedded.iter().copied().map(embedded_c).collect();
-    let functions = program
+    let functions: Vec<Function> = program
         .functions
         .iter()
         .map(|function| {
@@ -29,7 +30,11 @@ pub fn lower(program: &Program) -> Result<Unit, Vec<Diagnostic>> {
     let handlers = program.probes.iter().map(|probe| lower_probe(probe, &mut diagnostics)).collect();
     if diagnostics.is_empty() {
         let (globals, patterns) = (program.globals.clone(), program.patterns.clone());
-        let mut unit = Unit { globals, functions, patterns, handlers, limits: program.limits };
+        let mut limits = program.limits;
+        if limits.nesting == 0 {
+            limits.nesting = deepest_calls(&functions);
+        }
+        let mut unit = Unit { globals, functions, patterns, handlers, limits };
         forget_matches(&mut unit);
         Ok(unit)
     } else {
@@ -149,6 +154,11 @@ impl Builder {
         }
     }
 
+    /// Counts a statement, or a round of a loop.
+    fn act(&mut self) {
+        self.body.blocks[self.current.0 as usize].actions += 1;
+    }
+
     /// Adds an instruction with a result.
     fn emit(&mut self, ty: Type, op: Op) -> Value {
         let value = self.body.value(ty);
@@ -200,7 +210,8 @@ impl Builder {
                 self.body.value(ty)
             })
             .collect();
-        self.body.blocks.push(Block { params, insts: vec![], term: Terminator::Unreachable, span: self.span });
+        let (term, span) = (Terminator::Unreachable, self.span);
+        self.body.blocks.push(Block { params, insts: vec![], term, span, actions: 0 });
         BlockId(self.body.blocks.len() as u32 - 1)
     }
 

@@ -15,6 +15,9 @@ impl Builder {
     }
 
     fn statement(&mut self, statement: &Stmt) {
+        if !matches!(statement.kind, StmtKind::Try { .. } | StmtKind::Uncaught(_)) {
+            self.act();
+        }
         match &statement.kind {
             StmtKind::Expr(expr) => {
                 self.expression(expr);
@@ -125,6 +128,7 @@ impl Builder {
         let (next, done, exit) = (self.new_block(&changed), self.new_block(&[]), self.new_block(&changed));
         self.jump(head, &changed);
         self.enter_with(head, &changed);
+        self.act();
         let holds = match condition {
             Some(condition) => self.expression(condition),
             None => self.emit(Type::Long, Op::Long(1)),
@@ -139,6 +143,7 @@ impl Builder {
         self.enter_with(next, &changed);
         if let Some(step) = step {
             self.span = step.span;
+            self.act();
             self.expression(step);
         }
         self.jump(head, &changed);
@@ -161,6 +166,7 @@ impl Builder {
         let (done, exit) = (self.new_block(&[]), self.new_block(&changed));
         self.jump(head, &changed);
         self.enter_with(head, &changed);
+        self.act();
         let more = self.emit(Type::Long, Op::Advance(cursor));
         self.branch(more, inside, done);
         let at_head = self.locals.clone();

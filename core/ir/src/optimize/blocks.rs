@@ -107,11 +107,12 @@ pub(super) fn merge(body: &mut Body) -> bool {
         joined.params.clear();
         let insts = std::mem::take(&mut joined.insts);
         let term = std::mem::replace(&mut joined.term, Terminator::Unreachable);
-        let span = joined.span;
+        let (span, actions) = (joined.span, joined.actions);
         let block = &mut body.blocks[block.0 as usize];
         block.insts.extend(insts);
         block.term = term;
         block.span = span;
+        block.actions += actions;
         if replacement.iter().any(Option::is_some) {
             super::replace_uses(body, &replacement);
         }

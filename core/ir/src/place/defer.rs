@@ -88,7 +88,7 @@ fn split_before_denied(body: &mut Body, rules: &Rules<'_>, actions: u32) -> BTre
                 let insts = block.insts.split_off(index);
                 let term = std::mem::replace(&mut block.term, Terminator::Jump(Jump { to: id, args: vec![] }));
                 let span = block.span;
-                body.blocks.push(Block { params: vec![], insts, term, span });
+                body.blocks.push(Block { params: vec![], insts, term, span, actions: 0 });
                 reasons.insert(id, reason);
                 // What follows the split is not looked at again: it is on the user side in any case.
                 at += 1;

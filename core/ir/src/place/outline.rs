@@ -58,7 +58,7 @@ impl<'a> Outline<'a> {
         let late = written(body, &region, rules);
         let span = body.block(entry).span;
         let params = body.block(entry).params.clone();
-        let head = Block { params: params.clone(), insts: vec![], term: Terminator::Unreachable, span };
+        let head = Block { params: params.clone(), insts: vec![], term: Terminator::Unreachable, span, actions: 0 };
         // Where a loop comes back to the entry, its parameters have other values then.
         let comes_back = region.iter().any(|block| body.block(*block).term.jumps().any(|jump| jump.to == entry));
         let known = params.iter().filter(|_| !comes_back).map(|param| (*param, *param)).collect();
@@ -332,7 +332,8 @@ impl<'a> Outline<'a> {
             args.push(arg);
         }
         let to = renamed.get(&self.entry).copied().unwrap_or(BlockId(1));
-        body.blocks.push(Block { params, insts, term: Terminator::Jump(Jump { to, args }), span });
+        let term = Terminator::Jump(Jump { to, args });
+        body.blocks.push(Block { params, insts, term, span, actions: 0 });
         body.blocks.extend(blocks);
         body
     }

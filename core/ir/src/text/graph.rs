@@ -40,7 +40,8 @@ impl Names<'_> {
         for (index, block) in body.blocks.iter().enumerate() {
             let params: Vec<String> = block.params.iter().map(|param| typed(body, *param)).collect();
             let params = if params.is_empty() { String::new() } else { format!("({})", params.join(", ")) };
-            _ = writeln!(out, "b{index}{params}:");
+            let actions = if block.actions == 0 { String::new() } else { format!(" # {}", block.actions) };
+            _ = writeln!(out, "b{index}{params}:{actions}");
             for inst in &block.insts {
                 let op = self.op(&inst.op);
                 _ = match inst.result {

@@ -216,7 +216,7 @@ impl<'a> Interpreter<'a> {
                     self.keys = passed;
                     self.frames.push(frame);
                     (function, body, block, number, next) = (Some(*callee), &called.body, first, 0, 0);
-                    self.act(&mut actions, &mut patience, host)?;
+                    self.look_up(&mut patience, host)?;
                     continue 'blocks;
                 }
                 if let Err(stop) = self.step(body, inst, store, host) {
@@ -226,6 +226,9 @@ impl<'a> Interpreter<'a> {
                     failed = true;
                     break;
                 }
+            }
+            if !failed {
+                actions = actions.saturating_add(block.actions);
             }
             let jump = match &body.blocks[number].term {
                 Terminator::Attempt { fault, .. } | Terminator::Caught(fault) if std::mem::take(&mut failed) => fault,
@@ -238,7 +241,10 @@ impl<'a> Interpreter<'a> {
                     }
                 }
                 Terminator::Return(value) => {
-                    let Some(frame) = self.frames.pop() else { return Ok(()) };
+                    let Some(frame) = self.frames.pop() else {
+                        *at = block.span;
+                        return self.within(actions);
+                    };
                     let given = value.map(|value| self.registers.datum(body, value));
                     self.leave(&frame);
                     (function, number, next) = (frame.function, frame.block, frame.next);
@@ -257,7 +263,8 @@ impl<'a> Interpreter<'a> {
             let to = jump.to.0 as usize;
             if to <= number {
                 *at = block.span;
-                self.act(&mut actions, &mut patience, host)?;
+                self.within(actions)?;
+                self.look_up(&mut patience, host)?;
             }
             (block, number, next) = (&body.blocks[to], to, 0);
         }
@@ -313,13 +320,18 @@ impl<'a> Interpreter<'a> {
         self.functions.get(callee.0 as usize).ok_or(Stop::Error(ErrorKind::NoEvent))
     }
 
-    /// Counts a jump backwards or a call, and looks now and then whether the run is to end.
+    /// Whether a handler that has executed so many statements may go on.
     #[inline(always)]
-    fn act(&self, actions: &mut u32, patience: &mut u32, host: &mut dyn Host) -> Result<(), Stop> {
-        *actions = actions.saturating_add(1);
-        if *actions >= self.actions && self.actions != u32::MAX {
+    fn within(&self, actions: u32) -> Result<(), Stop> {
+        if actions >= self.actions && self.actions != u32::MAX {
             return Err(ErrorKind::TooManyActions.into());
         }
+        Ok(())
+    }
+
+    /// Looks now and then whether the run is to end: at each jump backwards and each call.
+    #[inline(always)]
+    fn look_up(&self, patience: &mut u32, host: &mut dyn Host) -> Result<(), Stop> {
         *patience -= 1;
         if *patience == 0 {
             *patience = PATIENCE;

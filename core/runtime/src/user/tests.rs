@@ -46,6 +46,7 @@ impl Builder {
             insts: vec![],
             term: Terminator::Return(None),
             span: span(0),
+            actions: 0,
         });
         (BlockId(self.body.blocks.len() as u32 - 1), values)
     }
@@ -144,7 +145,6 @@ impl Host for Record {
 }
 
 /// A program in memory.
-#[derive(Default)]
 struct World {
     globals: Vec<Global>,
     functions: Vec<Function>,
@@ -152,6 +152,19 @@ struct World {
     limits: Limits,
     host: Record,
     store: MemoryStore,
+}
+
+impl Default for World {
+    fn default() -> World {
+        World {
+            globals: vec![],
+            functions: vec![],
+            patterns: vec![],
+            limits: Limits { nesting: 200, ..Limits::default() },
+            host: Record::default(),
+            store: MemoryStore::default(),
+        }
+    }
 }
 
 impl World {
