@@ -227,6 +227,13 @@ impl Lower<'_, '_> {
         self.advance(text, Src::Reg(length));
     }
 
+    /// Adds eight bytes, of which `length` count and the rest is NUL.
+    pub(super) fn add_word(&mut self, text: Composition, bytes: Reg, length: Src) {
+        let end = self.end(text);
+        self.em.store(Size::B8, Mem::Base(end, 0), Src::Reg(bytes));
+        self.advance(text, length);
+    }
+
     /// Adds `words` words that lie at a place, of which `length` bytes count and the rest is NUL.
     pub(super) fn add_words(&mut self, text: Composition, from: Mem, words: u32, length: Reg) {
         let end = self.end(text);

@@ -246,6 +246,38 @@ pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a text as it would stand between the quotes of a C string: as [`escape`] has it, but what is a character of UTF-8 beyond
+/// ASCII by its number, `\u00e9` or `\U0001f600`.
+pub fn escape_text(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        rest = escape_first(rest, out);
+    }
+}
+
+/// Escapes the first character of a text that is not empty; gives the rest.
+fn escape_first<'a>(bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    let length = match bytes.first() {
+        Some(0xc0..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(0xf0..=0xf7) => 4,
+        _ => 1,
+    };
+    // What is no UTF-8, or not all there, goes byte by byte.
+    let (first, rest) = bytes.split_at_checked(length).unwrap_or((&[], bytes));
+    let character = std::str::from_utf8(first).ok().and_then(|text| text.chars().next());
+    match character.map(u32::from) {
+        Some(number @ 0x80..=0xffff) => out.extend_from_slice(format!("\\u{number:04x}").as_bytes()),
+        Some(number @ 0x10000..) => out.extend_from_slice(format!("\\U{number:08x}").as_bytes()),
+        _ => {
+            let (first, rest) = bytes.split_at(1.min(bytes.len()));
+            escape(first, out);
+            return rest;
+        }
+    }
+    rest
+}
+
 /// A text of which what does not print is escaped, in at most `length` bytes. In quotes it takes 5 bytes at least, and if it had to be
 /// cut, `...` follows the quotes.
 pub fn escape_within(bytes: &[u8], length: usize, quoted: bool) -> Vec<u8> {
@@ -255,12 +287,13 @@ pub fn escape_within(bytes: &[u8], length: usize, quoted: bool) -> Vec<u8> {
     let mut cut = false;
     // How much is there without an escape that reaches into the place of the quote and the dots.
     let mut kept = out.len();
-    for byte in bytes.chunks(1) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
         let before = out.len();
         if !quoted || before <= end - 3 {
             kept = before;
         }
-        escape(byte, &mut out);
+        rest = escape_first(rest, &mut out);
         if out.len() > end {
             out.truncate(before);
             cut = true;

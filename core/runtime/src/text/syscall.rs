@@ -12,7 +12,7 @@ use std::fmt::Write;
 use systap_kernel::errno;
 use systap_kernel::syscall::{ArgKind, Syscall, SyscallArg, SyscallTable};
 
-use super::format::escape;
+use super::format::escape_text;
 use super::signal;
 use notation::Notation;
 
@@ -138,7 +138,7 @@ fn pointer(out: &mut String, register: u64) {
 
 fn quoted(out: &mut String, bytes: &[u8]) {
     let mut escaped = Vec::with_capacity(bytes.len() + 5);
-    escape(&bytes[..bytes.len().min(GREATEST_STRING)], &mut escaped);
+    escape_text(&bytes[..bytes.len().min(GREATEST_STRING)], &mut escaped);
     out.push('"');
     out.extend(escaped.iter().map(|byte| char::from(*byte)));
     out.push('"');
