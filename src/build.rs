@@ -1,8 +1,6 @@
 //! `systap build`: a script and all that it is made from as one file, after it has compiled.
 
 use std::ffi::OsString;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use systap_diagnostics::{FileId, Sources};
@@ -14,7 +12,7 @@ use crate::compile::{Compilation, Settings, on_deep_stack};
 use crate::module::{self, Contents, Packed};
 use crate::outcome::Status;
 use crate::script::{self, Unreadable};
-use crate::{kernel, tapset, terminal};
+use crate::{kernel, tapset, terminal, whole_file};
 
 /// Builds a module.
 pub(crate) fn build(options: &BuildOptions) -> Status {
@@ -105,8 +103,7 @@ fn built(options: &BuildOptions) -> Result<Status, Failure> {
         packages: packed,
     };
     let bytes = module::pack(&contents, &packages).map_err(|why| (Status::Internal, why))?;
-    write(&output, &bytes)
-        .map_err(|error| (Status::ScriptError, format!("cannot write {}: {error}", output.display())))?;
+    whole_file::write(&output, &bytes, 0o755).map_err(|why| (Status::ScriptError, why))?;
     if options.verbose {
         let tapsets = contents.packages.iter().map(|packed| format!(", {} {}", packed.name, packed.version));
         terminal::complain(&format!("{}: {} bytes{}", output.display(), bytes.len(), tapsets.collect::<String>()));
@@ -169,15 +166,4 @@ fn loose(roots: &[PathBuf]) -> Vec<(usize, String, String)> {
         }
     }
     files
-}
-
-/// The whole file or none, and one that can be started.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Of the file beside it nobody has heard.
-    let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
-    fresh.write_all(bytes)?;
-    fresh.as_file().set_permissions(std::fs::Permissions::from_mode(0o755))?;
-    fresh.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

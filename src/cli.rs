@@ -468,6 +468,12 @@ pub(crate) fn with_default_verb(verbs: &clap::Command, args: impl IntoIterator<I
         verbs.get_subcommands().any(|verb| word == verb.get_name())
             || ["--help", "-h", "--version", "-V"].iter().any(|known| word == known)
     };
+    // As others have it: `help` and `help VERB`, unless it is a script.
+    if args.get(1).is_some_and(|first| first == "help") && !std::path::Path::new("help").exists() {
+        args.remove(1);
+        args.truncate(2);
+        args.push("--help".into());
+    }
     if args.get(1).is_some_and(|first| !known(first)) {
         args.insert(1, "run".into());
     }
@@ -508,6 +514,7 @@ mod tests {
         assert_eq!(verbs("systap -v top.stp"), "run");
         assert_eq!(verbs("systap check top.stp"), "check");
         assert_eq!(verbs("systap --version"), "--version");
+        assert_eq!((verbs("systap help"), verbs("systap help check")), ("--help".into(), "check".into()));
     }
 
     #[test]

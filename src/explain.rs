@@ -10,6 +10,8 @@ static PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 /// Shows a page, or the list of all.
 pub(crate) fn explain(options: &ExplainOptions) -> Status {
     let Some(name) = &options.name else { return terminal::write_to_stdout(&list()) };
+    // As messages have it: `error[type-mismatch]`.
+    let name = name.split_once('[').and_then(|(_, rest)| rest.split(']').next()).unwrap_or(name);
     match page(name) {
         Some(page) => terminal::write_to_stdout(page),
         None => {

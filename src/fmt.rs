@@ -2,7 +2,6 @@
 //! touches one that has a mistake.
 
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use systap_diagnostics::Sources;
@@ -12,7 +11,7 @@ use crate::cli::{FmtOptions, Format};
 use crate::compile::on_deep_stack;
 use crate::outcome::Status;
 use crate::script::{self, Unreadable};
-use crate::terminal;
+use crate::{terminal, whole_file};
 
 /// Formats what is named; all of it even if one script is wrong.
 pub(crate) fn fmt(options: &FmtOptions) -> Status {
@@ -45,7 +44,7 @@ fn scripts(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
             continue;
         }
         let before = files.len();
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(is_seen) {
             let entry = entry.map_err(|error| format!("cannot look through {}: {error}", path.display()))?;
             let is_script = entry.path().extension().is_some_and(|kind| kind == "stp" || kind == "stpm");
             if is_script && entry.file_type().is_file() {
@@ -59,6 +58,11 @@ fn scripts(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
+/// Whether a file or folder below one that was named is not hidden.
+fn is_seen(entry: &walkdir::DirEntry) -> bool {
+    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
 fn one(path: &Path, options: &FmtOptions) -> Status {
     let mut sources = Sources::default();
     let file = match script::read(path, &mut sources) {
@@ -70,6 +74,9 @@ fn one(path: &Path, options: &FmtOptions) -> Status {
     };
     let is_piped = path.as_os_str() == "-";
     let name = if is_piped { "<stdin>".to_owned() } else { path.display().to_string() };
+    let given = sources.file(file).text.clone();
+    // One form has one end of lines, within comments and embedded C too.
+    let file = if given.contains("\r\n") { sources.add(name.as_str(), given.replace("\r\n", "\n")) } else { file };
     let Some(formatted) = on_deep_stack(|| systap_formatter::format(&sources, file)) else { return Status::Internal };
     let formatted = match formatted {
         Ok(formatted) => formatted,
@@ -83,11 +90,10 @@ fn one(path: &Path, options: &FmtOptions) -> Status {
             return Status::Internal;
         }
     };
-    let before = &sources.file(file).text;
     let result = match (options.check, is_piped) {
-        (true, _) if *before == formatted => Ok(()),
+        (true, _) if given == formatted => Ok(()),
         (true, _) => {
-            let difference = similar::TextDiff::from_lines(before.as_str(), &formatted);
+            let difference = similar::TextDiff::from_lines(given.as_str(), &formatted);
             let difference = difference.unified_diff().header(&name, &format!("{name}, formatted")).to_string();
             return match print(&systap_syntax::foreign::encode(&difference)) {
                 Ok(()) => Status::ScriptError,
@@ -95,8 +101,8 @@ fn one(path: &Path, options: &FmtOptions) -> Status {
             };
         }
         (false, true) => print(&systap_syntax::foreign::encode(&formatted)),
-        (false, false) if *before == formatted => Ok(()),
-        (false, false) => replace(path, &systap_syntax::foreign::encode(&formatted)),
+        (false, false) if given == formatted => Ok(()),
+        (false, false) => whole_file::write(path, &systap_syntax::foreign::encode(&formatted), 0o644),
     };
     result.map_or_else(|sentence| failed(&sentence), |()| Status::Done)
 }
@@ -113,19 +119,4 @@ fn print(bytes: &[u8]) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-/// Puts a file in the place of another, whole, with the owner and the rights of the other.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
-    // What a link leads to is replaced, not the link.
-    let path = path.canonicalize().map_err(failed)?;
-    let facts = path.metadata().map_err(failed)?;
-    let mut fresh = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-    fresh.write_all(bytes).map_err(failed)?;
-    fresh.as_file().set_permissions(facts.permissions()).map_err(failed)?;
-    // Only root can give a file away, and only root has others' files to write to.
-    _ = std::os::unix::fs::chown(fresh.path(), Some(facts.uid()), Some(facts.gid()));
-    fresh.persist(&path).map_err(|error| failed(error.error))?;
-    Ok(())
 }

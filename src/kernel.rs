@@ -8,8 +8,8 @@ use systap_kernel::{Effort, Kernel, KernelError, Release};
 
 use crate::cli::{KernelOptions, KernelVerb, SaveOptions, ShowOptions};
 use crate::outcome::Status;
-use crate::terminal;
 use crate::xdg::cache;
+use crate::{terminal, whole_file};
 
 /// The running kernel, with what earlier runs have kept of it.
 pub(crate) fn running() -> Kernel {
@@ -56,12 +56,9 @@ fn save(options: &SaveOptions) -> Result<Status, String> {
     for (fact, why) in &saved.missing {
         terminal::warn(&format!("not saved: {fact}: {why}"));
     }
-    // The whole file or none: who reads it meanwhile sees the old one.
-    let fresh = options.file.with_extension("new");
-    let written = std::fs::write(&fresh, &saved.bytes).and_then(|()| std::fs::rename(&fresh, &options.file));
-    if let Err(error) = written {
-        _ = std::fs::remove_file(&fresh);
-        return Err(format!("cannot write {}: {error}", options.file.display()));
+    whole_file::write(&options.file, &saved.bytes, 0o644)?;
+    if options.file.as_os_str() == "-" {
+        return Ok(Status::Done);
     }
     let mut text = format!("{}: {} bytes, sha256 {}\n", options.file.display(), saved.bytes.len(), saved.hash());
     if options.verbose {

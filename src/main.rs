@@ -34,6 +34,7 @@ mod stap;
 mod summary;
 mod tapset;
 mod terminal;
+mod whole_file;
 mod xdg;
 
 use std::process::ExitCode;

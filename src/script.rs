@@ -31,7 +31,12 @@ pub(crate) fn read(path: &Path, sources: &mut Sources) -> Result<FileId, Unreada
         return Err(unreadable(format!("it is longer than {} MB, which no script is", LONGEST >> 20)));
     }
     if crate::module::is_module(&bytes) {
-        return Err(unreadable("it is a module, not a script: `systap run` runs it".to_owned()));
+        let why = if from_stdin {
+            "a module is run from its file"
+        } else {
+            "it is a module, not a script: `systap run` runs it"
+        };
+        return Err(unreadable(why.to_owned()));
     }
     Ok(sources.add(name, systap_syntax::foreign::decode(bytes)))
 }

@@ -232,6 +232,71 @@ fn a_tapset_is_no_script_without_probes() {
 }
 
 #[test]
+fn a_name_is_found_wherever_it_is_and_changed() {
+    let mut editor = Editor::new(&[]);
+    let text = "@define twice(x) %( (2 * @x) %)\nglobal cnt\nfunction f(a) { return a + cnt }\nprobe begin { a = f(1); cnt = @twice(a) println($a->cnt) }\n";
+    editor.open(URI, text);
+    let lines = |found: &Value| -> Vec<(u64, u64)> {
+        let number = |one: &Value, what: &str| one["range"]["start"][what].as_u64().unwrap();
+        let places = found.as_array().unwrap().iter();
+        places.map(|one| (number(one, "line"), number(one, "character"))).collect()
+    };
+    let place = json!({"line": 1, "character": 8});
+    let asked = json!({"textDocument": {"uri": URI}, "position": place, "context": {"includeDeclaration": true}});
+    let found = editor.ask("textDocument/references", asked);
+    assert_eq!(lines(&found), [(1, 7), (2, 27), (3, 24)], "{found}");
+    // A local variable is one of its handler alone.
+    let found = editor.at("textDocument/documentHighlight", URI, 3, 14);
+    assert_eq!(lines(&found), [(3, 14), (3, 37)], "{found}");
+    let found = editor.at("textDocument/definition", URI, 3, 32);
+    assert_eq!(found["range"]["start"], json!({"line": 0, "character": 0}), "{found}");
+    let place = json!({"line": 2, "character": 9});
+    let asked = json!({"textDocument": {"uri": URI}, "position": place, "newName": "g"});
+    let found = editor.ask("textDocument/rename", asked);
+    assert_eq!(found["changes"][URI].as_array().map(Vec::len), Some(2), "{found}");
+    let asked = json!({"textDocument": {"uri": URI}, "position": place, "newName": "if"});
+    assert_eq!(editor.ask("textDocument/rename", asked), Value::Null);
+    editor.end();
+}
+
+#[test]
+fn a_point_that_was_meant_takes_the_place_of_all_of_it() {
+    let mut editor = Editor::new(&[]);
+    editor.open(URI, "probe timer.profil { }\n");
+    let range = json!({"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}});
+    let asked = json!({"textDocument": {"uri": URI}, "range": range, "context": {"diagnostics": []}});
+    let actions = editor.ask("textDocument/codeAction", asked);
+    for action in actions.as_array().unwrap() {
+        let edit = &action["edit"]["changes"][URI][0];
+        let (start, end) = (&edit["range"]["start"]["character"], &edit["range"]["end"]["character"]);
+        let (start, end) = (start.as_u64().unwrap() as usize, end.as_u64().unwrap() as usize);
+        let mut text = "probe timer.profil { }".to_owned();
+        text.replace_range(start..end, edit["newText"].as_str().unwrap());
+        assert_eq!(text, "probe timer.profile { }", "{action}");
+    }
+    assert_eq!(actions.as_array().map(Vec::len), Some(1), "{actions}");
+    editor.end();
+}
+
+#[test]
+fn the_protocol_is_kept_at_both_ends() {
+    let mut editor = Editor::new(&[]);
+    for nonsense in ["[]", "{}", "nonsense", "\u{fffd}"] {
+        write!(editor.to, "Content-Length: {}\r\n\r\n{nonsense}", nonsense.len()).unwrap();
+    }
+    editor.ask("shutdown", Value::Null);
+    assert_eq!(editor.ask_for_all("textDocument/hover", json!({}))["error"]["code"], -32600);
+    editor.tell("exit", Value::Null);
+    assert!(editor.server.wait().unwrap().success());
+    let mut editor = Editor::new(&[]);
+    editor.tell("exit", Value::Null);
+    assert_eq!(editor.server.wait().unwrap().code(), Some(1));
+    let mut editor = Editor::new(&[]);
+    write!(editor.to, "Content-Length: 99999999999999\r\n\r\n").unwrap();
+    assert_eq!(editor.server.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn nonsense_ends_nothing() {
     let mut editor = Editor::new(&[]);
     let answer = editor.ask_for_all("textDocument/hover", json!({"nonsense": true}));

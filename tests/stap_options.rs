@@ -83,7 +83,7 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
     for (args, reason) in [
         (&["-i"][..], "`-i` is not supported: give the script as a file"),
         (&["--interactive"], "`-i` is not supported"),
-        (&["--language-server"], "nothing here speaks with editors"),
+        (&["--language-server"], "`systap lsp` is the language server"),
         (&["-F", "-e", EXIT], "`-F` needs -o FILE"),
         (&["-F", "-o", "x", "-"], "no script from standard input"),
         (&["-S", "1", "-e", EXIT], "`-S` needs a file"),

@@ -10,6 +10,7 @@ use systap_syntax::{SyntaxKind, tree};
 
 use super::document::Document;
 use super::hover::{page, points_around};
+use super::occurrences;
 use super::world::World;
 
 /// No list is longer: a longer one is asked for again as the word grows.
@@ -27,7 +28,7 @@ pub(super) fn at(document: &Document, offset: usize, world: &World) -> Completio
     let items = match place(before) {
         Place::Point(begun) => points(&begun, document, world),
         Place::Declaration => DECLARATIONS.iter().map(|word| plain(word, CompletionItemKind::KEYWORD)).collect(),
-        Place::Macro => macros(world),
+        Place::Macro => macros(document, world),
         Place::Target => targets(document, offset, world),
         Place::Value => values(document, offset, world),
         Place::Nothing => vec![],
@@ -155,17 +156,22 @@ fn points(begun: &str, document: &Document, world: &World) -> Vec<CompletionItem
     items.into_values().collect()
 }
 
-fn macros(world: &World) -> Vec<CompletionItem> {
+fn macros(document: &Document, world: &World) -> Vec<CompletionItem> {
     let entries = world.documentation().iter().filter(|entry| entry.kind == Kind::Macro);
-    let mut items: Vec<CompletionItem> = entries
-        .map(|entry| CompletionItem {
+    let own = occurrences::macros(&document.text).into_iter().map(|(name, _)| CompletionItem {
+        filter_text: Some(format!("@{name}")),
+        insert_text: Some(name.clone()),
+        ..plain(&format!("@{name}"), CompletionItemKind::FUNCTION)
+    });
+    let mut items: Vec<CompletionItem> = own
+        .chain(entries.map(|entry| CompletionItem {
             // Editors hold what is inserted against the word before the cursor, which for some begins behind the mark.
             filter_text: Some(format!("@{}", entry.name)),
             insert_text: Some(entry.name.clone()),
             detail: Some(entry.first_sentence().to_owned()),
             documentation: Some(markdown(page(entry))),
             ..plain(&format!("@{}", entry.name), CompletionItemKind::FUNCTION)
-        })
+        }))
         .collect();
     items.dedup_by(|one, other| one.label == other.label);
     items

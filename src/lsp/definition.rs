@@ -4,6 +4,7 @@ use lsp_types::{GotoDefinitionResponse, Location, Uri};
 
 use super::document::{self, Document};
 use super::hover::{Word, word_at};
+use super::occurrences;
 use super::world::World;
 
 /// The places that declare what stands at an offset.
@@ -11,7 +12,11 @@ pub(super) fn of(document: &Document, uri: &Uri, offset: usize, world: &World) -
     let (word, _) = word_at(&document.text, offset)?;
     let name = match word {
         Word::Function(name) | Word::Name(name) | Word::Point(name) => name,
-        Word::Macro(_) | Word::Target(..) => return None,
+        Word::Macro(name) => {
+            let place = occurrences::macro_definition(&document.text, &name)?;
+            return Some(GotoDefinitionResponse::Scalar(Location::new(uri.clone(), document.range(place))));
+        }
+        Word::Target(..) => return None,
     };
     let here = systap_elaborate::declarations(&document.text).into_iter().filter(|found| found.name == name);
     let mut places: Vec<Location> = here

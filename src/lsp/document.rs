@@ -47,13 +47,18 @@ pub(super) struct Document {
     /// Where it is, if it is a file.
     pub(super) path: Option<PathBuf>,
     pub(super) encoding: Encoding,
+    /// Where its lines begin.
+    lines: Vec<usize>,
+    /// The editor's number of this state of the text.
+    pub(super) version: i32,
     pub(super) findings: Findings,
 }
 
 impl Document {
-    pub(super) fn new(uri: &Uri, text: String, encoding: Encoding) -> Self {
+    pub(super) fn new(uri: &Uri, text: String, version: i32, encoding: Encoding) -> Self {
         let path = url::Url::parse(uri.as_str()).ok().and_then(|url| url.to_file_path().ok());
-        Document { text, path, encoding, findings: Findings::default() }
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
+        Document { text, path, encoding, lines, version, findings: Findings::default() }
     }
 
     /// Whether it holds macros alone.
@@ -63,13 +68,7 @@ impl Document {
 
     /// The byte at a position; of a position behind a line's end, that end.
     pub(super) fn offset(&self, position: Position) -> usize {
-        let mut start = 0;
-        for _ in 0..position.line {
-            match self.text[start..].find('\n') {
-                Some(end) => start += end + 1,
-                None => return self.text.len(),
-            }
-        }
+        let Some(start) = self.lines.get(position.line as usize).copied() else { return self.text.len() };
         let line = self.text[start..].split('\n').next().unwrap_or("");
         let mut column = 0;
         for (at, character) in line.char_indices() {
@@ -83,7 +82,15 @@ impl Document {
 
     /// The range of some of its bytes.
     pub(super) fn range(&self, bytes: std::ops::Range<usize>) -> Range {
-        range(&self.text, self.encoding, bytes)
+        Range::new(self.position(bytes.start), self.position(bytes.end))
+    }
+
+    fn position(&self, offset: usize) -> Position {
+        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let start = self.lines.get(line).copied().unwrap_or(0);
+        let before = self.text.get(start..offset).unwrap_or("");
+        let column: usize = before.chars().map(|character| self.encoding.width(character)).sum();
+        Position::new(line as u32, column as u32)
     }
 }
 

@@ -89,7 +89,11 @@ fn one(document: &Document, uri: &Uri, found: &Diagnostic) -> lsp_types::Diagnos
         let sources = &document.findings.sources;
         message += &format!(" ({}:{})", sources.file(elsewhere.file).name, sources.place(elsewhere).line);
     }
-    for (mark, text) in std::iter::once(("", &found.label))
+    // A label that marks something with other labels beside it says what it is; alone it says what to do.
+    let label = Some(&found.label).filter(|_| found.secondary.is_empty());
+    for (mark, text) in label
+        .into_iter()
+        .map(|label| ("", label))
         .chain(found.notes.iter().map(|note| ("note: ", note)))
         .chain(found.help.iter().map(|help| ("help: ", help)))
         .filter(|(_, text)| !text.is_empty())
@@ -122,6 +126,8 @@ fn one(document: &Document, uri: &Uri, found: &Diagnostic) -> lsp_types::Diagnos
 /// The changes that findings in a range ask for: `did you mean` in a label.
 pub(super) fn remedies(document: &Document, uri: &Uri, range: Range) -> Vec<CodeActionOrCommand> {
     let mut actions = vec![];
+    let points = systap_syntax::tree(&document.text);
+    let is_path = |node: &systap_syntax::SyntaxNode| node.kind() == SyntaxKind::PointPath;
     for found in &document.findings.all {
         let Some(span) = found.span.filter(|span| span.file == FileId(0)) else { continue };
         let here = document.range(span.range());
@@ -130,6 +136,10 @@ pub(super) fn remedies(document: &Document, uri: &Uri, range: Range) -> Vec<Code
         }
         let meant = found.label.strip_prefix("did you mean `").and_then(|rest| rest.strip_suffix("`?"));
         let Some(meant) = meant.filter(|meant| !meant.contains('`')) else { continue };
+        // A point is told by its first word, and what is meant is all of it.
+        let point = || points.token_at_offset(span.start.into()).right_biased()?.parent_ancestors().find(is_path);
+        let whole = meant.contains('.').then(point).flatten().map(|path| path.text_range());
+        let here = whole.map_or(here, |whole| document.range(whole.start().into()..whole.end().into()));
         // What is meant may be the inside of a literal.
         let text = document.findings.sources.text(span);
         let new =

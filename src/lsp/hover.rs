@@ -8,6 +8,7 @@ use systap_elaborate::{Declares, List};
 use systap_syntax::{Direction, SyntaxKind, SyntaxNode, SyntaxToken, tree};
 
 use super::document::Document;
+use super::occurrences;
 use super::world::{Declared, World};
 
 /// A point may stand for thousands; that many are shown.
@@ -77,7 +78,9 @@ pub(super) fn at(document: &Document, offset: usize, world: &World) -> Option<Ho
     let path = document.path.as_deref();
     let text = match word {
         Word::Function(name) => function(document, &name, world),
-        Word::Macro(name) => documented(world, &name, &[Kind::Macro]),
+        Word::Macro(name) => occurrences::macro_definition(&document.text, &name)
+            .map(|place| format!("```systap\n{}\n```", &document.text[place]))
+            .or_else(|| documented(world, &name, &[Kind::Macro])),
         Word::Name(name) => declared(document, &name),
         Word::Point(point) => Some(described(&point, document, world)),
         Word::Target(name, points) => {
@@ -151,7 +154,7 @@ fn with_comment(text: &str, at: usize) -> String {
         comment.push(said.trim());
     }
     comment.reverse();
-    format!("```systap\n{head}\n```\n{}", comment.join("\n"))
+    format!("```systap\n{head}\n```\n{}", comment.join("  \n"))
 }
 
 /// A point: what its family is, what it stands for, and what it offers.

@@ -9,22 +9,25 @@ mod definition;
 mod document;
 mod findings;
 mod hover;
+mod occurrences;
 mod outline;
+mod transport;
 mod world;
 
 use std::collections::HashMap;
 
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
 use lsp_types::notification::{
-    DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, Notification as _, PublishDiagnostics,
+    DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, Exit, Notification as _, PublishDiagnostics,
 };
 use lsp_types::request::{
-    CodeActionRequest, Completion, DocumentSymbolRequest, Formatting, GotoDefinition, HoverRequest, Request as _,
+    CodeActionRequest, Completion, DocumentHighlightRequest, DocumentSymbolRequest, Formatting, GotoDefinition,
+    HoverRequest, Initialize, References, Rename, Request as _, Shutdown,
 };
 use lsp_types::{
     CodeActionProviderCapability, CompletionOptions, HoverProviderCapability, InitializeParams, InitializeResult,
-    OneOf, PositionEncodingKind, PublishDiagnosticsParams, ServerCapabilities, ServerInfo, TextDocumentSyncCapability,
-    TextDocumentSyncKind, Uri,
+    OneOf, PositionEncodingKind, PublishDiagnosticsParams, ServerCapabilities, ServerInfo, TextDocumentItem,
+    TextDocumentSyncCapability, TextDocumentSyncKind, Uri,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,25 +47,52 @@ pub(crate) fn lsp(options: &LspOptions) -> Status {
             return Status::Refused;
         }
     };
-    let (connection, threads) = Connection::stdio();
+    let (connection, writer) = transport::stdio();
     let served = serve(&connection, &world);
     world.kernel.keep();
     drop(connection);
-    match (served, threads.join()) {
-        (Ok(()), Ok(())) => Status::Done,
-        (Err(sentence), _) => {
+    // What is still to be said is written first.
+    _ = writer.join();
+    match served {
+        Ok(End::InOrder) => Status::Done,
+        Ok(End::Unannounced) => Status::ScriptError,
+        Err(sentence) => {
             terminal::complain(&sentence);
-            Status::ScriptError
-        }
-        (Ok(()), Err(error)) => {
-            terminal::complain(&format!("the editor's pipe: {error}"));
             Status::ScriptError
         }
     }
 }
 
-fn serve(connection: &Connection, world: &World) -> Result<(), String> {
-    let (id, asked) = connection.initialize_start().map_err(|error| error.to_string())?;
+/// How a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The editor has asked for it, or has gone before it had begun.
+    InOrder,
+    /// It has gone without asking: the protocol wants that told by the status.
+    Unannounced,
+}
+
+/// A server before it is asked to begin answers nothing but that.
+fn begun(connection: &Connection) -> Result<Option<(lsp_server::RequestId, serde_json::Value)>, String> {
+    for message in &connection.receiver {
+        match message {
+            Message::Request(request) if request.method == Initialize::METHOD => {
+                return Ok(Some((request.id, request.params)));
+            }
+            Message::Request(request) => {
+                let said = format!("{} comes before initialize", request.method);
+                let response = Response::new_err(request.id, ErrorCode::ServerNotInitialized as i32, said);
+                connection.sender.send(Message::Response(response)).map_err(|error| error.to_string())?;
+            }
+            Message::Notification(told) if told.method == Exit::METHOD => return Ok(None),
+            Message::Notification(_) | Message::Response(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn serve(connection: &Connection, world: &World) -> Result<End, String> {
+    let Some((id, asked)) = begun(connection)? else { return Ok(End::Unannounced) };
     let asked: InitializeParams = serde_json::from_value(asked).map_err(|error| error.to_string())?;
     let encoding = Encoding::agreed(&asked);
     let answer = InitializeResult {
@@ -70,8 +100,9 @@ fn serve(connection: &Connection, world: &World) -> Result<(), String> {
         server_info: Some(ServerInfo { name: "systap".into(), version: Some(env!("CARGO_PKG_VERSION").into()) }),
     };
     let answer = serde_json::to_value(answer).map_err(|error| error.to_string())?;
-    connection.initialize_finish(id, answer).map_err(|error| error.to_string())?;
+    connection.sender.send(Message::Response(Response::new_ok(id, answer))).map_err(|error| error.to_string())?;
     let mut session = Session { connection, world, encoding, documents: HashMap::new(), stale: vec![] };
+    let mut end = End::Unannounced;
     loop {
         // What is still to be read comes first: only the last state of a text is looked at.
         let message = match connection.receiver.try_recv() {
@@ -81,19 +112,25 @@ fn serve(connection: &Connection, world: &World) -> Result<(), String> {
                 match connection.receiver.recv() {
                     Ok(message) => message,
                     // The editor has gone without a word.
-                    Err(_) => return Ok(()),
+                    Err(_) => return Ok(end),
                 }
             }
         };
         match message {
             Message::Request(request) => {
-                if connection.handle_shutdown(&request).map_err(|error| error.to_string())? {
-                    return Ok(());
-                }
-                session.look_at_stale()?;
-                let response = session.answer(request);
+                let response = if request.method == Shutdown::METHOD {
+                    end = End::InOrder;
+                    Response::new_ok(request.id, ())
+                } else if end == End::InOrder {
+                    let said = format!("{} comes after shutdown", request.method);
+                    Response::new_err(request.id, ErrorCode::InvalidRequest as i32, said)
+                } else {
+                    session.look_at_stale()?;
+                    session.answer(request)
+                };
                 session.send(Message::Response(response))?;
             }
+            Message::Notification(told) if told.method == Exit::METHOD => return Ok(end),
             Message::Notification(notification) => session.take(notification)?,
             Message::Response(_) => {}
         }
@@ -113,6 +150,9 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             ..CompletionOptions::default()
         }),
         definition_provider: Some(OneOf::Left(true)),
+        references_provider: Some(OneOf::Left(true)),
+        document_highlight_provider: Some(OneOf::Left(true)),
+        rename_provider: Some(OneOf::Left(true)),
         document_symbol_provider: Some(OneOf::Left(true)),
         document_formatting_provider: Some(OneOf::Left(true)),
         code_action_provider: Some(CodeActionProviderCapability::Simple(true)),
@@ -140,12 +180,13 @@ impl Session<'_> {
         match method.as_str() {
             DidOpenTextDocument::METHOD => {
                 let Some(opened) = read::<DidOpenTextDocument>(params) else { return Ok(()) };
-                self.put(opened.text_document.uri, opened.text_document.text);
+                let TextDocumentItem { uri, text, version, .. } = opened.text_document;
+                self.put(uri, text, version);
             }
             DidChangeTextDocument::METHOD => {
                 let Some(changed) = read::<DidChangeTextDocument>(params) else { return Ok(()) };
                 if let Some(last) = changed.content_changes.into_iter().last() {
-                    self.put(changed.text_document.uri, last.text);
+                    self.put(changed.text_document.uri, last.text, changed.text_document.version);
                 }
             }
             DidCloseTextDocument::METHOD => {
@@ -158,8 +199,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn put(&mut self, uri: Uri, text: String) {
-        self.documents.insert(uri.clone(), Document::new(&uri, text, self.encoding));
+    fn put(&mut self, uri: Uri, text: String, version: i32) {
+        self.documents.insert(uri.clone(), Document::new(&uri, text, version, self.encoding));
         if !self.stale.contains(&uri) {
             self.stale.push(uri);
         }
@@ -169,8 +210,8 @@ impl Session<'_> {
         for uri in std::mem::take(&mut self.stale) {
             let Some(document) = self.documents.get_mut(&uri) else { continue };
             document.findings = findings::of(document, self.world);
-            let shown = findings::shown(document, &uri);
-            self.publish(PublishDiagnosticsParams::new(uri, shown, None))?;
+            let (shown, version) = (findings::shown(document, &uri), document.version);
+            self.publish(PublishDiagnosticsParams::new(uri, shown, Some(version)))?;
         }
         Ok(())
     }
@@ -196,6 +237,21 @@ impl Session<'_> {
                 let asked = asked.text_document_position_params;
                 let document = self.documents.get(&asked.text_document.uri)?;
                 definition::of(document, &asked.text_document.uri, document.offset(asked.position), self.world)
+            }),
+            References::METHOD => self.with::<References>(params, |asked| {
+                let asked = asked.text_document_position;
+                let document = self.documents.get(&asked.text_document.uri)?;
+                occurrences::references(document, &asked.text_document.uri, document.offset(asked.position))
+            }),
+            DocumentHighlightRequest::METHOD => self.with::<DocumentHighlightRequest>(params, |asked| {
+                let asked = asked.text_document_position_params;
+                let document = self.documents.get(&asked.text_document.uri)?;
+                occurrences::highlights(document, document.offset(asked.position))
+            }),
+            Rename::METHOD => self.with::<Rename>(params, |asked| {
+                let (place, name) = (asked.text_document_position, asked.new_name);
+                let document = self.documents.get(&place.text_document.uri)?;
+                occurrences::renamed(document, &place.text_document.uri, document.offset(place.position), &name)
             }),
             DocumentSymbolRequest::METHOD => self.with::<DocumentSymbolRequest>(params, |asked| {
                 Some(outline::of(self.documents.get(&asked.text_document.uri)?))

@@ -170,6 +170,11 @@ impl Registries {
         self.known.iter().map(|known| (known.name.as_str(), &known.place))
     }
 
+    /// The names of all.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|known| known.name.as_str())
+    }
+
     /// Whether a registry of that name is known.
     pub(crate) fn knows(&self, registry: &str) -> bool {
         self.known.iter().any(|known| known.name == registry)

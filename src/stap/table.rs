@@ -277,7 +277,7 @@ pub(crate) static GROUPS: &[Group] = &[
             row(Id::Absent, Some('i'), &["interactive"], Nothing, "build a script by questions")
                 .because("give the script as a file, or by -e"),
             row(Id::Absent, None, &["language-server"], Nothing, "serve an editor")
-                .because("nothing here speaks with editors"),
+                .because("`systap lsp` is the language server"),
         ],
     },
     Group {

@@ -30,9 +30,19 @@ pub(super) fn search(options: &SearchOptions) -> Result<Status, Failure> {
     };
     let mut text = String::new();
     let mut all = vec![];
-    for registry in registries.all()? {
-        all.extend(registry.search(&wanted)?.into_iter().map(|found| (registry.name().to_owned(), found)));
+    let mut failures = vec![];
+    for name in registries.names() {
+        // One that does not answer keeps nobody from what the others have.
+        let found = registries.named(name).map_err(Failure::from).and_then(|registry| Ok(registry.search(&wanted)?));
+        match found {
+            Ok(found) => all.extend(found.into_iter().map(|found| (name.to_owned(), found))),
+            Err(failure) => failures.push(failure),
+        }
     }
+    if all.is_empty() && !failures.is_empty() {
+        return Err(failures.swap_remove(0));
+    }
+    failures.iter().for_each(Failure::warn);
     let width = all.iter().map(|(_, found)| found.name.len()).max().unwrap_or_default();
     for (registry, found) in &all {
         match options.format {
@@ -54,7 +64,9 @@ pub(super) fn search(options: &SearchOptions) -> Result<Status, Failure> {
         }
     }
     if all.is_empty() {
-        return Err(Failure::registry("no tapset in a registry is like that"));
+        let pattern = options.words.iter().any(|word| word.contains('*'));
+        let hint = if pattern { "; --alias, --function and --tracepoint take patterns" } else { "" };
+        return Err(Failure::registry(format!("no tapset in a registry is like that{hint}")));
     }
     Ok(terminal::write_to_stdout(&text))
 }

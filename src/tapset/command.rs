@@ -5,13 +5,15 @@
 use std::path::{Path, PathBuf};
 
 use systap_elaborate::{Declares, declarations};
+use systap_registry::trust::Registry;
 use systap_registry::{Folder, Stability};
 
 use super::failure::Failure;
 use super::packages::Packages;
 use super::{ask, changes, check, deprecate, install, manual, publish, scaffold, testing};
-use crate::cli::{TapsetOptions, TapsetVerb};
+use crate::cli::{RegistryChoice, TapsetOptions, TapsetVerb};
 use crate::outcome::Status;
+use crate::registries::Registries;
 use crate::terminal;
 
 /// `systap tapset`
@@ -62,6 +64,16 @@ pub(super) fn find(packages: &Packages, named: &str) -> Result<Folder, String> {
     let known: Vec<&str> = opened.folders.iter().map(|folder| folder.manifest.name.as_str()).collect();
     let near = systap_diagnostics::nearest(named, known.iter().copied());
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let choice = RegistryChoice { offline: true, allow_expired: true, ..RegistryChoice::default() };
+    let registries = Registries::new(&choice).and_then(|registries| registries.all()).unwrap_or_default();
+    let wanted = named.replace('_', "-");
+    let has = |registry: &std::rc::Rc<Registry>| registry.tapset(&wanted).is_ok_and(|tapset| tapset.is_some());
+    if let Some(registry) = registries.iter().find(|registry| has(registry)) {
+        let name = registry.name();
+        return Err(format!(
+            "`{wanted}` is not installed, and the registry `{name}` has it: systap tapset install {wanted}"
+        ));
+    }
     Err(format!("no tapset `{named}` is found here{near} (`systap tapset list` shows those that are)"))
 }
 

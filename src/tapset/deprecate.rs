@@ -54,7 +54,6 @@ pub(super) fn deprecate(options: &DeprecateOptions) -> Result<Status, Failure> {
     }
     let text = manifest.to_string();
     systap_registry::Manifest::parse(&path, &text).map_err(|error| failed(&error))?;
-    let fresh = path.with_extension(format!("new-{}", std::process::id()));
-    std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path)).map_err(|error| failed(&error))?;
+    crate::whole_file::write(&path, text.as_bytes(), 0o644).map_err(Failure::refused)?;
     Ok(terminal::write_to_stdout(&format!("{}: `{}` is deprecated since {since}\n", path.display(), options.alias)))
 }

@@ -53,6 +53,17 @@ impl Failure {
         Failure::registry(refusal.to_string().trim_end())
     }
 
+    /// Tells it of a part of what was asked, where the rest goes on.
+    pub(super) fn warn(&self) {
+        terminal::warn(&self.sentence);
+    }
+
+    /// With what it means for what was to be done.
+    pub(super) fn and(mut self, consequence: &str) -> Failure {
+        self.sentence += &format!("; {consequence}");
+        self
+    }
+
     /// Tells it.
     pub(crate) fn tell(&self) -> Status {
         if !self.sentence.is_empty() {

@@ -46,7 +46,10 @@ fn follow(
         plan.show(format, attachments)?;
     }
     let Some(changing) = changing else { return Ok(told(format, "nothing was installed (--dry-run)")) };
-    plan.carry_out(store, &changing)?;
+    plan.carry_out(store, &changing).map_err(|failure| failure.and("nothing was installed"))?;
+    if plan.is_empty() {
+        return Ok(told(format, "nothing new is installed; what is asked for from now on has changed"));
+    }
     if format == Format::Json {
         plan.show(format, attachments)?;
     }
@@ -139,6 +142,7 @@ pub(super) fn update(options: &UpdateOptions) -> Result<Status, Failure> {
     let plan =
         Plan::make(&store, &[], &options.resolving, &|name| names.is_empty() || names.iter().any(|one| one == name))?;
     let format = options.resolving.format;
+    plan.warn_of_orphans();
     if plan.is_empty() {
         return Ok(told(format, "there is nothing newer for this kernel"));
     }
@@ -198,6 +202,7 @@ pub(super) fn outdated(options: &OutdatedOptions) -> Result<Status, Failure> {
     let store = store()?;
     let installed = store.installed()?;
     let plan = Plan::make(&store, &[], &options.resolving, &|_| true)?;
+    plan.warn_of_orphans();
     let mut text = String::new();
     for chosen in &plan.chosen {
         let entry = &chosen.entry;

@@ -157,6 +157,16 @@ impl Plan {
         self.chosen.len() == self.before.len() && self.chosen.iter().all(|chosen| self.is_there(&chosen.entry))
     }
 
+    /// Says of which tapsets nothing newer can be known, since the registry that they came from is none of the known.
+    pub(super) fn warn_of_orphans(&self) {
+        for (name, receipt) in self.before.iter().filter(|(_, receipt)| !self.registries.knows(&receipt.registry)) {
+            terminal::warn(&format!(
+                "`{name}` came from the registry `{}`, which is not asked: `systap tapset install {name}` takes it from another",
+                receipt.registry
+            ));
+        }
+    }
+
     /// Shows what changes; and of each tapset what `attachments` has of it.
     pub(super) fn show(&self, format: Format, attachments: &BTreeMap<String, Vec<String>>) -> Result<(), Failure> {
         let mut text = String::new();

@@ -68,8 +68,10 @@ pub(super) fn package(packages: &Packages, options: &PackageOptions) -> Result<S
         terminal::warn("the plugin is not built for any machine: the package has none");
     }
     if !options.dry_run {
-        std::fs::write(file, &candidate.packed)
-            .map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
+        crate::whole_file::write(file, &candidate.packed, 0o644).map_err(Failure::refused)?;
+        if file.as_os_str() == "-" {
+            return Ok(Status::Done);
+        }
         text += &format!("{}\n", file.display());
     }
     Ok(terminal::write_to_stdout(&text))

@@ -146,9 +146,19 @@ pub fn search(lines: &str, asked: &Asked) -> Vec<Found> {
     let mut found = vec![];
     for line in lines.lines() {
         let Some(fields) = Fields::of(line) else { continue };
+        let mut by: Vec<String> = vec![];
         if !words.is_empty() {
             let told = format!("{} {}", fields.name, fields.summary).to_lowercase();
-            if !words.iter().all(|word| told.contains(word.as_str())) {
+            let lists = [fields.aliases, fields.functions, fields.tracepoints];
+            let mut has = |word: &String| {
+                let before = by.len();
+                // What looks like a name may be one that the tapset has.
+                for list in lists.iter().filter(|list| word.contains(['.', '_', ':']) && list.contains(word.as_str())) {
+                    by.extend(list.split(' ').filter(|name| name.contains(word.as_str())).map(str::to_owned));
+                }
+                by.len() > before
+            };
+            if !words.iter().all(|word| told.contains(word.as_str()) || has(word)) {
                 continue;
             }
         }
@@ -157,7 +167,6 @@ pub fn search(lines: &str, asked: &Asked) -> Vec<Found> {
             (&asked.function, fields.functions),
             (&asked.tracepoint, fields.tracepoints),
         ];
-        let mut by: Vec<String> = vec![];
         let all = patterns.into_iter().filter_map(|(pattern, list)| Some((pattern.as_ref()?, list))).all(
             |(pattern, list)| {
                 let before = by.len();

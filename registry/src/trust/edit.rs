@@ -226,9 +226,34 @@ impl Editor {
         if tapset.entry(&yank.version).is_none() {
             return Err(EditError::NotPublished { name: name.to_owned(), version: yank.version });
         }
+        // What is found by its names is the newest version that may be taken.
+        let may_be_taken = |entry: &&Entry| match entry.version == yank.version {
+            true => !yank.yanked,
+            false => !tapset.yanks.contains_key(&entry.version),
+        };
+        let newest = tapset.entries.iter().filter(may_be_taken).max_by(|one, other| one.version.cmp(&other.version));
         let lines = BTreeMap::from([(name, vec![yank.line()])]);
-        let changes = self.grow(&lines, &BTreeMap::new())?;
+        let mut changes = self.grow(&lines, &BTreeMap::new())?;
+        if let Some(newest) = newest {
+            self.rename(newest, &mut changes)?;
+        }
         self.commit(&changes, keys, days)
+    }
+
+    /// Lets a tapset be found by what that version has.
+    fn rename(&self, entry: &Entry, changes: &mut Changes) -> Result<(), EditError> {
+        let bin = bin_of(&entry.name);
+        let line = |line: &str| match Named::parse(line) {
+            // Which tracepoints a version probes is told when it is published alone.
+            Some(known) if known.name == entry.name && known.version != entry.version.to_string() => {
+                Named::of(entry, known.tracepoints).line()
+            }
+            _ => format!("{line}\n"),
+        };
+        let lines: String = self.registry.names(&bin)?.lines().map(line).collect();
+        let [_, names] = targets_of(&bin);
+        changes.insert(names, pack(&lines).map_err(|error| EditError::Sign(error.to_string()))?);
+        Ok(())
     }
 
     /// Replaces targets by their bytes: bins and names of tapsets whose indexes lie in the folder already, for tools that make a registry

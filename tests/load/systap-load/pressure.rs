@@ -206,24 +206,28 @@ fn file_pages(count: usize) -> bool {
     std::fs::write(&file, vec![1u8; 4096 * count]).is_ok() && std::fs::remove_file(&file).is_ok()
 }
 
-/// Memory that begins where a huge page may.
+/// Memory that begins where a huge page may, of small pages since it has grown by one after the other; made one by this process alone,
+/// for `khugepaged` only looks where somebody has asked it to.
 fn collapse() -> bool {
     const HUGE: usize = 2 << 20;
+    const PAGE: usize = 4096;
     const MADV_COLLAPSE: libc::c_int = 25;
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: asks for fresh memory, uses it within its bounds, and gives it back.
     unsafe {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let all = libc::mmap(std::ptr::null_mut(), 2 * HUGE, protection, flags, -1, 0);
+        let all = libc::mmap(std::ptr::null_mut(), 2 * HUGE, libc::PROT_NONE, flags, -1, 0);
         if all == libc::MAP_FAILED {
             return false;
         }
         let at = all.byte_add(all.align_offset(HUGE));
-        libc::madvise(at, HUGE, libc::MADV_NOHUGEPAGE);
-        for page in 0..HUGE / 4096 {
-            at.byte_add(4096 * page).cast::<u8>().write_volatile(1);
+        for page in 0..HUGE / PAGE {
+            let place = at.byte_add(PAGE * page);
+            let protection = libc::PROT_READ | libc::PROT_WRITE;
+            if libc::mmap(place, PAGE, protection, flags | libc::MAP_FIXED, -1, 0) == libc::MAP_FAILED {
+                return false;
+            }
+            place.cast::<u8>().write_volatile(1);
         }
-        libc::madvise(at, HUGE, libc::MADV_HUGEPAGE);
         let made = libc::madvise(at, HUGE, MADV_COLLAPSE) == 0;
         if !made {
             cannot("a huge page");

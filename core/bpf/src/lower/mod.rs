@@ -370,7 +370,8 @@ impl<'a, 's> Lower<'a, 's> {
             } else {
                 return Err(self.unsupported("a loop"));
             }
-        } else if self.handler.body.blocks.iter().map(|block| u64::from(block.actions)).sum::<u64>() >= u64::from(limit) {
+        } else if self.handler.body.blocks.iter().map(|block| u64::from(block.actions)).sum::<u64>() >= u64::from(limit)
+        {
             self.actions = Some(self.em.obscure(Src::Imm(0)));
         }
         for id in self.order.clone() {

@@ -3,8 +3,8 @@
 use systap_diagnostics::Diagnostic;
 
 use super::{Completed, Parser};
-use crate::kind::SyntaxKind::{self, *};
 use crate::format::OUTPUT;
+use crate::kind::SyntaxKind::{self, *};
 use crate::token::describe;
 
 /// The levels, from the loosest. Operators of one level group to the left but for assignment and `?:`.

@@ -376,7 +376,11 @@ fn behind_body(tokens: &[Token], from: usize) -> usize {
     let declares = |kind| {
         matches!(
             kind,
-            SyntaxKind::ProbeKw | SyntaxKind::FunctionKw | SyntaxKind::GlobalKw | SyntaxKind::PrivateKw | SyntaxKind::AtWord
+            SyntaxKind::ProbeKw
+                | SyntaxKind::FunctionKw
+                | SyntaxKind::GlobalKw
+                | SyntaxKind::PrivateKw
+                | SyntaxKind::AtWord
         )
     };
     let mut before = rest.iter().take_while(|token| !declares(token.kind));

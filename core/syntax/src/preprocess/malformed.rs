@@ -64,7 +64,8 @@ impl Check<'_> {
             many => format!("{many} were given"),
         };
         let said = format!("the script asks for its argument `{name}`, and {given}");
-        Diagnostic::error("argument-missing", span, said).with_help("arguments stand behind the script: `FILE ARG...`")
+        Diagnostic::error("argument-missing", span, said)
+            .with_help("arguments stand behind the script: `FILE ARG...`, or behind `--`")
     }
 }
 
