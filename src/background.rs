@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, parent_id};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
@@ -104,10 +105,15 @@ pub(crate) fn listen() {
     }
 }
 
-/// Says that probes are attached: from here on nobody listens.
-pub(crate) fn armed() {
+/// Says that probes are attached: from here on nobody listens, and what goes wrong is told in a file beside the output.
+pub(crate) fn armed(output: Option<&Path>) {
     if is_here() {
         terminal::write_to_stderr(&[ARMED]);
-        terminal::fall_silent();
+        let beside = output.map(|path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".err");
+            name.into()
+        });
+        terminal::speak_into(beside);
     }
 }

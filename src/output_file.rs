@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// When a new file begins: `-S MB[,COUNT]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,11 @@ impl OutputFile {
     /// What is written to now.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Where that is.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.paths.back().map(PathBuf::as_path)
     }
 
     /// Writes a piece of output; a line stays in one file unless it is longer than a file may be.

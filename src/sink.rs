@@ -35,6 +35,14 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
+    /// The file that is written to, if it is one.
+    fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            Destination::Stdout(_) => None,
+            Destination::File(file) => file.path(),
+        }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Destination::Stdout(stdout) => {
@@ -160,7 +168,7 @@ impl Sink for Voice<'_> {
 
     fn trace(&mut self, step: &Step) {
         if matches!(step, Step::Armed { .. }) {
-            background::armed();
+            background::armed(self.destination.path());
         }
         if !self.verbose {
             return;

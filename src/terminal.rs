@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use systap_diagnostics::{Diagnostic, Severity, Sources, render};
@@ -81,8 +82,9 @@ pub(crate) fn write_to_stdout(text: &str) -> Status {
 pub(crate) fn write_to_stderr(text: &[u8]) {
     _ = match LISTENER.get() {
         Some(listener) => match &mut *listener.to.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(file) => file.write_all(text),
-            None => Ok(()),
+            Ear::File(file) => file.write_all(text),
+            Ear::Nobody => Ok(()),
+            ear @ Ear::Later(_) => ear.begin().and_then(|mut file| file.write_all(text)),
         },
         None => io::stderr().lock().write_all(text),
     };
@@ -90,21 +92,43 @@ pub(crate) fn write_to_stderr(text: &[u8]) {
 
 /// Who reads what is said, in place of standard error.
 struct Listener {
-    to: Mutex<Option<File>>,
+    to: Mutex<Ear>,
     is_terminal: bool,
+}
+
+enum Ear {
+    File(File),
+    /// A file that is made once there is something to say.
+    Later(PathBuf),
+    Nobody,
+}
+
+impl Ear {
+    /// Makes the file; where it cannot be made, nobody is told.
+    fn begin(&mut self) -> io::Result<&File> {
+        if let Ear::Later(path) = self {
+            let made = File::create(path);
+            *self = Ear::Nobody;
+            *self = Ear::File(made?);
+        }
+        match self {
+            Ear::File(file) => Ok(file),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
 }
 
 static LISTENER: OnceLock<Listener> = OnceLock::new();
 
 /// Has everything for people written there from now on; said once, before anything is.
 pub(crate) fn speak_to(file: File, is_terminal: bool) {
-    _ = LISTENER.set(Listener { to: Mutex::new(Some(file)), is_terminal });
+    _ = LISTENER.set(Listener { to: Mutex::new(Ear::File(file)), is_terminal });
 }
 
-/// Says nothing more to that listener, nor to anybody.
-pub(crate) fn fall_silent() {
+/// Says nothing more to that listener, but into a file, if one is named.
+pub(crate) fn speak_into(path: Option<PathBuf>) {
     if let Some(listener) = LISTENER.get() {
-        *listener.to.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *listener.to.lock().unwrap_or_else(PoisonError::into_inner) = path.map_or(Ear::Nobody, Ear::Later);
     }
 }
 

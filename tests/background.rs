@@ -30,6 +30,17 @@ fn a_run_goes_on_alone_and_ends_by_an_interrupt() {
 }
 
 #[test]
+fn what_goes_wrong_later_is_told_beside_the_output() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("out");
+    let text = "probe begin { println(1) } probe timer.ms(100) { println(1 / 0) }";
+    run(["-F", "-o", &path.display().to_string(), "-e", text]).exits(0);
+    let told = folder.path().join("out.err");
+    eventually("it is told", || read(&told).contains("division by 0"));
+    assert_eq!(read(&path), "1\n");
+}
+
+#[test]
 fn what_is_wrong_is_told_by_the_command_that_was_waiting() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("out");

@@ -226,6 +226,27 @@ error[unknown-probe-point]: there is no probe point `one`
 }
 
 #[test]
+fn check_looks_at_what_no_script_asks_for_yet() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let bodies =
+        [("a", "b = 1"), ("b", "b = nosuch(1)"), ("c", "b = \"a\" + 1"), ("d", "b = @cast(0, \"nostruct\")->x")];
+    let aliases = bodies.map(|(name, body)| format!("// {name}\nprobe odd.{name} = timer.s(1) {{ {body} }}\n"));
+    package(folder.path(), "odd", "", &[("all.stp", &aliases.concat()), ("broken.stp", "\nprobe odd.e = {")]);
+    let path = folder.path().join("odd");
+    let outcome = run(["tapset", "check", path.to_str().expect("its name is text")]);
+    outcome.exits(1);
+    let text = outcome.text();
+    for line in [
+        "  odd.b: there is no function `nosuch` (line 4)",
+        "  odd.c: an operand of `+` must be a long, and this is a string (line 6)",
+        "  odd.d: this kernel has no type `nostruct` (line 8)",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("odd.a:"), "{text}");
+}
+
+#[test]
 fn a_package_that_is_none_is_told_only_to_who_asks() {
     let root = tempfile::tempdir().unwrap();
     package(root.path(), "broken", "[nonsense]\n", &[]);

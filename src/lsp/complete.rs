@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use lsp_types::{CompletionItem, CompletionItemKind, CompletionResponse, Documentation, MarkupContent, MarkupKind};
+use lsp_types::{
+    CompletionItem, CompletionItemKind, CompletionResponse, CompletionTextEdit, Documentation, MarkupContent,
+    MarkupKind, TextEdit,
+};
 use systap_elaborate::documentation::Kind;
 use systap_elaborate::{Declares, List};
 use systap_syntax::{SyntaxKind, tree};
@@ -26,7 +29,7 @@ const STATEMENTS: &[&str] =
 pub(super) fn at(document: &Document, offset: usize, world: &World) -> CompletionResponse {
     let before = document.text.get(..offset).unwrap_or("");
     let items = match place(before) {
-        Place::Point(begun) => points(&begun, document, world),
+        Place::Point(begun) => points(&begun, document, offset, world),
         Place::Declaration => DECLARATIONS.iter().map(|word| plain(word, CompletionItemKind::KEYWORD)).collect(),
         Place::Macro => macros(document, world),
         Place::Target => targets(document, offset, world),
@@ -89,7 +92,16 @@ fn place(before: &str) -> Place {
         (SyntaxKind::StringLiteral, None) if systap_syntax::is_unterminated(last.0, last.1) => Place::Nothing,
         (_, None) if braces == 0 => Place::Declaration,
         (SyntaxKind::AtWord | SyntaxKind::Unknown, None) if !ends_in_blank && last.1.starts_with('@') => Place::Macro,
-        (SyntaxKind::Ident | SyntaxKind::Dollar, None) if !ends_in_blank && last.1.starts_with('$') => Place::Target,
+        // Which members there are, nobody has found out yet.
+        (SyntaxKind::Arrow, None) => Place::Nothing,
+        (SyntaxKind::Ident, None) if !ends_in_blank && before[..before.len() - last.1.len()].ends_with("->") => {
+            Place::Nothing
+        }
+        (SyntaxKind::Ident | SyntaxKind::Dollar | SyntaxKind::DollarDollar, None)
+            if !ends_in_blank && last.1.starts_with('$') =>
+        {
+            Place::Target
+        }
         _ => Place::Value,
     }
 }
@@ -99,7 +111,7 @@ fn plain(label: &str, kind: CompletionItemKind) -> CompletionItem {
 }
 
 /// The points that what is there could become: of a family with names in brackets, those names.
-fn points(begun: &str, document: &Document, world: &World) -> Vec<CompletionItem> {
+fn points(begun: &str, document: &Document, offset: usize, world: &World) -> Vec<CompletionItem> {
     let path = document.path.as_deref();
     let mut items = BTreeMap::new();
     // Within a literal: what the literal may say.
@@ -113,7 +125,13 @@ fn points(begun: &str, document: &Document, world: &World) -> Vec<CompletionItem
             let inside = point.get(open..).and_then(|rest| rest.split('"').next());
             if let Some(inside) = inside.filter(|_| point.starts_with(family)) {
                 let inside = inside.split('@').next().unwrap_or(inside);
-                items.insert(inside.to_owned(), plain(inside, CompletionItemKind::EVENT));
+                // What counts as a word differs from editor to editor: so all that is there of it is replaced.
+                let edit = TextEdit::new(document.range(offset.saturating_sub(name.len())..offset), inside.to_owned());
+                let item = CompletionItem {
+                    text_edit: Some(CompletionTextEdit::Edit(edit)),
+                    ..plain(inside, CompletionItemKind::EVENT)
+                };
+                items.insert(inside.to_owned(), item);
             }
         }
         return items.into_values().collect();
@@ -277,6 +295,9 @@ mod tests {
         assert_eq!(is("probe a { x = @ca"), "macro");
         assert_eq!(is("probe a { x = $"), "target");
         assert_eq!(is("probe a { x = $fo"), "target");
+        assert_eq!(is("probe a { x = $$"), "target");
+        assert_eq!(is("probe a { x = $a->"), "nothing");
+        assert_eq!(is("probe a { x = $a->b"), "nothing");
         assert_eq!(is("probe a { printf(\"ab"), "nothing");
         assert_eq!(is("probe a { } "), "declaration");
         assert_eq!(is("probe a { // so"), "nothing");

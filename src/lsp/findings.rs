@@ -45,8 +45,8 @@ pub(super) fn of(document: &Document, world: &World) -> Findings {
     let mut all = found.unwrap_or_default();
     all.retain(|found| {
         let on_argument = found.span.is_some_and(|span| span.file == file && arguments.is_in_line(&sources, span));
-        let about_files = is_of_tapset && OF_WHOLE_SCRIPTS.contains(&found.code);
-        !on_argument && !about_files
+        // A file may be one of several, or only begun.
+        !on_argument && !OF_WHOLE_SCRIPTS.contains(&found.code)
     });
     Findings { all, sources }
 }

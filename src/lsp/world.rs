@@ -49,8 +49,9 @@ impl World {
     /// What a document is compiled with. Of a tapset's own file: with its tapset, and all of it, as nothing need be used there.
     pub(super) fn settings(&self, path: Option<&Path>, args: Vec<String>) -> Option<Settings> {
         let package = path.and_then(package);
+        let tested = path.and_then(tested);
         let options = ScriptOptions {
-            tapsets: package.iter().cloned().chain(self.tapsets.iter().cloned()).collect(),
+            tapsets: package.iter().chain(&tested).cloned().chain(self.tapsets.iter().cloned()).collect(),
             guru: self.guru || package.is_some(),
             unoptimized: package.is_some(),
             ..ScriptOptions::default()
@@ -99,6 +100,13 @@ impl World {
         }
         found
     }
+}
+
+/// The folder of the tapset that a file is a test of.
+fn tested(path: &Path) -> Option<PathBuf> {
+    let tests = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "tests"))?;
+    let package = tests.parent()?;
+    package.join("tapset.toml").is_file().then(|| package.to_owned())
 }
 
 /// The folder of the tapset that a file is a script of.

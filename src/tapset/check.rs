@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use systap_diagnostics::Sources;
+use systap_diagnostics::{Severity, Sources};
 use systap_elaborate::{Declares, List};
 use systap_kernel::Kernel;
 use systap_registry::Folder;
@@ -15,7 +15,7 @@ use super::command::{Offered, offered};
 use super::plugin::{self, Outcome};
 use super::testing;
 use crate::cli::ScriptOptions;
-use crate::compile::Settings;
+use crate::compile::{Compilation, Settings, Warnings, on_deep_stack};
 use crate::outcome::Status;
 use crate::{kernel, points, terminal};
 
@@ -47,12 +47,22 @@ fn columns(named: &[PathBuf]) -> Result<Vec<Column>, String> {
     all.into_iter().map(open).collect()
 }
 
+/// How closely aliases are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Whether there are points.
+    AtPoints,
+    /// And whether all that their bodies say means something there, whether a script will ask for it or not.
+    AtBodies,
+}
+
 /// What of a tapset holds on a kernel: for each thing that it offers, how many points it stands for, or why there is none.
 fn holds(
     folder: &Folder,
     all: &[Offered],
     kernel: &Kernel,
     more: &[PathBuf],
+    look: Look,
 ) -> Result<Vec<Result<usize, String>>, String> {
     let mut roots = vec![folder.path.clone()];
     roots.extend(more.iter().cloned());
@@ -91,7 +101,44 @@ fn holds(
             _ => Ok(asked.found.values().map(|point| point.events.len()).sum()),
         });
     }
+    if look == Look::AtBodies {
+        settings.unoptimized = true;
+        settings.list = List::Nothing;
+        settings.warnings = Warnings::Silent;
+        let aliases: Vec<usize> =
+            (0..all.len()).filter(|nth| all[*nth].kind == Declares::Alias && found[*nth].is_ok()).collect();
+        let names = |which: &[usize]| which.iter().map(|nth| all[*nth].name.as_str()).collect::<Vec<_>>();
+        // All at once first: they are as good as always right.
+        if wrong_body(&names(&aliases), &settings, kernel)?.is_some() {
+            for nth in aliases {
+                if let Some(why) = wrong_body(&names(&[nth]), &settings, kernel)? {
+                    found[nth] = Err(why);
+                }
+            }
+        }
+    }
     Ok(found)
+}
+
+/// The first thing that is wrong in the bodies of aliases, and where.
+fn wrong_body(aliases: &[&str], settings: &Settings, kernel: &Kernel) -> Result<Option<String>, String> {
+    let mut sources = Sources::default();
+    let probes: String = aliases.iter().map(|alias| format!("probe {alias} {{ }}\n")).collect();
+    let file = sources.add("<command line>", probes);
+    let found = on_deep_stack(|| {
+        let mut compilation = Compilation::new(&mut sources, settings, kernel);
+        if let Ok(trees) = compilation.parse(&[file]) {
+            _ = compilation.elaborate(&trees);
+        }
+        compilation.diagnostics
+    });
+    let found = found.ok_or("systap failed at it")?;
+    let error = found.iter().find(|found| found.severity == Severity::Error);
+    Ok(error.map(|error| {
+        let place = error.span.filter(|span| span.file != file).map(|span| sources.place(span));
+        let line = place.map(|place| format!(" (line {})", place.line)).unwrap_or_default();
+        format!("{}{line}", sentence(error))
+    }))
 }
 
 /// How many points each of those stands for that are there without a doubt.
@@ -143,7 +190,9 @@ pub(super) fn on_kernels(
     let progress = terminal::progress("checking on kernels", every.len() as u64);
     let mut checked = vec![];
     for column in every {
-        let held = holds(folder, all, &column.kernel, more)?;
+        // Facts that were cut down to what scripts need may lack what they do not.
+        let look = if checked.is_empty() { Look::AtBodies } else { Look::AtPoints };
+        let held = holds(folder, all, &column.kernel, more, look)?;
         column.kernel.keep();
         let kernel = format!("{} {}", column.name, column.kernel.arch());
         checked.push(Checked { kernel, held });
@@ -191,7 +240,7 @@ pub(super) fn check(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> R
     let mut wrong = 0;
     let aliases: Vec<&Offered> = all.iter().filter(|offered| offered.kind == Declares::Alias).collect();
     for column in columns(kernels)? {
-        let holds = holds(folder, &all, &column.kernel, more)?;
+        let holds = holds(folder, &all, &column.kernel, more, Look::AtBodies)?;
         let good = holds.iter().filter(|held| held.is_ok()).count();
         text += &format!("{}: {good} of {} hold\n", column.name, all.len());
         match folder.manifest.plugin.as_ref().map(|plugin| plugin::ask(folder, plugin, &column.kernel)) {
@@ -216,9 +265,17 @@ pub(super) fn check(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> R
     }
     for script in folder.scripts.iter().filter(|script| script.name.ends_with(".stp")) {
         let bytes = std::fs::read(&script.path).map_err(|error| format!("{}: {error}", script.path.display()))?;
-        if systap_elaborate::declarations(&systap_syntax::foreign::decode(bytes)).is_empty() {
+        let script_text = systap_syntax::foreign::decode(bytes);
+        if systap_elaborate::declarations(&script_text).is_empty() {
             wrong += 1;
-            text += &format!("scripts/{} declares nothing\n", script.name);
+            let mut sources = Sources::default();
+            let file = sources.add("", script_text);
+            let parsed = systap_syntax::parse(&mut sources, file, &systap_syntax::ParseOptions::default());
+            let error = parsed.diagnostics.iter().find(|found| found.severity == Severity::Error);
+            text += &match error.and_then(|error| Some((error, sources.place(error.span?).line))) {
+                Some((error, line)) => format!("scripts/{} (line {line}): {}\n", script.name, error.message),
+                None => format!("scripts/{} declares nothing\n", script.name),
+            };
         }
     }
     for nested in nested_scripts(folder) {
@@ -266,7 +323,7 @@ pub(super) fn matrix(folder: &Folder, kernels: &[PathBuf], more: &[PathBuf]) -> 
     let all: Vec<Offered> = offered(folder)?.into_iter().filter(|offered| offered.kind == Declares::Alias).collect();
     let mut checked = vec![];
     for column in columns(kernels)? {
-        let held = holds(folder, &all, &column.kernel, more)?;
+        let held = holds(folder, &all, &column.kernel, more, Look::AtPoints)?;
         column.kernel.keep();
         checked.push(Checked { kernel: column.name, held });
     }

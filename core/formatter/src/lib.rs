@@ -17,7 +17,7 @@ mod structure;
 
 use std::collections::HashSet;
 
-use systap_diagnostics::{Diagnostic, FileId, Severity, Sources};
+use systap_diagnostics::{Diagnostic, FileId, Severity, Sources, Span};
 use systap_syntax::{Reading, SyntaxKind, SyntaxNode, read};
 
 /// How many columns a line should have at most.
@@ -43,6 +43,11 @@ pub enum FormatError {
 /// The script in the one form.
 pub fn format(sources: &Sources, file: FileId) -> Result<String, FormatError> {
     let text = &sources.file(file).text;
+    if let Some(open) = nested_too_deep(text) {
+        let said = format!("conditionals nest more than {MAX_DEPTH} deep");
+        let found = Diagnostic::error("nested-too-deep", Span::new(file, open, open + 2), said);
+        return Err(FormatError::Mistakes(vec![found]));
+    }
     let reading = read(sources, file, MAX_DEPTH, &|_| false);
     let errors: Vec<Diagnostic> =
         reading.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
@@ -63,6 +68,21 @@ pub fn format(sources: &Sources, file: FileId) -> Result<String, FormatError> {
         }
     }
     if is_faithful(text, &reading.tree, &formatted) { Ok(formatted) } else { Err(FormatError::Unfaithful) }
+}
+
+/// Where the first conditional begins that lies within more others than the parser allows: what follows takes time by their square.
+fn nested_too_deep(text: &str) -> Option<u32> {
+    let (mut at, mut depth) = (0, 0usize);
+    for (kind, token) in systap_syntax::tokens(text) {
+        match kind {
+            SyntaxKind::ConditionOpen if depth == MAX_DEPTH => return Some(at),
+            SyntaxKind::ConditionOpen => depth += 1,
+            SyntaxKind::ConditionClose => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += token.len() as u32;
+    }
+    None
 }
 
 /// What was read, laid out once.
