@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn document(text: &str, encoding: Encoding) -> Document {
-        Document { text: text.into(), path: None, encoding, findings: Findings::default() }
+        Document::new(&"file:///a.stp".parse().unwrap(), text.into(), 1, encoding)
     }
 
     #[test]

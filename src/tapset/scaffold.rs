@@ -22,11 +22,9 @@ pub(super) fn new(options: &NewOptions) -> Result<Status, Failure> {
     if systap_syntax::tokens(&word).any(|(kind, _)| kind.is_keyword()) {
         return Err(Failure::usage(format!("`{word}` is a word of the language: no alias can begin with it")));
     }
-    let begins_with = |form: &String| form.split(['.', '(']).next() == Some(word.as_str());
-    if systap_elaborate::probe_types().iter().any(begins_with) {
-        return Err(Failure::usage(format!(
-            "`{word}` begins probe points that are built in: no alias can be called so"
-        )));
+    if systap_elaborate::probe_types().iter().any(|form| *form == format!("{word}.*")) {
+        let said = format!("`{word}.exec` is a probe point of a family that takes any name: no alias can be called so");
+        return Err(Failure::usage(said));
     }
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::wrong(format!("{} is there already, and is not empty", folder.display())));
