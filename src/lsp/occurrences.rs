@@ -50,7 +50,6 @@ pub(super) fn highlights(document: &Document, offset: usize) -> Option<Vec<Docum
 }
 
 /// All of them changed to another name; `None` if it is none.
-#[expect(clippy::mutable_key_type, reason = "the protocol's type; nobody changes it here")]
 pub(super) fn renamed(document: &Document, uri: &Uri, offset: usize, name: &str) -> Option<WorkspaceEdit> {
     let mut tokens = systap_syntax::tokens(name);
     let is_word = tokens.next().is_some_and(|(kind, text)| kind == SyntaxKind::Ident && text == name);

@@ -27,8 +27,7 @@ pub struct Limits {
     pub histogram_width: u32,
     /// `HIST_ELISION`: rows without values that a histogram keeps beside those with some; all of them from [`u32::MAX`] on.
     pub histogram_elision: u32,
-    /// `MAXNESTING`: depth of calls on the user side; 0: what the functions need, and ten more if one can reach itself
-    /// ([`crate::inline::deepest_calls`]).
+    /// `MAXNESTING`: depth of calls on the user side; 0: what the functions need, and ten more if one can reach itself.
     pub nesting: u32,
     /// `MAXBACKTRACE`: return addresses of a stack.
     pub backtrace: u32,

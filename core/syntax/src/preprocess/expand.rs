@@ -188,7 +188,8 @@ impl<'a> Expansion<'a> {
             };
             behind = end;
             // Nothing between the parentheses is one argument where the macro takes one.
-            let args = if args.is_empty() && params.len() == 1 { vec![behind..behind] } else { args };
+            let nothing = std::iter::once(behind..behind).filter(|_| args.is_empty() && params.len() == 1);
+            let args: Vec<_> = nothing.chain(args.iter().cloned()).collect();
             if args.len() != params.len() {
                 let said = format!("`@{name}` takes {} arguments, and here are {}", params.len(), args.len());
                 self.error("macro-arguments", word, said);
