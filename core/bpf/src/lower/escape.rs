@@ -9,7 +9,7 @@ use super::memory::reader;
 use super::search::Bytes;
 use super::{Held, Lower};
 use crate::artifact::Fault;
-use crate::code::{Code, Label, Mem, Reg, Src, StackObject};
+use crate::code::{Code, Mem, Reg, Src, StackObject};
 use crate::emitter::Arg;
 use crate::error::GenerateError;
 use crate::insn::{AluOp, Cond, Size};
@@ -25,8 +25,10 @@ enum Escaped {
 
 /// A character by its number, and how many bytes it had.
 struct Wide {
-    /// Its first six bytes.
+    /// Its first bytes.
     first: Reg,
+    /// How many those are.
+    count: Reg,
     /// Four more.
     second: Reg,
     /// How many of those count: 4 or 0.
@@ -110,14 +112,17 @@ impl Lower<'_, '_> {
         self.em.alu(AluOp::Xor, kept, Src::Reg(out.at));
         let plain = self.em.label();
         self.em.branch(Cond::Lt, byte, Src::Imm(0xc0), plain);
-        let wide = self.decoded(what, byte, at, plain)?;
+        let wide = self.decoded(what, byte, at)?;
         let behind = self.em.fresh(Arg::Reg(out.at));
-        self.em.alu(AluOp::Add, behind, Src::Imm(6));
+        self.em.alu(AluOp::Add, behind, Src::Reg(wide.count));
         self.em.alu(AluOp::Add, behind, Src::Reg(wide.more));
         self.em.branch(Cond::SGt, behind, Src::Reg(end), cut);
-        self.add_word(out, wide.first, Src::Imm(6));
+        self.add_word(out, wide.first, Src::Reg(wide.count));
         self.add_short(out, wide.second, wide.more);
         self.em.alu(AluOp::Add, at, Src::Reg(wide.length));
+        self.hide_length(out);
+        let hidden = self.unknown(Src::Reg(at));
+        self.em.mov(at, Arg::Reg(hidden));
         self.em.jump(begin);
         self.em.place(plain);
         let (word, count) = self.escape(byte);
@@ -157,9 +162,9 @@ impl Lower<'_, '_> {
         Ok(self.em.load(Size::B1, read))
     }
 
-    /// The character of UTF-8 that begins with a byte from 0xc0 on, as an escape; to `plain` if it is none. What is wrong is gathered
-    /// without branches, of which the verifier would follow all combinations.
-    fn decoded(&mut self, what: Escaped, byte: Reg, at: Reg, plain: Label) -> Result<Wide, GenerateError> {
+    /// The character of UTF-8 that begins with a byte from 0xc0 on, as an escape, or that byte if it is none. All without branches, of
+    /// which the verifier would follow all combinations.
+    fn decoded(&mut self, what: Escaped, byte: Reg, at: Reg) -> Result<Wide, GenerateError> {
         let (three, four) = (self.above(byte, 0xdf), self.above(byte, 0xef));
         let length = self.em.fresh(Arg::Imm(2));
         self.em.alu(AluOp::Add, length, Src::Reg(three));
@@ -171,13 +176,12 @@ impl Lower<'_, '_> {
             self.em.alu(AluOp::Sub, left, Src::Reg(length));
             self.em.alu(AluOp::Rsh, left, Src::Imm(63));
             self.em.alu(AluOp::Or, wrong, Src::Reg(left));
-            self.em.branch(Cond::Ne, wrong, Src::Imm(0), plain);
         }
         let number = self.em.fresh(Arg::Imm(0x7f));
         self.em.alu(AluOp::Rsh, number, Src::Reg(length));
         self.em.alu(AluOp::And, number, Src::Reg(byte));
         let needed = [None, Some(three), Some(four)];
-        let (followers, read) = (self.followers(what, at, length)?, self.em.fresh(Arg::Imm(0)));
+        let (followers, read) = (self.followers(what, at, length, wrong)?, self.em.fresh(Arg::Imm(0)));
         for (follower, needed) in followers.into_iter().zip(needed) {
             self.em.alu(AluOp::Lsh, number, Src::Imm(6));
             self.em.mov(read, Arg::Reg(follower));
@@ -217,14 +221,30 @@ impl Lower<'_, '_> {
         self.em.alu(AluOp::Sub, short, Src::Reg(least));
         self.em.alu(AluOp::Rsh, short, Src::Imm(63));
         self.em.alu(AluOp::Or, wrong, Src::Reg(short));
-        self.em.branch(Cond::Ne, wrong, Src::Imm(0), plain);
-        Ok(self.by_number(number, length))
+        let wide = self.by_number(number, length);
+        let octal = self.octal(byte);
+        // All ones where it is a character.
+        let right = self.em.fresh(Arg::Reg(wrong));
+        self.em.alu(AluOp::Add, right, Src::Imm(-1));
+        self.em.alu(AluOp::Arsh, right, Src::Imm(63));
+        self.em.alu(AluOp::Xor, wide.first, Src::Reg(octal));
+        self.em.alu(AluOp::And, wide.first, Src::Reg(right));
+        self.em.alu(AluOp::Xor, wide.first, Src::Reg(octal));
+        for (chosen, otherwise) in [(wide.count, 4), (wide.more, 0), (wide.length, 1)] {
+            self.em.alu(AluOp::Sub, chosen, Src::Imm(otherwise));
+            self.em.alu(AluOp::And, chosen, Src::Reg(right));
+            self.em.alu(AluOp::Add, chosen, Src::Imm(otherwise));
+        }
+        Ok(wide)
     }
 
     /// The three bytes behind the one at `at`; 0 or anything where the character of that length has none.
-    fn followers(&mut self, what: Escaped, at: Reg, length: Reg) -> Result<[Reg; 3], GenerateError> {
+    fn followers(&mut self, what: Escaped, at: Reg, length: Reg, none: Reg) -> Result<[Reg; 3], GenerateError> {
         let followers = [1, 2, 3].map(|_| self.em.fresh(Arg::Imm(0)));
         let done = self.em.label();
+        if matches!(what, Escaped::Memory { .. }) {
+            self.em.branch(Cond::Ne, none, Src::Imm(0), done);
+        }
         for (behind, follower) in (1..).zip(followers) {
             let byte = match what {
                 Escaped::Text(text) => {
@@ -261,7 +281,8 @@ impl Lower<'_, '_> {
         let second = self.hexadecimal(number);
         let more = self.em.fresh(Arg::Reg(far));
         self.em.alu(AluOp::Lsh, more, Src::Imm(2));
-        Wide { first, second, more, length }
+        let count = self.em.fresh(Arg::Imm(6));
+        Wide { first, count, second, more, length }
     }
 
     /// The low 16 bits as four digits, the first in the low byte.
@@ -316,9 +337,18 @@ impl Lower<'_, '_> {
         self.em.mov(count, Arg::Imm(1));
         self.em.jump(done);
         self.em.place(octal);
-        // `\ooo`: the digits one after the other, each in its byte.
-        self.em.mov(word, Arg::Imm(i64::from(BACKSLASH)));
+        let digits = self.octal(byte);
+        self.em.mov(word, Arg::Reg(digits));
         self.em.mov(count, Arg::Imm(4));
+        self.em.jump(done);
+        self.em.place(two);
+        self.em.place(done);
+        (word, count)
+    }
+
+    /// A byte as `\ooo`: the digits one after the other, each in its byte.
+    fn octal(&mut self, byte: Reg) -> Reg {
+        let word = self.em.fresh(Arg::Imm(i64::from(b'\\')));
         for (shift, place) in [(6, 8), (3, 16), (0, 24)] {
             let digit = self.em.fresh(Arg::Reg(byte));
             self.em.alu(AluOp::Rsh, digit, Src::Imm(shift));
@@ -327,9 +357,6 @@ impl Lower<'_, '_> {
             self.em.alu(AluOp::Lsh, digit, Src::Imm(place));
             self.em.alu(AluOp::Or, word, Src::Reg(digit));
         }
-        self.em.jump(done);
-        self.em.place(two);
-        self.em.place(done);
-        (word, count)
+        word
     }
 }
