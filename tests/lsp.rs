@@ -250,6 +250,9 @@ fn a_name_is_found_wherever_it_is_and_changed() {
     assert_eq!(lines(&found), [(3, 14), (3, 37)], "{found}");
     let found = editor.at("textDocument/definition", URI, 3, 32);
     assert_eq!(found["range"]["start"], json!({"line": 0, "character": 0}), "{found}");
+    // A declaration is where its name is.
+    let found = editor.at("textDocument/definition", URI, 3, 24);
+    assert_eq!(found[0]["range"]["start"], json!({"line": 1, "character": 7}), "{found}");
     let place = json!({"line": 2, "character": 9});
     let asked = json!({"textDocument": {"uri": URI}, "position": place, "newName": "g"});
     let found = editor.ask("textDocument/rename", asked);

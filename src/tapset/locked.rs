@@ -34,9 +34,10 @@ pub(crate) fn roots(script: &Path) -> Result<Vec<PathBuf>, String> {
     for locked in lock.tapsets {
         let place = store.as_ref().map(|store| store.version(&locked.name, &locked.version));
         let receipt = store.as_ref().and_then(|store| store.receipt(&locked.name, &locked.version));
+        let what = if receipt.is_some() { "is installed with other contents" } else { "is not installed" };
         let (Some(place), Some(_)) = (place, receipt.filter(|receipt| receipt.sha256 == locked.sha256)) else {
             return Err(format!(
-                "`{}` {}, which {} names, is not installed: `systap tapset install --locked {}`",
+                "`{}` {}, which {} names, {what}: `systap tapset install --locked {}`",
                 locked.name,
                 locked.version,
                 path.display(),
