@@ -173,7 +173,7 @@ fn words_have_a_meaning() {
     // Blanks mean nothing.
     assert_eq!(editor.at(hover, URI, 5, 1), Value::Null);
     let there = editor.at("textDocument/definition", URI, 3, 26);
-    assert_eq!(there[0]["range"]["start"], json!({"line": 1, "character": 0}), "{there}");
+    assert_eq!(there[0]["range"]["start"], json!({"line": 1, "character": 9}), "{there}");
     let symbols = editor.ask("textDocument/documentSymbol", json!({"textDocument": {"uri": URI}}));
     let names: Vec<&str> = symbols.as_array().unwrap().iter().map(|symbol| symbol["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["twice", "syscall.read, ... timer.s(1)", "y", "kernel.trace(\"sched_switch\")"]);
