@@ -2,10 +2,10 @@
 //!
 //! Must never put a file in the place of what is none: a link is followed, a device or a pipe written to; and `-` is standard output.
 
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::fs::{Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
 
 /// Writes a file. One that is new gets `mode`, less what the user's mask takes; one that is there keeps its owner and its rights, and
 /// those of `mode` that everybody with a right to read it should have to start it.
@@ -30,14 +30,13 @@ fn try_write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     if there.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
-    let kind = there.file_type();
     let is_named_once = there.is_file() && there.nlink() == 1;
     if is_named_once {
         // Who may not write to it may not put another in its place either.
         OpenOptions::new().write(true).open(path)?;
         return put(&path.canonicalize()?, bytes, mode, Some(&there));
     }
-    let mut file = OpenOptions::new().write(true).truncate(!kind.is_block_device() && there.is_file()).open(path)?;
+    let mut file = OpenOptions::new().write(true).truncate(there.is_file()).open(path)?;
     file.write_all(bytes)
 }
 
@@ -56,15 +55,13 @@ fn put(path: &Path, bytes: &[u8], mode: u32, before: Option<&Metadata>) -> io::R
         // Only root can give a file away, and only root has others' files to write to.
         _ = chown(fresh.path(), Some(before.uid()), Some(before.gid()));
     }
-    keep(fresh, path)
-}
-
-fn keep(fresh: tempfile::NamedTempFile<File>, path: &Path) -> io::Result<()> {
-    fresh.persist(PathBuf::from(path)).map(drop).map_err(|error| error.error)
+    fresh.persist(path).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileTypeExt;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {

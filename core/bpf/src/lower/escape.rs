@@ -263,7 +263,7 @@ impl Lower<'_, '_> {
         Ok(followers)
     }
 
-    /// A character's number as `\uXXXX` or `\UXXXXXXXX`.
+    /// A character's number in four hexadecimal digits behind `\u`, or in eight behind `\U`.
     fn by_number(&mut self, number: Reg, length: Reg) -> Wide {
         let far = self.above(number, 0xffff);
         let high = self.em.fresh(Arg::Reg(far));
